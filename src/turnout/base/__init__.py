@@ -1,0 +1,1 @@
+"""Floor 0: pure values that do no input or output."""

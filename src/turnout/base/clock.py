@@ -1,0 +1,19 @@
+"""Time as an argument: one object that tells the wall clock and the monotonic clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+__all__ = ["SYSTEM_CLOCK", "Clock"]
+
+
+class Clock(NamedTuple):
+    """Two readings. Durations come from ``monotonic``, calendar dates from ``wall``; both in seconds."""
+
+    wall: Callable[[], float]
+    monotonic: Callable[[], float]
+
+
+SYSTEM_CLOCK = Clock(time.time, time.monotonic)

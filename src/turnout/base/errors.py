@@ -1,0 +1,164 @@
+"""The one tree of errors: what went wrong, whether another try makes sense, and what the client may read.
+
+TurnoutError
+├── BadRequest            the request itself is wrong
+│   ├── PayloadTooLarge
+│   └── ModelNotFound     no such model
+├── Unauthenticated       no key, or not one of ours
+├── Forbidden             the key may not do this
+├── NotFound              no such thing, or not yours
+├── NoEndpoints           routing leads nowhere
+├── RequestTimeout        the client took too long
+├── Unavailable           this gateway cannot serve now
+├── Internal              a mistake of ours
+└── UpstreamError         a provider failed, see its fields
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+__all__ = [
+    "BadRequest",
+    "Forbidden",
+    "Internal",
+    "ModelNotFound",
+    "NoEndpoints",
+    "NotFound",
+    "PayloadTooLarge",
+    "RequestTimeout",
+    "TurnoutError",
+    "Unauthenticated",
+    "Unavailable",
+    "UpstreamError",
+]
+
+
+class TurnoutError(Exception):
+    """An error with a public face: a stable ``error_type`` and a message without secrets or upstream bodies.
+
+    ``metadata`` is shown to the client under ``error.metadata``, ``availability`` under
+    ``error.availability``, ``retry_after`` (seconds) in the ``Retry-After`` header.
+    """
+
+    error_type: str = "server"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        error_type: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+        availability: Mapping[str, object] | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message: Final = message
+        if error_type is not None:
+            self.error_type = error_type
+        self.metadata = dict(metadata or {})
+        self.availability = dict(availability) if availability else None
+        self.retry_after = retry_after
+
+
+class BadRequest(TurnoutError):
+    """The request cannot be served as it stands, here or elsewhere."""
+
+    error_type = "invalid_request"
+
+
+class PayloadTooLarge(BadRequest):
+    """The body is over the cap."""
+
+    error_type = "payload_too_large"
+
+
+class ModelNotFound(BadRequest):
+    """No model of that name is listed."""
+
+    error_type = "invalid_request"
+
+
+class Unauthenticated(TurnoutError):
+    """No usable key."""
+
+    error_type = "authentication"
+
+
+class Forbidden(TurnoutError):
+    """The key is known and may not do this."""
+
+    error_type = "permission_denied"
+
+
+class NotFound(TurnoutError):
+    """Nothing of that name, or nothing of yours."""
+
+    error_type = "not_found"
+
+
+class NoEndpoints(TurnoutError):
+    """The model is known, but no endpoint of it may or can serve this request."""
+
+    error_type = "not_found"
+
+
+class RequestTimeout(TurnoutError):
+    """The client did not finish its request in time."""
+
+    error_type = "timeout"
+
+
+class Unavailable(TurnoutError):
+    """The gateway itself cannot serve now."""
+
+    error_type = "provider_overloaded"
+
+
+class Internal(TurnoutError):
+    """A mistake of ours. The message says nothing; the log does."""
+
+    error_type = "server"
+
+    def __init__(self) -> None:
+        super().__init__("Internal server error")
+
+
+class UpstreamError(TurnoutError):
+    """A provider refused, failed or answered nonsense.
+
+    Attributes:
+        provider: display name of the provider.
+        provider_code: the provider's own error code or status, as text.
+        raw: an excerpt of the provider's own message, credentials removed.
+        may_be_billed: the provider may have done the work and charge for it.
+        elsewhere: another endpoint may well succeed, so the next candidate is tried.
+        health: whether the failure counts against the endpoint ("error", "rate_limited" or "ignored").
+        upstream_status: the status the provider sent, None when it sent none.
+    """
+
+    error_type = "provider_unavailable"
+
+    def __init__(  # noqa: PLR0913 - each is a fact of the failure, all by keyword
+        self,
+        message: str,
+        *,
+        error_type: str | None = None,
+        provider: str = "",
+        provider_code: str | None = None,
+        raw: str | None = None,
+        may_be_billed: bool = False,
+        elsewhere: bool = True,
+        health: str = "error",
+        upstream_status: int | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(message, error_type=error_type, retry_after=retry_after)
+        self.provider = provider
+        self.provider_code = provider_code
+        self.raw = raw
+        self.may_be_billed = may_be_billed
+        self.elsewhere = elsewhere
+        self.health = health
+        self.upstream_status = upstream_status
