@@ -1,0 +1,1 @@
+"""Floor 2: what an extension must do, one file per kind."""

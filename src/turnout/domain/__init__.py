@@ -1,0 +1,1 @@
+"""Floor 1: frozen data in the words of the field."""

@@ -1,0 +1,92 @@
+"""Whose request it was and what became of it: accounts, keys, generations and their attempts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from turnout.base.money import Pico
+from turnout.domain.usage import NO_USAGE, Pricing, Usage
+
+__all__ = ["Account", "AttemptRecord", "Generation", "Key", "Outcome"]
+
+Outcome = Literal["answered", "failed", "cancelled"]
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """An owner of keys, generations and budgets. ``created`` in unix seconds."""
+
+    id: str
+    name: str
+    admin: bool = False
+    created: float = 0.0
+
+
+class Key(Struct, frozen=True, kw_only=True):
+    """An API key as it is stored: never the secret, only its SHA-256 ``hash`` and a shortened ``label``."""
+
+    hash: str
+    account_id: str
+    name: str
+    label: str
+    management: bool = False
+    disabled: bool = False
+    created: float = 0.0
+    expires: float | None = None
+
+
+class AttemptRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One upstream call of a generation. Times are in milliseconds since the request arrived."""
+
+    endpoint_id: str
+    model: str
+    provider: str
+    provider_name: str
+    outcome: Outcome
+    started_ms: float
+    first_byte_ms: float | None = None
+    ended_ms: float = 0.0
+    status: int | None = None
+    error_type: str | None = None
+    may_be_billed: bool = False
+    upstream_id: str | None = None
+    usage: Usage = NO_USAGE
+    cost: Pico = Pico(0)
+
+
+class Generation(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The durable record of one request of a client. Times in milliseconds, ``created`` in unix seconds, money
+    in pico-dollars; ``pricing`` is the price row that was charged with.
+    """
+
+    id: str
+    account_id: str
+    key_hash: str
+    created: float
+    api: str
+    requested_model: str
+    outcome: Outcome
+    parent_id: str | None = None
+    model: str = ""
+    endpoint_id: str | None = None
+    provider: str | None = None
+    provider_name: str | None = None
+    upstream_id: str | None = None
+    streamed: bool = False
+    cancelled: bool = False
+    finish_reason: str | None = None
+    native_finish_reason: str | None = None
+    error_type: str | None = None
+    service_tier: str | None = None
+    usage: Usage = NO_USAGE
+    pricing: Pricing = Pricing()
+    cost: Pico = Pico(0)
+    latency_ms: float | None = None
+    generation_ms: float | None = None
+    user: str | None = None
+    session_id: str | None = None
+    referer: str | None = None
+    title: str | None = None
+    user_agent: str | None = None
+    attempts: tuple[AttemptRecord, ...] = ()

@@ -1,0 +1,105 @@
+"""What a generation used, in buckets that do not overlap, and what that costs."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from turnout.base.money import Pico
+
+__all__ = ["NO_USAGE", "Cost", "Pricing", "Usage", "cost"]
+
+
+class Usage(Struct, frozen=True, omit_defaults=True):
+    """Counts of one generation. The buckets are disjoint: each token stands in exactly one of them.
+
+    ``estimated`` says that the provider sent no usable counts and ours stand in.
+    """
+
+    fresh: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    cache_write_1h: int = 0
+    audio_prompt: int = 0
+    completion: int = 0
+    reasoning: int = 0
+    audio_completion: int = 0
+    image_completion: int = 0
+    estimated: bool = False
+
+    @property
+    def prompt_tokens(self) -> int:
+        """All tokens that went in."""
+        return self.fresh + self.cache_read + self.cache_write + self.cache_write_1h + self.audio_prompt
+
+    @property
+    def completion_tokens(self) -> int:
+        """All tokens that came out, reasoning included."""
+        return self.completion + self.reasoning + self.audio_completion + self.image_completion
+
+
+NO_USAGE = Usage()
+
+
+class Pricing(Struct, frozen=True, omit_defaults=True):
+    """Prices of an endpoint in pico-dollars per unit (token, request, image, search).
+
+    A price that a provider does not state is None and falls back: cache reads and writes, audio and images in
+    to ``prompt``; reasoning, audio and images out to ``completion``; the one-hour cache write to the short one.
+    """
+
+    prompt: Pico = Pico(0)
+    completion: Pico = Pico(0)
+    request: Pico = Pico(0)
+    image: Pico | None = None
+    image_token: Pico | None = None
+    image_output: Pico | None = None
+    audio: Pico | None = None
+    audio_output: Pico | None = None
+    input_audio_cache: Pico | None = None
+    web_search: Pico | None = None
+    internal_reasoning: Pico | None = None
+    input_cache_read: Pico | None = None
+    input_cache_write: Pico | None = None
+    input_cache_write_1h: Pico | None = None
+
+    @property
+    def free(self) -> bool:
+        """Whether neither a prompt, nor an answer, nor the request itself costs anything."""
+        return not (self.prompt or self.completion or self.request)
+
+
+class Cost(Struct, frozen=True):
+    """What one generation costs, in pico-dollars; ``total`` is ``prompt + completion + request``."""
+
+    prompt: Pico
+    completion: Pico
+    request: Pico
+    total: Pico
+
+
+def cost(usage: Usage, pricing: Pricing) -> Cost:
+    """The exact price of *usage*: the sum of count times price over its disjoint buckets, never negative.
+
+    Source: Models API, "Pricing object"; fallbacks in docs/decisions/0005-usage-and-cost.md.
+    """
+    per_prompt, per_completion = pricing.prompt, pricing.completion
+    prompt = usage.fresh * per_prompt
+    if usage.cache_read:
+        prompt += usage.cache_read * _price(pricing.input_cache_read, per_prompt)
+    if usage.cache_write or usage.cache_write_1h:
+        short = _price(pricing.input_cache_write, per_prompt)
+        prompt += usage.cache_write * short + usage.cache_write_1h * _price(pricing.input_cache_write_1h, short)
+    if usage.audio_prompt:
+        prompt += usage.audio_prompt * _price(pricing.audio, per_prompt)
+    completion = usage.completion * per_completion
+    if usage.reasoning:
+        completion += usage.reasoning * _price(pricing.internal_reasoning, per_completion)
+    if usage.audio_completion:
+        completion += usage.audio_completion * _price(pricing.audio_output, per_completion)
+    if usage.image_completion:
+        completion += usage.image_completion * _price(pricing.image_output, per_completion)
+    return Cost(Pico(prompt), Pico(completion), pricing.request, Pico(prompt + completion + pricing.request))
+
+
+def _price(stated: Pico | None, otherwise: int) -> int:
+    return otherwise if stated is None else stated
