@@ -1,0 +1,326 @@
+"""The keys of the configuration file as frozen models, with their defaults."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from turnout.config.values import (
+    Created,
+    Directory,
+    HeaderName,
+    Host,
+    HttpUrl,
+    InputModality,
+    Interval,
+    ModelAlias,
+    ModelId,
+    OutputModality,
+    Port,
+    Price,
+    Prose,
+    Quantization,
+    Score,
+    Seconds,
+    SecretText,
+    SharedUrl,
+    Slug,
+    StoreUrl,
+    Switch,
+    Tag,
+    Text,
+    Tokens,
+    Whole,
+    Word,
+    seconds_of_interval,
+)
+
+__all__ = [
+    "Auth",
+    "Capabilities",
+    "Catalog",
+    "DeclaredEndpoint",
+    "DeclaredModel",
+    "DeclaredProvider",
+    "Dialect",
+    "Limits",
+    "Logging",
+    "Metrics",
+    "Pricing",
+    "Server",
+    "Settings",
+    "Store",
+    "Timeouts",
+]
+
+Dialect = Literal[
+    "openai", "openai-responses", "anthropic", "google", "vertex", "bedrock", "azure", "cohere", "mistral", "fake"
+]  # fmt: skip
+DataCollection = Literal["allow", "deny"]
+
+
+class _Table(BaseModel):
+    """One table of the file: unknown keys are mistakes, values never change afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Server(_Table):
+    """Where the server listens, where it keeps its files."""
+
+    host: Host = Field(default="127.0.0.1", description="Address to listen on.")
+    port: Port = Field(default=8000, description="Port to listen on; 0 takes a free one.")
+    workers: Annotated[Whole, Field(le=1024)] = Field(default=1, description="Worker processes.")
+    data_dir: Directory = Field(
+        default=Path("./turnout-data"),
+        description="Directory of the SQLite file, journals, catalog snapshot, shared counters.",
+    )
+    cors: Switch = Field(
+        default=True, description="Whether pages of other origins may read public answers, without cookies."
+    )
+
+
+class Store(_Table):
+    """Where accounts, keys and generations live."""
+
+    url: StoreUrl = Field(default="sqlite", description="`sqlite`, or `postgresql://user@host/database`.")
+    shared: SharedUrl = Field(
+        default="", description="`redis://host:6379/0` or `valkey://…` for several nodes; empty for one machine."
+    )
+
+
+class Auth(_Table):
+    """The first two keys."""
+
+    management_key: SecretText | None = Field(
+        default=None,
+        description="The management key. Left out: `$TURNOUT_MANAGEMENT_KEY`, else one is made on first start.",
+    )
+    api_key: SecretText | None = Field(
+        default=None,
+        description="A first ordinary key. Left out: `$TURNOUT_API_KEY`, else one is made on first start.",
+    )
+
+
+class Metrics(_Table):
+    """Who may read the metrics."""
+
+    public: Switch = Field(default=False, description="Whether `/metrics` answers without the management key.")
+
+
+class Catalog(_Table):
+    """Where models, prices and limits come from."""
+
+    bundled: Switch = Field(
+        default=True, description="The offline catalog; `false` serves only what this file declares."
+    )
+    sources: tuple[Word, ...] = Field(
+        default=("providers", "openrouter", "models.dev"),
+        description="What `turnout catalog sync` reads, in this order.",
+    )
+    refresh: Interval = Field(default="6h", description='Time between two syncs, or `"never"` for air-gapped machines.')
+
+    @property
+    def refresh_seconds(self) -> int | None:
+        """Seconds between two syncs; None for never."""
+        return seconds_of_interval(self.refresh)
+
+
+class Limits(_Table):
+    """Caps on what one client may send and how long it may take."""
+
+    body_bytes: Whole = Field(default=33_554_432, description="Largest request body, in bytes.")
+    header_bytes: Whole = Field(default=32_768, description="Largest block of request headers, in bytes.")
+    header_count: Whole = Field(default=100, description="Most request headers.")
+    header_seconds: Seconds = Field(default=10.0, description="Time until the headers of a request are complete.")
+    body_seconds: Seconds = Field(default=30.0, description="Longest pause while a request body arrives.")
+    write_stall_seconds: Seconds = Field(default=60.0, description="Longest time a client may leave an answer unread.")
+    drain_seconds: Seconds = Field(default=30.0, description="Time that running answers get at shutdown.")
+    keepalive_comment_seconds: Seconds = Field(
+        default=15.0, description="Silence after which a stream gets a comment line."
+    )
+    connections: Whole = Field(default=10_000, description="Most open client connections of one worker.")
+
+
+class Logging(_Table):
+    """What is logged, in which form."""
+
+    level: Literal["debug", "info", "warning", "error", "critical"] = Field(
+        default="info", description="Least severe level that is logged."
+    )
+    format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="`console`, `json`, or `auto`: console on a terminal, JSON lines elsewhere."
+    )
+
+
+class Timeouts(_Table):
+    """How long an upstream may take."""
+
+    connect: Seconds = Field(default=5.0, description="Seconds to connect, TLS included.")
+    first_byte: Seconds = Field(default=60.0, description="Seconds from the request to the first byte of the answer.")
+    idle: Seconds = Field(default=60.0, description="Seconds between two pieces of an answer.")
+    total: Seconds = Field(default=900.0, description="Seconds for the whole answer.")
+
+
+class Capabilities(_Table):
+    """Where an OpenAI-compatible provider departs from OpenAI; a key left out keeps what is known of it."""
+
+    stream_usage: Switch | None = Field(default=None, description="Whether `stream_options.include_usage` may be sent.")
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] | None = Field(
+        default=None, description="The field that caps the answer: `max_tokens` or `max_completion_tokens`."
+    )
+    reasoning: Literal["effort", "object", "thinking", "enable_thinking", "none"] | None = Field(
+        default=None,
+        description="How reasoning is asked for: `effort`, `object`, `thinking`, `enable_thinking` or `none`.",
+    )
+    developer_role: Switch | None = Field(default=None, description="Whether messages may have the role `developer`.")
+    structured: Literal["json_schema", "json_object", "none"] | None = Field(
+        default=None, description="Strongest `response_format`: `json_schema`, `json_object` or `none`."
+    )
+    drop: tuple[Word, ...] | None = Field(default=None, description="Request fields that must not be sent.")
+
+
+class DeclaredProvider(_Table):
+    """A provider that the operator declares, or a well-known one whose settings differ."""
+
+    enabled: Switch = Field(default=True, description="Whether the provider is used at all.")
+    name: Text | None = Field(default=None, description="Display name. Left out: the shipped name, else the slug.")
+    dialect: Dialect | None = Field(
+        default=None,
+        description="Wire dialect: `openai`, `openai-responses`, `anthropic`, `google`, `vertex`, `bedrock`, `azure`, "
+        "`cohere`, `mistral` or `fake`. Left out: the shipped one, else `openai`.",
+    )
+    base_url: HttpUrl | None = Field(
+        default=None,
+        description="Address of its API. Ends with the version for openai, openai-responses and mistral; "
+        "is the bare host for the others.",
+    )
+    api_key: SecretText | None = Field(
+        default=None, description="Its credential. Left out: the shipped variable, if set."
+    )
+    region: Text | None = Field(default=None, description="Region, where the dialect needs one.")
+    project: Text | None = Field(default=None, description="Project, for vertex.")
+    location: Text | None = Field(default=None, description="Location, for vertex.")
+    credentials_file: Text | None = Field(default=None, description="Path of a service account's key file, for vertex.")
+    access_key_id: SecretText | None = Field(default=None, description="Access key id, for bedrock.")
+    secret_access_key: SecretText | None = Field(default=None, description="Secret access key, for bedrock.")
+    session_token: SecretText | None = Field(default=None, description="Session token, for bedrock.")
+    api_version: Text | None = Field(default=None, description="API version, for azure and anthropic.")
+    headers: Mapping[HeaderName, SecretText] = Field(
+        default={}, description="Headers added to each request to it. Values count as secrets."
+    )
+    capabilities: Capabilities = Field(default=Capabilities(), description="Where it departs from OpenAI.")
+    data_collection: DataCollection | None = Field(
+        default=None,
+        description="`allow` or `deny`: whether it may store prompts. Left out: unknown, which counts as `allow`.",
+    )
+    zdr: Switch | None = Field(default=None, description="Whether it retains no data at all.")
+    regions: tuple[Word, ...] | None = Field(default=None, description="Regions where it processes data, such as `eu`.")
+    timeouts: Timeouts = Field(default=Timeouts(), description="How long it may take.")
+
+
+class Pricing(_Table):
+    """Prices in US dollars per unit, as exact decimal strings; one left out is not charged."""
+
+    prompt: Price | None = Field(default=None, description="Per token of the prompt.")
+    completion: Price | None = Field(default=None, description="Per token of the completion.")
+    request: Price | None = Field(default=None, description="Per request.")
+    image: Price | None = Field(default=None, description="Per image in the prompt.")
+    image_token: Price | None = Field(default=None, description="Per image token of the prompt.")
+    image_output: Price | None = Field(default=None, description="Per image token of the completion.")
+    audio: Price | None = Field(default=None, description="Per audio token of the prompt.")
+    audio_output: Price | None = Field(default=None, description="Per audio token of the completion.")
+    input_audio_cache: Price | None = Field(default=None, description="Per audio token read from the cache.")
+    web_search: Price | None = Field(default=None, description="Per web search.")
+    internal_reasoning: Price | None = Field(
+        default=None, description="Per reasoning token. Left out: as `completion`."
+    )
+    input_cache_read: Price | None = Field(default=None, description="Per token read from the cache.")
+    input_cache_write: Price | None = Field(default=None, description="Per token written to the cache for 5 minutes.")
+    input_cache_write_1h: Price | None = Field(default=None, description="Per token written to the cache for an hour.")
+
+
+class DeclaredEndpoint(_Table):
+    """One provider's offer of a declared model."""
+
+    provider: Slug = Field(description="Slug of the provider that serves it; `fake` is allowed.")
+    upstream_model: Text | None = Field(
+        default=None,
+        description="The provider's own name for the model (azure: the deployment). Left out: the slug after the `/`.",
+    )
+    tag: Tag | None = Field(
+        default=None,
+        description="Name of the endpoint: slug, or slug/variant, slug/region, slug/tier. Left out: the slug.",
+    )
+    quantization: Quantization | None = Field(default=None, description="Precision of the weights, such as `fp8`.")
+    context_length: Tokens | None = Field(
+        default=None, description="Longest context here, in tokens. Left out: the model's."
+    )
+    max_completion_tokens: Tokens | None = Field(default=None, description="Longest completion here, in tokens.")
+    supported_parameters: tuple[Word, ...] | None = Field(
+        default=None, description="Request parameters that it understands. Left out: all."
+    )
+    pricing: Pricing = Field(default=Pricing(), description="Prices in US dollars per unit, as strings.")
+    data_collection: DataCollection | None = Field(
+        default=None, description="As of the provider, for this endpoint alone."
+    )
+    zdr: Switch | None = Field(default=None, description="As of the provider, for this endpoint alone.")
+    regions: tuple[Word, ...] | None = Field(default=None, description="As of the provider, for this endpoint alone.")
+
+
+class DeclaredModel(_Table):
+    """A model that the operator declares, or one of the catalog with other facts."""
+
+    id: ModelId = Field(description="The model's name: author/slug.")
+    name: Text | None = Field(default=None, description="Display name. Left out: the catalog's, else the id.")
+    description: Prose | None = Field(default=None, description="What the model is, in a sentence or a few.")
+    created: Created | None = Field(default=None, description="Day of release, as a date or as unix seconds.")
+    context_length: Tokens | None = Field(default=None, description="Longest context, in tokens.")
+    input_modalities: tuple[InputModality, ...] | None = Field(
+        default=None, description="What it reads: `text`, `image`, `file`, `audio`, `video`."
+    )
+    output_modalities: tuple[OutputModality, ...] | None = Field(
+        default=None,
+        description="What it writes: `text`, `image`, `embeddings`, `audio`, `video`, `rerank`, `speech`, "
+        "`transcription`.",
+    )
+    tokenizer: Text | None = Field(default=None, description="Family of its tokenizer, such as `GPT`.")
+    aliases: tuple[ModelAlias, ...] = Field(default=(), description="Other names that lead to it.")
+    benchmarks: Mapping[Word, Score] = Field(default={}, description="Results, such as `intelligence_index = 31.5`.")
+    endpoints: tuple[DeclaredEndpoint, ...] = Field(
+        default=(), description="Who serves it, in tables `[[models.endpoints]]`."
+    )
+
+
+class Settings(BaseSettings):
+    """The whole configuration. Made by ``turnout.config.load``; it reads neither files nor variables itself."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    server: Server = Field(default=Server(), description="Where the server listens, where it keeps its files.")
+    store: Store = Field(default=Store(), description="Where accounts, keys and generations live.")
+    auth: Auth = Field(default=Auth(), description="The first two keys.")
+    metrics: Metrics = Field(default=Metrics(), description="Who may read the metrics.")
+    catalog: Catalog = Field(default=Catalog(), description="Where models, prices and limits come from.")
+    limits: Limits = Field(default=Limits(), description="Caps on what one client may send and how long it may take.")
+    logging: Logging = Field(default=Logging(), description="What is logged, in which form.")
+    providers: Mapping[Slug, DeclaredProvider] = Field(default={}, description="Providers by slug.")
+    models: tuple[DeclaredModel, ...] = Field(default=(), description="Declared models, in tables `[[models]]`.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature belongs to pydantic-settings
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed in: the process's own environment is never read behind the caller's back."""
+        return (init_settings,)
+
+    @classmethod
+    def _settings_log_debug(cls, states: dict[str, dict[str, Any]]) -> None:
+        """Nothing: pydantic-settings would write the raw sources, secrets included, to its debug log."""
