@@ -1,0 +1,1 @@
+"""One file per wire dialect; OpenAI-compatible providers are rows of a table."""
