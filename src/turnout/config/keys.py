@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-__all__ = ["Key", "Tree", "dotted", "fields_of", "inside", "is_container", "leaves", "reaches"]
+__all__ = ["Key", "Tree", "dotted", "fields_of", "inside", "is_container", "leaves", "one_line", "reaches"]
 
 Key: TypeAlias = tuple[str | int, ...]
 """Steps from the root: names of tables and keys, positions in lists (counted from 0)."""
@@ -57,6 +57,11 @@ def fields_of(kind: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
 def is_container(kind: Any) -> bool:  # noqa: ANN401 - as above
     """Whether *kind* is a table or a list."""
     return bool(fields_of(kind)) or get_origin(_plain(kind)) in {Mapping, tuple}
+
+
+def one_line(text: str) -> str:
+    """*text* with control characters and lone surrogates spelled out, so that one mistake stays one line."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def reaches(tree: object, key: Key) -> bool:

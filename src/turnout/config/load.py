@@ -80,7 +80,7 @@ def load(
         path=found,
         warnings=tuple(chain(_unset_variables(layers), _without_address(settings, known_providers, file.label))),
         set_by={dotted(key): layer.origin for layer in reversed(layers) for key in leaves(layer.resolved.tree)},
-        variables={dotted(key): name for layer in reversed(layers) for key, name in layer.resolved.used.items()},
+        variables=_variables(layers),
     )
 
 
@@ -128,6 +128,16 @@ def _in_order(mistakes: Iterable[Mistake]) -> list[Mistake]:
     once = list(dict.fromkeys(mistakes))
     last = {"environment": 1, FlagSource.label: 2}
     return sorted(once, key=lambda mistake: last.get(mistake.source, 0))
+
+
+def _variables(layers: Sequence[LayerSource]) -> dict[str, str]:
+    """The variables that values in effect came from; those that a higher layer overrides are left out."""
+    return {
+        dotted(key): name
+        for at, layer in enumerate(layers)
+        for key, name in layer.resolved.used.items()
+        if not any(other.holds(key) for other in layers[:at])
+    }
 
 
 def _unset_variables(layers: Sequence[LayerSource]) -> Iterable[str]:

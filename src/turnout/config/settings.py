@@ -118,7 +118,7 @@ class Catalog(_Table):
     )
     sources: tuple[Word, ...] = Field(
         default=("providers", "openrouter", "models.dev"),
-        description="What `turnout catalog sync` reads, in this order.",
+        description="What `turnout catalog sync` reads.",
     )
     refresh: Interval = Field(default="6h", description='Time between two syncs, or `"never"` for air-gapped machines.')
 

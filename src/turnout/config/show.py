@@ -9,12 +9,13 @@ from typing import Final
 from pydantic import BaseModel
 
 from turnout.base.secrets import Secret
-from turnout.config.keys import Key, dotted
+from turnout.config.keys import Key, dotted, one_line
 from turnout.config.load import Loaded
 
 __all__ = ["show"]
 
 _MASK: Final = "********"
+_QUERY = re.compile(r"\?.*")
 _PASSWORD = re.compile(r"(?<=://)([^/@]*):[^/]*@")
 
 
@@ -24,42 +25,40 @@ def show(loaded: Loaded) -> str:
     Passwords within URLs are masked too. Keys that are absent are left out.
     """
     source = str(loaded.path) if loaded.path else "no file"
-    lines = [f"# {json.dumps(source)[1:-1]}"]
-    lines += [f"# warning: {json.dumps(warning)[1:-1]}" for warning in loaded.warnings]
+    lines = [f"# {one_line(source)}"]
+    lines += [f"# warning: {one_line(warning)}" for warning in loaded.warnings]
     lines += _table((), loaded.settings, loaded, "")
     return "\n".join(lines) + "\n"
 
 
-def _table(key: Key, value: BaseModel | Mapping[str, object], loaded: Loaded, header: str) -> Iterator[str]:
+def _table(key: Key, table: BaseModel | Mapping[str, object], loaded: Loaded, header: str) -> Iterator[str]:
     """The lines of one table: its own values first, as TOML wants it, then the tables within."""
-    items = list(value.items() if isinstance(value, Mapping) else _fields(value))
-    own = [(name, item) for name, item in items if not _is_table(item)]
-    if header and (own or not items):
+    items = [(name, item) for name, item in _entries(table) if item is not None]
+    own = [(name, item) for name, item in items if not isinstance(item, BaseModel | Mapping) and not _tables(item)]
+    if header and own:
         yield ""
         yield header
     for name, item in own:
-        if item is not None:
-            yield f"{dotted((name,))} = {_text(item)}{_origin((*key, name), loaded)}"
+        shown = _without_password(item) if key == ("store",) else item
+        yield f"{dotted((name,))} = {_text(shown)}{_origin((*key, name), loaded)}"
     for name, item in items:
-        if isinstance(item, BaseModel | Mapping) and not (isinstance(item, Mapping) and not item):
-            yield from _table((*key, name), item, loaded, f"[{_header((*key, name))}]")
-        elif _is_table_list(item):
-            for at, element in enumerate(item):
-                inner = (*key, name, at)
-                yield from _table(inner, element, loaded, f"[[{_header(inner)}]]{_origin((*key, name), loaded)}")
+        inner = (*key, name)
+        if isinstance(item, BaseModel | Mapping):
+            yield from _table(inner, item, loaded, f"[{_header(inner)}]")
+        for at, element in enumerate(_tables(item)):
+            yield from _table((*inner, at), element, loaded, f"[[{_header(inner)}]]{_origin(inner, loaded)}")
 
 
-def _fields(model: BaseModel) -> Iterator[tuple[str, object]]:
-    for name in type(model).model_fields:
-        yield name, getattr(model, name)
+def _entries(table: BaseModel | Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    if isinstance(table, Mapping):
+        yield from table.items()
+    else:
+        yield from ((name, getattr(table, name)) for name in type(table).model_fields)
 
 
-def _is_table(value: object) -> bool:
-    return isinstance(value, BaseModel | Mapping) or _is_table_list(value)
-
-
-def _is_table_list(value: object) -> bool:
-    return isinstance(value, tuple) and bool(value) and isinstance(value[0], BaseModel)
+def _tables(value: object) -> list[BaseModel]:
+    """The tables in *value* when it is a list of tables, else nothing."""
+    return [item for item in value if isinstance(item, BaseModel)] if isinstance(value, tuple) else []
 
 
 def _header(key: Key) -> str:
@@ -88,4 +87,9 @@ def _text(value: object) -> str:
         case Path():
             return json.dumps(value.as_posix(), ensure_ascii=False)
         case _:
-            return json.dumps(_PASSWORD.sub(rf"\1:{_MASK}@", str(value)), ensure_ascii=False)
+            return json.dumps(str(value), ensure_ascii=False)
+
+
+def _without_password(value: object) -> str:
+    """The URL of a store without its password and without its query, which may hold one too."""
+    return _QUERY.sub(f"?{_MASK}", _PASSWORD.sub(rf"\1:{_MASK}@", str(value)))

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from turnout.config.keys import Key, Tree, dotted, inside, is_container, reaches
+from turnout.config.keys import Key, Tree, dotted, inside, is_container, one_line, reaches
 from turnout.config.mistakes import BadConfiguration, Complaint, Mistake, nearest
 from turnout.config.variables import Resolved, resolve
 
@@ -68,7 +68,7 @@ class FileSource(LayerSource):
     origin = "file"
 
     def __init__(self, settings_cls: type[BaseSettings], path: Path | None, environment: Mapping[str, str]) -> None:
-        self.label = _one_line(str(path)) if path else "turnout.toml"
+        self.label = one_line(str(path)) if path else "turnout.toml"
         super().__init__(settings_cls, _read(path, self.label) if path else {}, environment)
 
 
@@ -101,8 +101,7 @@ class EnvironmentSource(LayerSource):
         """The mistake, with the variable in place of the key."""
         for end in range(len(key), 0, -1):
             if name := self._names.get(key[:end]):
-                rest = dotted(("", *key[end:]))[2:] if end < len(key) else ""
-                return Mistake(self.label, f"{_one_line(name)} {rest}".strip(), message)
+                return Mistake(self.label, f"{one_line(name)} {dotted(key[end:])}".strip(), message)
         return super().place(key, message)
 
     def _key(self, name: str, settings_cls: type[BaseSettings]) -> Key | None:
@@ -153,7 +152,7 @@ def find_file(path: Path | None, environment: Mapping[str, str]) -> Path | None:
         path = Path(named)
     if path is not None:
         if not _is_file(path):
-            raise BadConfiguration([Mistake(_one_line(str(path)), "", "no such file")])
+            raise BadConfiguration([Mistake(one_line(str(path)), "", "no such file")])
         return path
     places = [Path("turnout.toml")]
     base = environment.get("XDG_CONFIG_HOME", "")
@@ -191,7 +190,7 @@ def _read(path: Path, label: str) -> dict[str, Any]:
         place = _PLACE.search(str(error))
         last = raw.count(b"\n") + 1
         line = int(place[1]) if place and place[1] else last
-        mistake = Mistake(label, "", f"not TOML: {_one_line(_PLACE.sub('', str(error)))}", line)
+        mistake = Mistake(label, "", f"not TOML: {one_line(_PLACE.sub('', str(error)))}", line)
     except RecursionError:
         mistake = Mistake(label, "", "nested too deeply")
     except ValueError:  # a number of thousands of digits
@@ -236,8 +235,3 @@ def _decode(text: str, key: Key, settings_cls: type[BaseSettings]) -> object:
         return json.loads(text)
     except (ValueError, RecursionError):
         raise ValueError("must be JSON") from None
-
-
-def _one_line(text: str) -> str:
-    """*text* with control characters spelled out, so that one mistake stays one line."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -93,7 +93,7 @@ def _truth_of_text(value: object) -> object:
 
 def _slug(text: str) -> str:
     if not _SLUG.fullmatch(text):
-        raise ValueError("must be a slug: lower-case letters, digits, dots, hyphens and underscores, at most 64")
+        raise ValueError("must be a slug of lower-case letters, digits, dots, hyphens, underscores")
     return text
 
 
@@ -227,7 +227,7 @@ def _created(value: object) -> object:
             raise ValueError("must be a date or unix seconds") from None
     if isinstance(value, datetime):
         if value.tzinfo is None:
-            raise ValueError("needs an offset from UTC when it has a time, such as 2026-01-31T00:00:00Z")
+            raise ValueError("a time needs its offset from UTC, such as 2026-01-31T00:00:00Z")
         return int(value.timestamp())
     if isinstance(value, date):
         return int(datetime(value.year, value.month, value.day, tzinfo=UTC).timestamp())

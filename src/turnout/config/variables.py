@@ -28,7 +28,10 @@ class Resolved(msgspec.Struct):
 
 
 def resolve(tree: Mapping[str, object], environment: Mapping[str, str]) -> Resolved:
-    """Replace each string ``env:NAME`` in *tree*; where the variable is unset or empty, leave the key out."""
+    """Replace each string ``env:NAME`` in *tree*; where the variable is unset or empty, leave the key out.
+
+    None, which JSON and flags may hold, leaves its key out as well.
+    """
     resolved = Resolved({})
     resolved.tree = _replace(tree, (), environment, resolved)
     return resolved
@@ -40,7 +43,7 @@ def _replace(value: object, key: Key, environment: Mapping[str, str], resolved: 
         return _ABSENT
     if isinstance(value, Mapping):
         table = {name: _replace(item, (*key, name), environment, resolved) for name, item in value.items()}
-        return {name: item for name, item in table.items() if item is not _ABSENT}
+        return {name: item for name, item in table.items() if item is not _ABSENT and item is not None}
     if isinstance(value, list | tuple):
         items = [_replace(item, (*key, at), environment, resolved) for at, item in enumerate(value)]
         return [item for item in items if item is not _ABSENT]
