@@ -240,6 +240,18 @@ def test_a_key_with_line_breaks_stays_on_one_line(tmp_path: Path) -> None:
     ]
 
 
+def test_a_name_that_looks_like_the_mark_of_a_name_is_a_name(tmp_path: Path) -> None:
+    text = '"[key]" = 1\n[server]\n"[key]" = 1\n[providers]\n"[key]" = {}\na = { "[key]" = 1 }\nb.headers."[key]" = 1'
+    assert _lines(text, tmp_path) == [
+        'turnout.toml: server."[key]": unknown key',
+        'turnout.toml: providers."[key]": must be a slug of lower-case letters, digits, dots, hyphens, underscores',
+        'turnout.toml: providers.a."[key]": unknown key',
+        'turnout.toml: providers.b.headers."[key]": is not the name of a header',
+        'turnout.toml: providers.b.headers."[key]": must be a string',
+        'turnout.toml: "[key]": unknown key',
+    ]
+
+
 def test_a_mistake_keeps_its_parts(tmp_path: Path) -> None:
     path = tmp_path / "turnout.toml"
     path.write_text("\nx = [")

@@ -73,10 +73,12 @@ def complaints_of(error: ValidationError, root: Any) -> list[Complaint]:  # noqa
 
 
 def _complaint(detail: ErrorDetails, root: Any) -> Complaint:  # noqa: ANN401 - as above
-    key = tuple(step for step in detail["loc"] if step != "[key]")
+    key = detail["loc"]
     context = detail.get("ctx", {})
     if detail["type"] == "extra_forbidden":
         return key, _unknown_key(key, root)
+    if key[-1:] == ("[key]",) and _within(root, key) is None:
+        key = key[:-1]  # pydantic's mark for a mistake in a name itself, unless a name is spelled so
     if detail["type"] == "value_error":
         return key, str(context["error"])
     words = _WORDS.get(detail["type"])
@@ -84,8 +86,12 @@ def _complaint(detail: ErrorDetails, root: Any) -> Complaint:  # noqa: ANN401 - 
 
 
 def _unknown_key(key: Key, root: Any) -> str:  # noqa: ANN401 - as above
-    table = root
-    for step in key[:-1]:
-        table = inside(table, step)
-    meant = nearest(str(key[-1]), fields_of(table))
+    meant = nearest(str(key[-1]), fields_of(_within(root, key[:-1])))
     return f"unknown key; did you mean {meant}?" if meant else "unknown key"
+
+
+def _within(root: Any, key: Key) -> Any:  # noqa: ANN401 - as above
+    """The annotation of what stands at *key* within *root*; None where nothing may stand."""
+    for step in key:
+        root = inside(root, step)
+    return root
