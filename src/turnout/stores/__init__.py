@@ -1,0 +1,1 @@
+"""Floor 4: durable stores on one SQLAlchemy Core schema."""

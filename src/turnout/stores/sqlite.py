@@ -1,0 +1,281 @@
+"""The store in one SQLite file.
+
+A store has two threads, each with a connection of its own: one writes, one reads, so that the event loop never waits
+for the disk and a long write does not delay a look-up. Commits go to the write-ahead log without a sync, and a sync
+follows within a second: a killed process loses nothing, a power cut at most the last second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar, final
+
+from sqlalchemy import Connection, bindparam, delete, func, literal, select, update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from turnout.base.clock import SYSTEM_CLOCK, Clock
+from turnout.base.errors import NotFound, Unavailable
+from turnout.domain.account import Account, Generation, Key
+from turnout.stores import rows
+from turnout.stores.schema import ACCOUNTS, ATTEMPTS, GENERATIONS, JOURNALS, KEYS, REVISIONS
+from turnout.stores.sqlite_file import READ, WRITE, connect, prepare
+
+__all__ = ["SQLiteStore"]
+
+T = TypeVar("T")
+
+_SYNC_WITHIN = 1.0  # seconds
+_KEYS = "keys"
+_MILLION = literal(10**6)
+
+_put_account = insert(ACCOUNTS)
+_put_account = _put_account.on_conflict_do_update(
+    index_elements=[ACCOUNTS.c.id], set_={name: _put_account.excluded[name] for name in ("name", "admin", "created")}
+)
+_put_key = insert(KEYS)
+_put_key = _put_key.on_conflict_do_update(
+    index_elements=[KEYS.c.hash],
+    set_={column.key: _put_key.excluded[column.key] for column in KEYS.c if not column.primary_key},
+)
+_bump = insert(REVISIONS).values(name=_KEYS, value=1)
+_bump = _bump.on_conflict_do_update(index_elements=[REVISIONS.c.name], set_={"value": REVISIONS.c.value + 1})
+_put_offset = insert(JOURNALS)
+_put_offset = _put_offset.on_conflict_do_update(
+    index_elements=[JOURNALS.c.file], set_={"offset": _put_offset.excluded["offset"]}
+)
+_forget_journal = delete(JOURNALS).where(JOURNALS.c.file == bindparam("name"))
+_add_generations = insert(GENERATIONS).on_conflict_do_nothing(index_elements=[GENERATIONS.c.id])
+_add_attempts = insert(ATTEMPTS).on_conflict_do_nothing(index_elements=[ATTEMPTS.c.generation_id, ATTEMPTS.c.position])
+# A sum of 64-bit integers may overflow; millions and the rest are added up apart and joined in Python.
+_spent = select(func.sum(GENERATIONS.c.cost // _MILLION), func.sum(GENERATIONS.c.cost % _MILLION))
+
+
+@final
+class SQLiteStore:
+    """Accounts, keys and generations in the SQLite file at *path*. Implements ``contracts.store.Store``.
+
+    Any number of processes may open the same file. Errors of the database come out as ``Unavailable``.
+    """
+
+    def __init__(self, path: Path, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._path = path
+        self._clock = clock
+        self._writer = _Lane(path, WRITE)
+        self._reader = _Lane(path, READ)
+        self._sync: asyncio.TimerHandle | None = None
+
+    async def open(self) -> None:
+        """Make the file if there is none (mode 0600, its folder 0700) and bring its schema up to date.
+
+        Before an older schema is changed, a copy of the file is put next to it.
+
+        Raises:
+            Unavailable: the file cannot be opened, is no database, or comes from a newer version.
+        """
+        try:
+            await self._writer.call(lambda: prepare(self._path, self._clock))
+            await self._writer.open()
+            await self._reader.open()
+        except Unavailable:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Finish what is under way, then let go of the file."""
+        if self._sync is not None:
+            self._sync.cancel()
+            self._sync = None
+            await self._writer.call(self._sync_log)
+        await self._reader.close()
+        await self._writer.close()
+
+    async def put_account(self, account: Account) -> None:
+        """Add or replace an account."""
+        await self._write(lambda connection: connection.execute(_put_account, rows.account_row(account)))
+
+    async def put_key(self, key: Key) -> None:
+        """Add or replace a key.
+
+        Raises:
+            NotFound: there is no such account.
+        """
+
+        def put(connection: Connection) -> None:
+            connection.execute(_put_key, rows.key_row(key))
+            connection.execute(_bump)
+
+        try:
+            await self._write(put)
+        except IntegrityError:
+            raise NotFound("No such account") from None
+
+    async def key(self, key_hash: str) -> Key | None:
+        """The key of that hash, disabled ones included."""
+        query = select(KEYS).where(KEYS.c.hash == key_hash)
+        found = await self._reader.run(lambda connection: connection.execute(query).mappings().one_or_none())
+        return None if found is None else rows.key_of(found)
+
+    async def keys(self, account_id: str | None = None) -> Sequence[Key]:
+        """All keys, or those of one account, oldest first."""
+        query = select(KEYS).order_by(KEYS.c.created, KEYS.c.hash)
+        if account_id is not None:
+            query = query.where(KEYS.c.account_id == account_id)
+        found = await self._reader.run(lambda connection: connection.execute(query).mappings().all())
+        return [rows.key_of(row) for row in found]
+
+    async def disable_key(self, key_hash: str, *, disabled: bool) -> bool:
+        """Switch a key off or on; False when there is none."""
+        change = update(KEYS).where(KEYS.c.hash == key_hash).values(disabled=disabled)
+
+        def switch(connection: Connection) -> bool:
+            found = connection.execute(change).rowcount > 0
+            if found:
+                connection.execute(_bump)
+            return found
+
+        return await self._write(switch)
+
+    async def delete_key(self, key_hash: str) -> bool:
+        """Remove a key; its generations stay. False when there is none."""
+        change = delete(KEYS).where(KEYS.c.hash == key_hash)
+
+        def remove(connection: Connection) -> bool:
+            found = connection.execute(change).rowcount > 0
+            if found:
+                connection.execute(_bump)
+            return found
+
+        return await self._write(remove)
+
+    async def keys_revision(self) -> int:
+        """A number that grows with every change of a key."""
+        query = select(REVISIONS.c.value).where(REVISIONS.c.name == _KEYS)
+        return await self._reader.run(lambda connection: connection.execute(query).scalar() or 0)
+
+    async def add_generations(self, generations: Sequence[Generation], offsets: Mapping[str, int] | None = None) -> int:
+        """Add those that are not there yet, with their attempts; returns how many were new.
+
+        *offsets* says how far (bytes) the journals of that name have been read; it is kept in the same transaction.
+        """
+
+        def add(connection: Connection) -> int:
+            new = 0
+            if generations:
+                records, attempts = rows.generation_rows(generations)
+                new = connection.execute(_add_generations, records).rowcount
+                if attempts and new:
+                    connection.execute(_add_attempts, attempts)
+            if offsets:
+                connection.execute(_put_offset, [{"file": file, "offset": offset} for file, offset in offsets.items()])
+            return new
+
+        return await self._write(add)
+
+    async def journal_offsets(self) -> dict[str, int]:
+        """How far (bytes) each journal has been read, by file name."""
+        query = select(JOURNALS.c.file, JOURNALS.c.offset)
+        found = await self._reader.run(lambda connection: connection.execute(query).all())
+        return {row.file: row.offset for row in found}
+
+    async def forget_journals(self, files: Collection[str]) -> None:
+        """Drop the offsets of *files*; when this returns, all that came from them survives a power cut."""
+        names = [{"name": file} for file in files]
+        await self._write(lambda connection: connection.execute(_forget_journal, names))
+        await self._writer.call(self._sync_log)
+
+    async def generation(self, generation_id: str, account_id: str) -> Generation | None:
+        """One generation of one account."""
+        one = select(GENERATIONS).where(GENERATIONS.c.id == generation_id, GENERATIONS.c.account_id == account_id)
+        its_attempts = select(ATTEMPTS).where(ATTEMPTS.c.generation_id == generation_id).order_by(ATTEMPTS.c.position)
+
+        def find(connection: Connection) -> Generation | None:
+            row = connection.execute(one).mappings().one_or_none()
+            if row is None:
+                return None
+            return rows.generation_of(row, connection.execute(its_attempts).mappings().all())
+
+        return await self._reader.run(find)
+
+    async def spent(self, key_hash: str, since: float) -> int:
+        """Pico-dollars that a key has spent from *since* (unix seconds), exact."""
+        query = _spent.where(GENERATIONS.c.key_hash == key_hash, GENERATIONS.c.created >= since)
+        millions, rest = await self._reader.run(lambda connection: connection.execute(query).one())
+        return (millions or 0) * 10**6 + (rest or 0)
+
+    async def _write(self, operation: Callable[[Connection], T]) -> T:
+        result = await self._writer.run(operation)
+        if self._sync is None:
+            self._sync = asyncio.get_running_loop().call_later(_SYNC_WITHIN, self._sync_soon)
+        return result
+
+    def _sync_soon(self) -> None:
+        self._sync = None
+        self._writer.submit(self._sync_log)
+
+    def _sync_log(self) -> None:
+        """Put the write-ahead log on the disk. SQLite holds no lock on that file, so another descriptor is safe."""
+        try:
+            log = os.open(f"{self._path}-wal", os.O_RDONLY)
+            try:
+                os.fsync(log)
+            finally:
+                os.close(log)
+        except OSError as error:
+            raise Unavailable("The store cannot be reached") from error
+
+
+@final
+class _Lane:
+    """A thread with a connection: what it is given runs there, one after the other."""
+
+    def __init__(self, path: Path, begin: str) -> None:
+        self._path = path
+        self._begin = begin
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="turnout-sqlite")
+        self._connection: Connection | None = None
+
+    def submit(self, operation: Callable[[], object]) -> None:
+        """Run *operation* when its turn comes; nobody waits for it."""
+        self._thread.submit(operation)
+
+    async def call(self, operation: Callable[[], T]) -> T:
+        """Run *operation* in the thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, operation)
+
+    async def run(self, operation: Callable[[Connection], T]) -> T:
+        """Run *operation* in the thread, in a transaction of its own."""
+        return await self.call(lambda: self._transact(operation))
+
+    async def open(self) -> None:
+        """Connect."""
+
+        def open_here() -> None:
+            self._connection = connect(self._path, self._begin)
+
+        await self.call(open_here)
+
+    async def close(self) -> None:
+        """Finish what waits, disconnect, end the thread."""
+
+        def close_here() -> None:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection.engine.dispose()
+                self._connection = None
+
+        await self.call(close_here)
+        self._thread.shutdown()
+
+    def _transact(self, operation: Callable[[Connection], T]) -> T:
+        if self._connection is None:
+            raise Unavailable("The store is closed")
+        try:
+            with self._connection.begin():
+                return operation(self._connection)
+        except OperationalError as error:
+            raise Unavailable("The store cannot be reached") from error

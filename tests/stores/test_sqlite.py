@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from turnout.base.errors import NotFound, Unavailable
+from turnout.base.money import MAX_PICO, Pico
+from turnout.contracts.store import Store
+from turnout.domain.account import Account, AttemptRecord, Generation, Key
+from turnout.domain.usage import Pricing, Usage
+from turnout.stores.sqlite import SQLiteStore
+
+USAGE = Usage(fresh=1000, cache_read=300, completion=250, reasoning=20, estimated=True)
+ATTEMPT = AttemptRecord(
+    endpoint_id="acme/tiny|acme|acme", model="acme/tiny", provider="acme", provider_name="Acme", outcome="failed",
+    started_ms=0.5, first_byte_ms=2.25, ended_ms=3.0, status=500, error_type="provider_unavailable", may_be_billed=True,
+)  # fmt: skip
+GENERATION = Generation(
+    id="gen-1-abc", account_id="default", key_hash="f" * 64, created=1790000000.25, api="chat",
+    requested_model="acme/tiny", outcome="answered", model="acme/tiny", endpoint_id="acme/tiny|acme|acme",
+    provider="acme", provider_name="Acme", streamed=True, usage=USAGE, cost=Pico(322_500_000),
+    pricing=Pricing(prompt=Pico(150_000), completion=Pico(MAX_PICO), image=Pico(0)), latency_ms=312.4, user="u",
+    title="Ünïcode ' \" \n\t \U0001f600", attempts=(ATTEMPT, replace(ATTEMPT, outcome="answered", usage=USAGE)),
+)  # fmt: skip
+KEY = Key(hash="f" * 64, account_id="default", name="first", label="sk-to-v1-abc...def", created=5.0, expires=7.5)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SQLiteStore]:
+    opened = SQLiteStore(tmp_path / "turnout.db")
+    await opened.open()
+    await opened.put_account(Account(id="default", name="Default", admin=True, created=1.0))
+    yield opened
+    await opened.close()
+
+
+def many(count: int, start: int = 0) -> list[Generation]:
+    return [replace(GENERATION, id=f"gen-1-{number}") for number in range(start, start + count)]
+
+
+def test_it_fulfils_the_contract(tmp_path: Path) -> None:
+    store: Store = SQLiteStore(tmp_path / "turnout.db")
+    assert isinstance(store, SQLiteStore)
+
+
+async def test_a_generation_comes_back_as_it_was_put(store: SQLiteStore) -> None:
+    assert await store.add_generations([GENERATION]) == 1
+    assert await store.generation(GENERATION.id, "default") == GENERATION
+
+
+async def test_a_generation_of_another_account_is_as_one_that_does_not_exist(store: SQLiteStore) -> None:
+    await store.add_generations([GENERATION])
+    assert await store.generation(GENERATION.id, "other") is None
+    assert await store.generation("gen-none", "default") is None
+
+
+async def test_adding_a_generation_again_changes_nothing(store: SQLiteStore) -> None:
+    assert await store.add_generations(many(5)) == 5
+    assert await store.add_generations(many(10)) == 5
+    assert await store.add_generations([]) == 0
+    assert await store.spent(GENERATION.key_hash, 0.0) == 10 * GENERATION.cost
+    found = await store.generation("gen-1-3", "default")
+    assert found is not None
+    assert found.attempts == GENERATION.attempts
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(batches=st.lists(st.lists(st.integers(0, 40), max_size=30), max_size=6), salt=st.integers(0, 2**60))
+async def test_whatever_is_repeated_each_generation_counts_once(
+    store: SQLiteStore, batches: list[list[int]], salt: int
+) -> None:
+    key_hash = f"key-{salt}-{time.monotonic_ns()}"
+    new = 0
+    for batch in batches:
+        new += await store.add_generations(
+            [
+                replace(GENERATION, id=f"{key_hash}-{number}", key_hash=key_hash, cost=Pico(10**12 + number))
+                for number in batch
+            ]
+        )
+    distinct = {number for batch in batches for number in batch}
+    assert new == len(distinct)
+    assert await store.spent(key_hash, 0.0) == sum(10**12 + number for number in distinct)
+
+
+async def test_sums_are_exact_where_64_bits_or_doubles_are_not(store: SQLiteStore) -> None:
+    costs = [MAX_PICO, MAX_PICO, 1, 999_999]
+    await store.add_generations(
+        [replace(GENERATION, id=f"gen-{number}", cost=Pico(cost)) for number, cost in enumerate(costs)]
+    )
+    assert await store.spent(GENERATION.key_hash, 0.0) == sum(costs)
+
+
+async def test_spending_is_counted_from_a_moment_on_and_per_key(store: SQLiteStore) -> None:
+    await store.add_generations(
+        [
+            replace(GENERATION, id="before", created=99.9, cost=Pico(1)),
+            replace(GENERATION, id="at", created=100.0, cost=Pico(2)),
+            replace(GENERATION, id="other", created=100.0, cost=Pico(4), key_hash="other"),
+        ]
+    )
+    assert await store.spent(GENERATION.key_hash, 100.0) == 2
+    assert await store.spent("unknown", 0.0) == 0
+
+
+async def test_a_batch_with_one_bad_generation_is_not_added_at_all(store: SQLiteStore) -> None:
+    with pytest.raises(OverflowError):
+        await store.add_generations([GENERATION, replace(GENERATION, id="bad", cost=Pico(2**70))], {"file": 7})
+    assert await store.generation(GENERATION.id, "default") is None
+    assert await store.journal_offsets() == {}
+
+
+async def test_journal_offsets_are_kept_until_forgotten(store: SQLiteStore) -> None:
+    await store.add_generations(many(1), {"a": 10, "b": 20})
+    await store.add_generations([], {"a": 30})
+    assert await store.journal_offsets() == {"a": 30, "b": 20}
+    await store.forget_journals(["a"])
+    assert await store.journal_offsets() == {"b": 20}
+
+
+async def test_keys_come_back_oldest_first_and_by_account(store: SQLiteStore) -> None:
+    await store.put_account(Account(id="other", name="Other"))
+    keys = [
+        replace(KEY, hash=f"{n}", created=float(9 - n), account_id="other" if n % 2 else "default") for n in range(4)
+    ]
+    for key in keys:
+        await store.put_key(key)
+    assert list(await store.keys()) == keys[::-1]
+    assert list(await store.keys("other")) == [keys[3], keys[1]]
+    assert await store.key("2") == keys[2]
+    assert await store.key("none") is None
+
+
+async def test_every_change_of_a_key_moves_the_revision_and_nothing_else_does(store: SQLiteStore) -> None:
+    seen = [await store.keys_revision()]
+    await store.put_key(KEY)
+    seen.append(await store.keys_revision())
+    assert await store.disable_key(KEY.hash, disabled=True)
+    seen.append(await store.keys_revision())
+    assert await store.delete_key(KEY.hash)
+    seen.append(await store.keys_revision())
+    assert sorted(set(seen)) == seen
+    assert not await store.disable_key(KEY.hash, disabled=True)
+    assert not await store.delete_key(KEY.hash)
+    await store.add_generations([GENERATION])
+    assert await store.keys_revision() == seen[-1]
+
+
+async def test_a_deleted_key_leaves_its_generations(store: SQLiteStore) -> None:
+    await store.put_key(KEY)
+    await store.add_generations([GENERATION])
+    await store.delete_key(KEY.hash)
+    assert await store.generation(GENERATION.id, "default") == GENERATION
+
+
+async def test_a_key_needs_an_account(store: SQLiteStore) -> None:
+    with pytest.raises(NotFound):
+        await store.put_key(replace(KEY, account_id="nobody"))
+
+
+async def test_another_process_sees_a_change_at_once(store: SQLiteStore, tmp_path: Path) -> None:
+    second = SQLiteStore(tmp_path / "turnout.db")
+    await second.open()
+    await store.put_key(KEY)
+    assert await second.key(KEY.hash) == KEY
+    assert await second.keys_revision() == await store.keys_revision()
+    await second.close()
+
+
+async def test_the_event_loop_runs_on_while_the_database_is_locked(store: SQLiteStore, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "turnout.db", isolation_level=None)) as blocker:
+        blocker.execute("BEGIN IMMEDIATE")
+        adding = asyncio.create_task(store.add_generations(many(3)))
+        turns = 0
+        until = time.monotonic() + 0.2
+        while time.monotonic() < until:
+            await asyncio.sleep(0.01)
+            turns += 1
+        assert turns >= 5
+        assert await store.key("none") is None  # readers do not wait for writers
+        assert not adding.done()
+        blocker.execute("ROLLBACK")
+    assert await adding == 3
+
+
+async def test_what_is_under_way_is_finished_before_the_store_closes(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "turnout.db")
+    await store.open()
+    adding = asyncio.create_task(store.add_generations(many(2000)))
+    await asyncio.sleep(0)
+    await store.close()
+    assert await adding == 2000
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("turnout-sqlite")]
+
+
+async def test_a_store_that_cannot_write_says_unavailable(store: SQLiteStore, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "turnout.db")) as other, other:
+        other.execute("ALTER TABLE attempts RENAME TO elsewhere")
+    with pytest.raises(Unavailable) as caught:
+        await store.add_generations([GENERATION])
+    assert str(tmp_path) not in caught.value.message
+
+
+async def test_commits_reach_the_disk_within_a_second_or_so(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr("turnout.stores.sqlite.os.fsync", lambda _: loop.call_soon_threadsafe(synced.set))
+    await store.add_generations([GENERATION])
+    async with asyncio.timeout(5):
+        await synced.wait()
