@@ -32,6 +32,8 @@ class Token(Struct, frozen=True):
 
     text: str
     alternatives: tuple[tuple[str, float], ...] = ()
+    count: int = 1
+    """Completion tokens it counts for."""
 
     @property
     def logprob(self) -> float:
@@ -64,8 +66,7 @@ class Choice(Struct, frozen=True):
     def token_count(self) -> int:
         """Completion tokens: words of content and of reasoning; of a tool call, the words of its arguments."""
         called = 0 if self.tool_call is None else max(1, len("".join(self.tool_call.fragments).split()))
-        words = sum(1 for token in self.tokens if token.text.strip())
-        return words + len(self.reasoning) + called
+        return sum(token.count for token in self.tokens) + len(self.reasoning) + called
 
 
 class Answer(Struct, frozen=True):
@@ -107,7 +108,8 @@ def _choice(asked: Asked, behaviour: Behaviour, number: int) -> Choice:
         return _calling(asked, behaviour, number, (tool.name, _dump(made)))
     if behaviour.content == "vote" and behaviour.vote is not None:
         return _voting(asked, behaviour, behaviour.vote, number)
-    tokens = tuple(Token(piece) for piece in _pieces(_text(asked, behaviour)))
+    text = _text(asked, behaviour)
+    tokens = (Token(text, count=text.count(" ") + 1),) if behaviour.content == "big" else _tokens(text)
     return _limited(asked, behaviour, Choice(tokens, "stop", _reasoning(asked, behaviour)))
 
 
@@ -148,8 +150,7 @@ def _reasoning(asked: Asked, behaviour: Behaviour) -> tuple[str, ...]:
 def _voting(asked: Asked, behaviour: Behaviour, vote: Vote, number: int) -> Choice:
     options = offered_options([message.text for message in asked.conversation])
     if not options:
-        tokens = tuple(Token(piece) for piece in _pieces(_NO_OPTIONS))
-        return _limited(asked, behaviour, Choice(tokens, "stop"))
+        return _limited(asked, behaviour, Choice(_tokens(_NO_OPTIONS), "stop"))
     skill = vote.skill_for(asked.prompt_text)
     chosen = pick(options, skill, f"{asked.root} {asked.model} {number}")
     tool = asked.callable_tool
@@ -160,7 +161,7 @@ def _voting(asked: Asked, behaviour: Behaviour, vote: Vote, number: int) -> Choi
     if asked.schema is not None:
         text = _dump(instance(asked.schema, lambda values: _matching(values, chosen)))
     if chosen.key not in text:
-        tokens = tuple(Token(piece) for piece in _pieces(text))
+        tokens = _tokens(text)
     else:
         chances = chance_of_each(options, chosen, skill)
         tokens = tuple(Token(piece, tuple(others)) for piece, others in vote_tokens(text, chosen.key, chances))
@@ -189,7 +190,7 @@ def _stopped(stops: Sequence[str], choice: Choice) -> Choice:
     ends = [at for at in map(text.find, stops) if at >= 0]
     if not ends:
         return choice
-    return replace(choice, tokens=tuple(Token(piece) for piece in _pieces(text[: min(ends)])))
+    return replace(choice, tokens=_tokens(text[: min(ends)]))
 
 
 def _usage(behaviour: Behaviour, prompt: int, completion: int, reasoning: int) -> dict[str, Any] | None:
@@ -218,6 +219,10 @@ _ABSURD: Final[dict[str, tuple[Any, Any]]] = {
     "nan": (math.nan, math.nan),
     "zero": (0, 0),
 }
+
+
+def _tokens(text: str) -> tuple[Token, ...]:
+    return tuple(Token(piece, count=0 if piece.isspace() else 1) for piece in _pieces(text))
 
 
 def _pieces(text: str) -> list[str]:

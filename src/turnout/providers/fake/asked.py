@@ -157,7 +157,7 @@ def read_request(body: bytes) -> Asked:
         asked = _decoder.decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         raise BadRequest(str(error) or "nested too deeply") from error
-    if not 1 <= (asked.n or 1) <= _MOST_CHOICES:
+    if not 1 <= (asked.n if asked.n is not None else 1) <= _MOST_CHOICES:
         raise BadRequest(f"n must be between 1 and {_MOST_CHOICES}")
     if (asked.token_limit if asked.token_limit is not None else 1) < 1:
         raise BadRequest("max_tokens must be at least 1")

@@ -164,11 +164,14 @@ class Connection(asyncio.Protocol):
             request = self._waiting.popleft()
             if len(self._waiting) == _MOST_WAITING - 1:
                 self._transport.resume_reading()
-            self._exchange, steps = self._answerer(request)
             try:
+                self._exchange, steps = self._answerer(request)
                 await self._play(steps)
             except Exception as error:  # noqa: BLE001  # the border: a bug must look like a broken provider, not hang
-                self._finish(refusal(500, f"The fake provider broke: {error!r}", close=True), "broken")
+                if self._exchange is not None:
+                    self._exchange.planned = "broken"
+                self._transport.write(refusal(500, f"The fake provider broke: {error!r}", close=True).wire)
+                self._transport.close()
             if not request.keep_alive:
                 self._transport.close()
         self._task = None
@@ -183,7 +186,7 @@ class Connection(asyncio.Protocol):
                 writes += 1
                 if not self._writable.is_set():
                     await self._writable.wait()
-                elif writes % _BREATH == 0:
+                elif writes % _BREATH == 0 or self._transport.is_closing():
                     await asyncio.sleep(0)
             elif isinstance(step, Wait):
                 await asyncio.sleep(step.milliseconds / 1000)

@@ -7,7 +7,7 @@ Lines, told apart by ``t``; ``n`` numbers the requests of one server from 1:
 * ``left``: the client went away before the end; ``after_ms`` counts from the acceptance.
 * ``end``: exactly once per request. ``sent`` and ``sha256`` describe the bytes of the body (before chunked framing,
   after compression) that were handed to the kernel or its waiting line. ``outcome`` is ``complete``, ``client_left``,
-  ``reset``, ``stalled``, ``hung``, ``closed`` (cut short on purpose) or ``shutdown``.
+  ``reset``, ``stalled``, ``hung``, ``closed`` (cut short on purpose), ``shutdown``, or ``broken`` (a bug of ours).
 
 The ``end`` of a complete answer is written before its last byte, so whoever has read the answer finds the line.
 """

@@ -8,6 +8,7 @@ __all__ = ["text_matching"]
 
 _LONGEST_PATTERN: Final = 500
 _MOST_REPEATS: Final = 1000
+_LONGEST_TEXT: Final = 10_000
 _CLASSES: Final = {"d": "0", "w": "a", "s": " ", "D": "a", "W": "-", "S": "a", "n": "\n", "t": "\t", "r": "\r"}
 _EMPTY_ESCAPES: Final = "bBAZz"
 _COMMON: Final = ("", "a", "A", "0", "text", "2026-01-31", "12:00", "#000000", "+10000000", "a@example.org")
@@ -78,7 +79,10 @@ class _Reader:
             return atom
         if self._peek() in {"?", "+"}:  # lazy or possessive: the same texts
             self.position += 1
-        return atom * min(fewest + self._more, highest, _MOST_REPEATS)
+        times = min(fewest + self._more, highest, _MOST_REPEATS)
+        if len(atom) * times > _LONGEST_TEXT:
+            raise ValueError("repetitions of repetitions")
+        return atom * times
 
     def _atom(self) -> str:
         sign = self._take()
