@@ -40,7 +40,7 @@ def connect(path: Path, begin: str, *, enforce: bool = True) -> Connection:
 
     *enforce* foreign keys always but while tables are rebuilt.
     """
-    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
+    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool, hide_parameters=True)
 
     def set_up(dbapi: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         dbapi.isolation_level = None  # the driver opens no transactions of its own

@@ -1,0 +1,228 @@
+"""Moves journals into the store.
+
+The offset up to which a journal has been read is stored in the same transaction as the generations it stands for, so
+neither a kill nor a power cut can part them, and a start does not read again what is there. Where an offset is lost
+all the same, adding a generation again changes nothing: ids are unique. A journal is deleted when its owner is gone and
+the store says that all of it is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, final
+
+from turnout.base.errors import Unavailable
+from turnout.contracts.store import Store
+from turnout.domain.account import Generation
+from turnout.ledger.journal import JOURNAL_SUFFIX, UNBORN_SUFFIX, BrokenLine, format_line, parse_line
+
+__all__ = ["REJECTED", "JournalStore", "JournalWriter"]
+
+REJECTED = "rejected.lines"
+"""Where lines go that are no generations, or that the store refuses: nothing vanishes without a trace."""
+
+_BATCH = 2_000  # generations
+_PIECE = 2**20  # bytes read at once
+_INTERVAL = 0.05  # seconds
+_MAX_PAUSE = 5.0  # seconds
+
+_log = logging.getLogger(__name__)
+
+
+class JournalStore(Store, Protocol):
+    """A store that also remembers how far journals have been read."""
+
+    async def add_generations(self, generations: Sequence[Generation], offsets: Mapping[str, int] | None = None) -> int:
+        """Add the new ones and keep *offsets* (bytes by journal name), in one transaction."""
+        ...
+
+    async def journal_offsets(self) -> Mapping[str, int]:
+        """All offsets that are kept."""
+        ...
+
+    async def forget_journals(self, files: Collection[str]) -> None:
+        """Drop the offsets of *files*; when this returns, all that came from them survives a power cut."""
+        ...
+
+
+class _Batch:
+    """What one pass over the journals found."""
+
+    def __init__(self) -> None:
+        self.generations: list[Generation] = []
+        self.offsets: dict[str, int] = {}
+        self.finished: list[str] = []
+        self.broken: list[bytes] = []
+        self.more = False
+
+
+@final
+class JournalWriter:
+    """Reads the journals in *directory*, those of killed processes included, into *store*.
+
+    Attributes:
+        broken: lines met that were torn or damaged.
+        refused: generations that the store refused for good, such as a cost beyond 64 bits.
+    """
+
+    def __init__(self, directory: Path, store: JournalStore) -> None:
+        self._directory = directory
+        self._store = store
+        self._offsets: dict[str, int] | None = None
+        self._turn = 0
+        self.broken = 0
+        self.refused = 0
+
+    async def run(self, interval: float = _INTERVAL) -> None:
+        """Drain every *interval* seconds until cancelled; while the store fails, ever more rarely."""
+        pause = interval
+        while True:
+            try:
+                await self.drain_once()
+            except Exception:  # noqa: BLE001 - a background task; the journals keep everything for a later try
+                if pause == interval:
+                    _log.warning("journals cannot be moved into the store for now", exc_info=True)
+                pause = min(pause * 2, _MAX_PAUSE)
+            else:
+                pause = interval
+            await asyncio.sleep(pause)
+
+    async def drain_once(self) -> int:
+        """Move all that the journals hold now; returns how many generations were new to the store.
+
+        The first call also replays what killed processes have left.
+
+        Raises:
+            Unavailable: the store cannot be written; nothing is lost.
+        """
+        if self._offsets is None:
+            await asyncio.to_thread(self._sweep)
+            self._offsets = dict(await self._store.journal_offsets())
+            if gone := [name for name in self._offsets if not (self._directory / name).exists()]:
+                await self._store.forget_journals(gone)
+        added = 0
+        while True:
+            batch = await asyncio.to_thread(self._collect, self._offsets)
+            added += await self._settle(batch, self._offsets)
+            if not batch.more:
+                return added
+
+    async def _settle(self, batch: _Batch, offsets: dict[str, int]) -> int:
+        """Put *batch* into the store, then bring everything else in line with that."""
+        added = 0
+        if batch.offsets:
+            try:
+                added = await self._store.add_generations(batch.generations, batch.offsets)
+            except Unavailable:
+                raise
+            except Exception:  # noqa: BLE001 - one bad generation must not hold up all others for ever
+                _log.warning("the store refuses a batch of generations; trying them one by one", exc_info=True)
+                added = await self._add_singly(batch)
+            offsets.update(batch.offsets)
+        if batch.broken:
+            self.broken += len(batch.broken)
+            _log.warning("%d torn or damaged lines in journals, %d since the start", len(batch.broken), self.broken)
+            await asyncio.to_thread(self._set_aside, [line + b"\n" for line in batch.broken])
+        if batch.finished:
+            await self._store.forget_journals(batch.finished)
+            for name in batch.finished:
+                (self._directory / name).unlink(missing_ok=True)
+                offsets.pop(name, None)
+        return added
+
+    async def _add_singly(self, batch: _Batch) -> int:
+        added = 0
+        for generation in batch.generations:
+            try:
+                added += await self._store.add_generations([generation])
+            except Unavailable:
+                raise
+            except Exception:  # noqa: BLE001 - the same, for the one that is bad
+                self.refused += 1
+                _log.exception("the store refuses generation %s", generation.id)
+                await asyncio.to_thread(self._set_aside, [format_line(generation)])
+        await self._store.add_generations([], batch.offsets)
+        return added
+
+    def _collect(self, offsets: Mapping[str, int]) -> _Batch:
+        """Up to a batch of new lines, beginning with another journal each time, so that none starves."""
+        batch = _Batch()
+        names = sorted(path.name for path in self._directory.glob(f"*{JOURNAL_SUFFIX}"))
+        self._turn += 1
+        first = self._turn % len(names) if names else 0
+        for name in names[first:] + names[:first]:
+            if len(batch.generations) >= _BATCH:
+                batch.more = True
+                break
+            _read_journal(self._directory / name, offsets.get(name, 0), batch)
+        return batch
+
+    def _set_aside(self, lines: Sequence[bytes]) -> None:
+        path = self._directory / REJECTED
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(descriptor, b"".join(lines))
+        finally:
+            os.close(descriptor)
+
+    def _sweep(self) -> None:
+        """Remove files whose owner was killed before it could use them."""
+        for path in self._directory.glob(f"*{UNBORN_SUFFIX}"):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                if _unowned(descriptor):
+                    path.unlink(missing_ok=True)
+            finally:
+                os.close(descriptor)
+
+
+def _unowned(descriptor: int) -> bool:
+    """Whether nobody writes to the file any more."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read_journal(path: Path, offset: int, batch: _Batch) -> None:
+    """Add the complete lines of *path* from *offset* on to *batch*, as far as it has room."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return  # another process has finished it
+    try:
+        ended = _unowned(descriptor)  # asked before reading: what is there then is all there will ever be
+        size = os.fstat(descriptor).st_size
+        piece = os.pread(descriptor, _PIECE, offset)
+        if b"\n" not in piece and len(piece) == _PIECE:
+            piece = os.pread(descriptor, size - offset, offset)
+    finally:
+        os.close(descriptor)
+    end = offset
+    while len(batch.generations) < _BATCH and (cut := piece.find(b"\n", end - offset)) >= 0:
+        _read_line(piece[end - offset : cut], batch)
+        end = offset + cut + 1
+    tail = piece[end - offset :]
+    if ended and offset + len(piece) >= size and b"\n" not in tail:
+        batch.finished.append(path.name)
+        _read_line(tail, batch)
+        end += len(tail)
+    elif (end != offset and offset + len(piece) < size) or b"\n" in tail:
+        batch.more = True
+    if end != offset:
+        batch.offsets[path.name] = end
+
+
+def _read_line(line: bytes, batch: _Batch) -> None:
+    if not line:
+        return  # the newline that parts a torn line from the next
+    try:
+        batch.generations.append(parse_line(line))
+    except BrokenLine:
+        batch.broken.append(line)
