@@ -17,7 +17,7 @@ TurnoutError
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 __all__ = [
     "BadRequest",
@@ -133,7 +133,7 @@ class UpstreamError(TurnoutError):
         provider_code: the provider's own error code or status, as text.
         raw: an excerpt of the provider's own message, credentials removed.
         may_be_billed: the provider may have done the work and charge for it.
-        elsewhere: another endpoint may well succeed, so the next candidate is tried.
+        elsewhere: where another try makes sense: another "endpoint" of the model, only another "model", or "nowhere".
         health: whether the failure counts against the endpoint ("error", "rate_limited" or "ignored").
         upstream_status: the status the provider sent, None when it sent none.
     """
@@ -149,8 +149,8 @@ class UpstreamError(TurnoutError):
         provider_code: str | None = None,
         raw: str | None = None,
         may_be_billed: bool = False,
-        elsewhere: bool = True,
-        health: str = "error",
+        elsewhere: Literal["endpoint", "model", "nowhere"] = "endpoint",
+        health: Literal["error", "rate_limited", "ignored"] = "error",
         upstream_status: int | None = None,
         retry_after: int | None = None,
     ) -> None:

@@ -11,10 +11,11 @@ VIRTUAL_VARIANTS = frozenset({"nitro", "floor", "exacto", "online"})
 """Suffixes that change routing and are not models of their own."""
 
 _NAME = re.compile(
-    r"(?P<base>~?[A-Za-z0-9][\w.+-]*(?:/[\w.+@-]*[\w.+-])*)(?P<variants>(?::[\w.-]+)*)(?:@preset/(?P<preset>[\w-]+))?",
+    r"(?P<base>~?[A-Za-z0-9][\w.+-]*(?:/[\w.+@-]+)*)(?P<variants>(?::[\w.-]+)*)",
     re.ASCII,
 )
-_PRESET = re.compile(r"@preset/(?P<preset>[\w-]+)", re.ASCII)
+_PRESET_MARK = "@preset/"
+_PRESET = re.compile(r"[\w-]+", re.ASCII)
 _MAX_LENGTH = 256
 
 
@@ -36,12 +37,14 @@ def parse_model_name(text: str) -> ModelName:
     Raises:
         InvalidModelName: the text does not follow the grammar or is longer than 256 characters.
     """
-    if len(text) <= _MAX_LENGTH:
-        if match := _NAME.fullmatch(text):
-            variants = match["variants"].split(":")[1:]
-            real = "".join(f":{v}" for v in variants if v not in VIRTUAL_VARIANTS)
-            virtual = tuple(v for v in variants if v in VIRTUAL_VARIANTS)
-            return ModelName(match["base"] + real, virtual, match["preset"])
-        if match := _PRESET.fullmatch(text):
-            return ModelName("", (), match["preset"])
+    name, mark, preset = text.partition(_PRESET_MARK)
+    if len(text) > _MAX_LENGTH or (mark and not _PRESET.fullmatch(preset)):
+        raise InvalidModelName(f"not a model name: {text[:80]!r}")
+    if mark and not name:
+        return ModelName("", (), preset)
+    if match := _NAME.fullmatch(name):
+        variants = match["variants"].split(":")[1:]
+        real = "".join(f":{v}" for v in variants if v not in VIRTUAL_VARIANTS)
+        virtual = tuple(v for v in variants if v in VIRTUAL_VARIANTS)
+        return ModelName(match["base"] + real, virtual, preset or None)
     raise InvalidModelName(f"not a model name: {text[:80]!r}")

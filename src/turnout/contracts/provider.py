@@ -39,6 +39,10 @@ class ChunkDecoder(Protocol):
         """
         ...
 
+    def flush(self) -> list[Chunk]:
+        """What the end of the stream completes: the last event may lack its blank line."""
+        ...
+
 
 class Adapter(Protocol):
     """One configured provider spoken to in its dialect. All methods are pure but for their decoder's state."""

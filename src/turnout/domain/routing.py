@@ -68,8 +68,8 @@ class Preferences(Struct, frozen=True, forbid_unknown_fields=True):
     options: dict[str, dict[str, object]] | None = None
 
 
-class Candidate(Struct, frozen=True):
-    """An endpoint that may be tried, with the provider that serves it and the model it offers."""
+class Candidate(Struct, frozen=True, eq=False):
+    """An endpoint that may be tried, with the provider that serves it and the model it offers. Equal is the same."""
 
     model: Model
     endpoint: Endpoint

@@ -1,0 +1,173 @@
+"""``POST /chat/completions``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+from msgspec import Raw
+
+from turnout.api.decode import chat_request, read_fields
+from turnout.api.errors import chunk_error, error_body
+from turnout.api.figures import usage_json
+from turnout.base.errors import TurnoutError
+from turnout.base.jsons import encode
+from turnout.domain.chat import ChatRequest
+from turnout.domain.completion import Choice, Chunk, ChunkChoice, Completion
+from turnout.domain.usage import Cost, Usage
+
+__all__ = ["ChatSurface", "prompt_as_messages"]
+
+_NULL = b"null"
+_DONE = b"data: [DONE]\n\n"
+_CHUNK_HEAD = b'data: {"id":"%b","object":"chat.completion.chunk","created":%d,"model":%b,"provider":%b,%b"choices":['
+
+
+@final
+class ChatSurface:
+    """The chat-completions family of OpenAI as OpenRouter extends it."""
+
+    name = "chat"
+
+    def decode(self, body: bytes) -> ChatRequest:
+        """The request in *body*. A legacy ``prompt`` counts as one user message. Raises BadRequest."""
+        fields = read_fields(body)
+        if "messages" not in fields and "prompt" in fields:
+            fields["messages"] = prompt_as_messages(fields["prompt"])
+        return chat_request(fields)
+
+    def encoder(self, generation_id: str, created: int, request: ChatRequest) -> ChatEncoder:
+        """A fresh encoder for one answer."""
+        return ChatEncoder(generation_id, created, request)
+
+    def refusal(self, error: TurnoutError) -> bytes:
+        """The body of an error."""
+        return error_body(error)
+
+
+@final
+class ChatEncoder:
+    """One answer in OpenRouter's chat shape, compulsory nulls included."""
+
+    def __init__(self, generation_id: str, created: int, request: ChatRequest) -> None:
+        self._id = generation_id
+        self._created = created
+        self._hide_reasoning = _hides_reasoning(request)
+        self._roles_given: set[int] = set()
+        self._head = b""
+        self.served_by(request.parameters.model or "", "")
+
+    def served_by(self, model: str, provider_name: str) -> None:
+        """Fix what every chunk repeats."""
+        self._model, self._provider = encode(model), encode(provider_name)
+        self._head = b""
+
+    def whole(self, completion: Completion, usage: Usage, price: Cost) -> bytes:
+        """The body of an answer in one piece."""
+        tier = b',"service_tier":%b' % encode(completion.service_tier) if completion.service_tier else b""
+        return b'{"id":"%b","provider":%b,"model":%b,"object":"chat.completion","created":%d,"choices":[%b]%b%b%b}' % (
+            self._id.encode(),
+            self._provider,
+            self._model,
+            self._created,
+            b",".join([self._choice(choice) for choice in completion.choices]),
+            b',"system_fingerprint":%b' % encode(completion.system_fingerprint),
+            tier,
+            b',"usage":%b' % usage_json(usage, price),
+        )
+
+    def chunks(self, chunks: Sequence[Chunk]) -> bytes:
+        """One event per chunk that carries choices."""
+        head = self._head or self._make_head(chunks)
+        events: list[bytes] = []
+        for chunk in chunks:
+            choices = chunk.choices
+            if len(choices) == 1:
+                events += (head, self._delta(choices[0]), b"]}\n\n")
+            elif choices:
+                events += (head, b",".join([self._delta(choice) for choice in choices]), b"]}\n\n")
+        return b"".join(events)
+
+    def end(self, usage: Usage, price: Cost) -> bytes:
+        """The usage chunk and the end mark."""
+        return b'%b],"usage":%b}\n\n%b' % (self._head or self._make_head(()), usage_json(usage, price), _DONE)
+
+    def failed(self, error: TurnoutError) -> bytes:
+        """One chunk that carries *error*, and the end mark."""
+        return b'%b{"index":0,"delta":{"content":""},"finish_reason":"error"}],"error":%b}\n\n%b' % (
+            self._head or self._make_head(()),
+            chunk_error(error),
+            _DONE,
+        )
+
+    def _make_head(self, chunks: Sequence[Chunk]) -> bytes:
+        fingerprint = next((chunk.system_fingerprint for chunk in chunks if chunk.system_fingerprint), None)
+        tier = next((chunk.service_tier for chunk in chunks if chunk.service_tier), None)
+        extras = b"".join(
+            (
+                b'"system_fingerprint":%b,' % encode(fingerprint) if fingerprint else b"",
+                b'"service_tier":%b,' % encode(tier) if tier else b"",
+            )
+        )
+        self._head = _CHUNK_HEAD % (self._id.encode(), self._created, self._model, self._provider, extras)
+        return self._head
+
+    def _delta(self, choice: ChunkChoice) -> bytes:
+        delta = bytes(choice.delta)
+        if choice.index not in self._roles_given:
+            self._roles_given.add(choice.index)
+            if b'"role"' not in delta:
+                delta = b'{"role":"assistant"%b' % (b"}" if delta == b"{}" else b"," + delta.lstrip()[1:])
+        if self._hide_reasoning and b'"reasoning' in delta:
+            delta = _without_reasoning(delta)
+        reason = choice.finish_reason
+        if reason is None and choice.logprobs is None:
+            return b'{"index":%d,"delta":%b,"finish_reason":null,"native_finish_reason":null,"logprobs":null}' % (
+                choice.index,
+                delta,
+            )
+        return b'{"index":%d,"delta":%b,"finish_reason":%b,"native_finish_reason":%b,"logprobs":%b}' % (
+            choice.index,
+            delta,
+            encode(reason),
+            encode(choice.native_finish_reason),
+            _logprobs(choice.logprobs),
+        )
+
+    def _choice(self, choice: Choice) -> bytes:
+        message = choice.message
+        if self._hide_reasoning:
+            message = {name: value for name, value in message.items() if not name.startswith("reasoning")}
+        return b'{"index":%d,"logprobs":%b,"finish_reason":%b,"native_finish_reason":%b,"message":%b}' % (
+            choice.index,
+            _logprobs(choice.logprobs),
+            encode(choice.finish_reason),
+            encode(choice.native_finish_reason),
+            encode(_COMPULSORY | message),
+        )
+
+
+_COMPULSORY: dict[str, Raw | str | None] = {"role": "assistant", "content": None, "refusal": None, "reasoning": None}
+
+
+def prompt_as_messages(prompt: Raw) -> Raw:
+    """The messages that stand for a legacy ``prompt``: one from the user."""
+    return Raw(b'[{"role":"user","content":%b}]' % bytes(prompt))
+
+
+def _hides_reasoning(request: ChatRequest) -> bool:
+    reasoning = request.parameters.reasoning
+    return request.parameters.include_reasoning is False or (reasoning is not None and reasoning.exclude is True)
+
+
+def _without_reasoning(delta: bytes) -> bytes:
+    fields = read_fields(delta)
+    return encode({name: value for name, value in fields.items() if not name.startswith("reasoning")})
+
+
+def _logprobs(raw: Raw | None) -> bytes:
+    """Log probabilities as sent, or null where a provider sends an object without any."""
+    if raw is None:
+        return _NULL
+    text = bytes(raw)
+    return text if b'"content"' in text else _NULL

@@ -1,0 +1,95 @@
+"""The border: which HTTP status an error has, and the one shape in which clients read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from turnout.base.errors import (
+    BadRequest,
+    Forbidden,
+    Internal,
+    ModelNotFound,
+    NoEndpoints,
+    NotFound,
+    PayloadTooLarge,
+    RequestTimeout,
+    TurnoutError,
+    Unauthenticated,
+    Unavailable,
+)
+from turnout.base.jsons import encode
+
+__all__ = ["chunk_error", "error_body", "retry_after_of", "status_of"]
+
+_BY_TYPE: Mapping[str, int] = {
+    "authentication": 401,
+    "content_policy_violation": 400,
+    "context_length_exceeded": 400,
+    "image_download_failed": 400,
+    "invalid_prompt": 400,
+    "invalid_request": 400,
+    "not_found": 404,
+    "payload_too_large": 413,
+    "payment_required": 402,
+    "permission_denied": 403,
+    "precondition_failed": 412,
+    "provider_overloaded": 503,
+    "provider_unavailable": 502,
+    "rate_limit_exceeded": 429,
+    "refusal": 400,
+    "server": 500,
+    "timeout": 504,
+    "unprocessable": 422,
+}
+"""Source: OpenRouter, "Errors", typed list."""
+
+_BY_CLASS: Mapping[type[TurnoutError], int] = {
+    BadRequest: 400,
+    ModelNotFound: 400,
+    PayloadTooLarge: 413,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    NoEndpoints: 404,
+    RequestTimeout: 408,
+    Unavailable: 503,
+    Internal: 500,
+}
+
+_RETRY_STATUSES = frozenset({429, 503})
+_DEFAULT_RETRY_SECONDS = 5
+
+
+def status_of(error: TurnoutError) -> int:
+    """The HTTP status that goes with *error*."""
+    return _BY_CLASS.get(type(error)) or _BY_TYPE.get(error.error_type, 500)
+
+
+def retry_after_of(error: TurnoutError) -> int | None:
+    """Seconds for the ``Retry-After`` header: always some with 429 and 503, whose clients will come again."""
+    if status_of(error) in _RETRY_STATUSES:
+        return error.retry_after or _DEFAULT_RETRY_SECONDS
+    return error.retry_after
+
+
+def error_body(error: TurnoutError) -> bytes:
+    """``{"error": {code, message, metadata, availability?}}`` with an integer code."""
+    shown: dict[str, object] = {
+        "code": status_of(error),
+        "message": error.message,
+        "metadata": {"error_type": error.error_type} | error.metadata,
+    }
+    if error.availability is not None:
+        availability = dict(error.availability)
+        if (seconds := retry_after_of(error)) is not None:
+            availability["retry_after"] = seconds
+        shown["availability"] = availability
+    return encode({"error": shown})
+
+
+def chunk_error(error: TurnoutError) -> bytes:
+    """The ``error`` object of a stream's last chunk."""
+    metadata: dict[str, object] = {"error_type": error.error_type}
+    if isinstance(code := getattr(error, "provider_code", None), str):
+        metadata["provider_code"] = code
+    return encode({"code": status_of(error), "message": error.message, "metadata": metadata})

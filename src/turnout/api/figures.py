@@ -1,0 +1,42 @@
+"""The ``usage`` object that closes every answer."""
+
+from __future__ import annotations
+
+from turnout.base.money import json_number
+from turnout.domain.usage import Cost, Usage
+
+__all__ = ["usage_json"]
+
+_USAGE = (
+    b'{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,"cost":%b,"is_byok":false,'
+    b'"prompt_tokens_details":{"cached_tokens":%d,"cache_write_tokens":%d,"audio_tokens":%d,"video_tokens":0},'
+    b'"cost_details":{"upstream_inference_cost":null,"upstream_inference_prompt_cost":%b,'
+    b'"upstream_inference_completions_cost":%b},'
+    b'"completion_tokens_details":{"reasoning_tokens":%d,"audio_tokens":%d,"image_tokens":%d}}'
+)
+
+
+def usage_json(usage: Usage, price: Cost) -> bytes:
+    """Token counts and costs as JSON; costs are numbers in US dollars.
+
+    Source: OpenRouter, "Usage accounting".
+    """
+    prompt, completion = usage.prompt_tokens, usage.completion_tokens
+    return _USAGE % (
+        prompt,
+        completion,
+        prompt + completion,
+        _number(price.total),
+        usage.cache_read,
+        usage.cache_write + usage.cache_write_1h,
+        usage.audio_prompt,
+        _number(price.prompt),
+        _number(price.completion),
+        usage.reasoning,
+        usage.audio_completion,
+        usage.image_completion,
+    )
+
+
+def _number(pico: int) -> bytes:
+    return repr(json_number(pico)).encode() if pico else b"0"  # type: ignore[arg-type]  # Cost holds Pico

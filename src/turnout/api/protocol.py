@@ -1,0 +1,390 @@
+"""The data plane inside uvicorn: hot routes are answered by the line, everything else goes to the ASGI application.
+
+Uvicorn keeps sockets, workers, signals, pipelining and graceful shutdown; llhttp validates every request. This
+subclass leans on names that uvicorn does not promise (``cycle``, ``flow``, ``pipeline``, ``on_response_complete``):
+its minor version is pinned, and the same contract tests run over :mod:`turnout.api.asgi`, the fallback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, ClassVar, final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from turnout.api.reply import Heads
+from turnout.base.errors import BadRequest, PayloadTooLarge, RequestTimeout, TurnoutError, Unavailable
+from turnout.contracts.reply import Flow
+from turnout.contracts.surface import Surface
+from turnout.engine.house import Call, House
+from turnout.engine.line import serve
+from turnout.net.deadlines import NEVER
+
+__all__ = ["DataPlane", "HotProtocol", "ServerLimits"]
+
+_KEPT_HEADERS = frozenset({
+    b"http-referer", b"referer", b"user-agent", b"x-openrouter-title", b"x-session-id", b"x-title",
+})  # fmt: skip
+_BAD_IN_HOST = frozenset(b"/?#@\\ \t")
+_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """Caps and deadlines of the server's side; bytes and seconds."""
+
+    body_bytes: int = 32 * 2**20
+    header_bytes: int = 32 * 2**10
+    header_count: int = 100
+    header_seconds: float = 10.0
+    body_seconds: float = 30.0
+    write_stall_seconds: float = 60.0
+    keep_alive_seconds: float = 75.0
+    connections: int = 10_000
+
+
+@dataclass(slots=True)
+class DataPlane:
+    """What every connection shares: the line's collaborators, the hot routes, and the limits."""
+
+    house: House
+    surfaces: Mapping[bytes, Surface]
+    heads: Heads
+    limits: ServerLimits
+
+
+class _NoEvent:
+    """Stands where uvicorn would wake its own request cycle."""
+
+    def set(self) -> None:
+        """Nobody waits."""
+
+
+@final
+class HotReply:
+    """One hot request in flight: the client's side of the line, and uvicorn's request cycle in its eyes."""
+
+    __slots__ = (
+        "_chunked",
+        "_head",
+        "_plane",
+        "_protocol",
+        "_transport",
+        "disconnected",
+        "flow",
+        "gone",
+        "keep_alive",
+        "parts",
+        "response_complete",
+        "size",
+        "started",
+        "surface",
+        "task",
+        "written",
+    )
+    message_event: ClassVar[_NoEvent] = _NoEvent()
+
+    def __init__(self, protocol: HotProtocol, surface: Surface, *, keep_alive: bool, chunked: bool) -> None:
+        self.flow: Flow | None = None
+        self.gone = self.started = self.disconnected = self.response_complete = False
+        self.written = 0
+        self.keep_alive = keep_alive
+        self.surface = surface
+        self.parts: list[bytes] = []
+        self.size = 0
+        self.task: asyncio.Task[None] | None = None
+        self._chunked = chunked
+        self._head = b""
+        self._protocol = protocol
+        self._plane = protocol.plane
+        self._transport = protocol.transport
+
+    def run(self, headers: list[tuple[bytes, bytes]], arrived: float) -> None:
+        """The request is complete: send it down the line, in the one task that it gets."""
+        authorization: bytes | None = None
+        kept: dict[bytes, bytes] = {}
+        for name, value in headers:
+            if name == b"authorization":
+                authorization = value
+            elif name in _KEPT_HEADERS:
+                kept[name] = value
+        body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+        self.parts = []
+        call = Call(self.surface, authorization, body, self, arrived, kept)
+        protocol = self._protocol
+        self.task = protocol.loop.create_task(self._serve(call))
+        protocol.tasks.add(self.task)
+
+    async def _serve(self, call: Call) -> None:
+        try:
+            await serve(call, self._plane.house)
+        finally:
+            self._protocol.tasks.discard(self.task)
+
+    def whole(self, generation_id: str, overhead_ms: float, body: bytes, dropped: str) -> None:
+        """Send a JSON answer."""
+        headers = self._plane.heads.answer(generation_id, overhead_ms, dropped, b"application/json")
+        self._send_whole(200, headers, body)
+
+    def refuse(self, error: TurnoutError, generation_id: str | None) -> None:
+        """Send an error."""
+        self._send_whole(*self._plane.heads.refusal(error, generation_id))
+
+    def start(self, generation_id: str, overhead_ms: float, dropped: str) -> None:
+        """Keep the head; it leaves together with the first bytes of the stream."""
+        self.started = True
+        headers = self._plane.heads.answer(generation_id, overhead_ms, dropped, b"text/event-stream")
+        headers.append((b"cache-control", b"no-cache"))
+        headers.append((b"transfer-encoding", b"chunked") if self._chunked else (b"connection", b"close"))
+        self._head = self._lines(200, headers)
+
+    def write(self, data: bytes) -> None:
+        """Send more of the stream."""
+        self.written += 1
+        if self.gone or not data:
+            return
+        head, self._head = self._head, b""
+        if self._chunked:
+            self._transport.write(b"%b%x\r\n%b\r\n" % (head, len(data), data))
+        else:
+            self._transport.write(head + data)
+
+    def finish(self, data: bytes) -> None:
+        """Send the last of the stream."""
+        if self.gone:
+            return
+        head, self._head = self._head, b""
+        if self._chunked:
+            last = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+            self._transport.write(b"%b%b0\r\n\r\n" % (head, last))
+        else:
+            self.keep_alive = False
+            self._transport.write(head + data)
+        self._end()
+
+    def leave(self) -> None:
+        """The client has gone: stop the line where it stands."""
+        self.gone = self.disconnected = True
+        self.flow = None
+        if self.task is not None:
+            self.task.cancel()
+
+    def _send_whole(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        if self.gone or self.response_complete:
+            return
+        headers.append((b"content-length", b"%d" % len(body)))
+        if not self.keep_alive:
+            headers.append((b"connection", b"close"))
+        self._transport.write(self._lines(status, headers) + body)
+        self._end()
+
+    def _lines(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
+        lines = [b"HTTP/1.1 %d %b" % (status, _REASONS.get(status, b"")), *map(b"%b: %b".__mod__, headers)]
+        lines += map(b"%b: %b".__mod__, self._protocol.server_state.default_headers)
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
+    def _end(self) -> None:
+        self.response_complete = True
+        self.flow = None
+        if not self.keep_alive:
+            self._transport.close()
+        self._protocol.on_response_complete()
+
+
+class HotProtocol(HttpToolsProtocol):
+    """One client connection. ``plane`` is set on a subclass made for each server."""
+
+    plane: ClassVar[DataPlane]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own arguments
+        super().__init__(*args, **kwargs)
+        self.deadline = NEVER
+        self.timeout_keep_alive_seconds = self.plane.limits.keep_alive_seconds
+        self._arriving: HotReply | None = None
+        self._current: HotReply | None = None
+        self._header_bytes = 0
+        self._refused = False
+        self._idle = True
+
+    # -- the connection --
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it
+        """Begin to watch the clock."""
+        super().connection_made(transport)
+        self.deadline = self.loop.time() + self.plane.limits.header_seconds
+        self.plane.house.deadlines.watch(self)
+        if len(self.connections) > self.plane.limits.connections:
+            self._refuse(Unavailable("Too many connections", retry_after=1))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone, for whatever reason: what it asked for is stopped at once."""
+        self.plane.house.deadlines.forget(self)
+        if self._current is not None and not self._current.response_complete:
+            self._current.leave()
+        super().connection_lost(exc)
+
+    def expire(self, _now: float) -> None:
+        """A deadline has passed: an idle connection is closed, a slow request refused, a stalled reader dropped."""
+        self.deadline = NEVER
+        if self.flow.write_paused:
+            self.transport.abort()
+        elif self._idle:
+            self.transport.close()
+        else:
+            self._refuse(RequestTimeout("The request took too long to arrive"))
+
+    def pause_writing(self) -> None:
+        """The client reads too slowly: stop the provider, and give the client a while."""
+        super().pause_writing()
+        self.deadline = self.loop.time() + self.plane.limits.write_stall_seconds
+        if self._current is not None and self._current.flow is not None:
+            self._current.flow.pause()
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        super().resume_writing()
+        self.deadline = NEVER
+        if self._current is not None and self._current.flow is not None:
+            self._current.flow.resume()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer a request that is not HTTP in the one error shape."""
+        self._refuse(BadRequest(msg))
+
+    # -- the parser --
+
+    def on_message_begin(self) -> None:
+        """A request begins; uvicorn's scope is only made for requests that need it."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._header_bytes = 0
+        if self._idle:
+            self._idle = False
+            self.deadline = self.loop.time() + self.plane.limits.header_seconds
+
+    def on_url(self, url: bytes) -> None:
+        """Collect the target, up to the cap."""
+        self.url += url
+        self._count_head(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Collect a header, up to the caps."""
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+        self._count_head(len(name) + len(value))
+
+    def on_headers_complete(self) -> None:
+        """Choose the way: the line for a hot route, the ASGI application for the rest."""
+        if self._refused:
+            return
+        if problem := self._bad_host() or self._bad_body():
+            self._refuse(problem)
+            return
+        self.deadline = self.loop.time() + self.plane.limits.body_seconds
+        surface = self.plane.surfaces.get(self.url)
+        if surface is not None and self._is_free() and self.parser.get_method() == b"POST":
+            version = self.parser.get_http_version()
+            keep_alive = version != "1.0" and self.parser.should_keep_alive()
+            hot = HotReply(self, surface, keep_alive=keep_alive, chunked=version != "1.0")
+            self._arriving = self._current = hot
+            self.cycle = hot  # type: ignore[assignment]  # it plays the part
+            if self.expect_100_continue:
+                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Collect the body, up to the cap."""
+        if self._refused:
+            return
+        self.deadline = self.loop.time() + self.plane.limits.body_seconds
+        hot = self._arriving
+        if hot is None:
+            super().on_body(body)
+            if len(self.cycle.body) > self.plane.limits.body_bytes:
+                self._refuse(self._too_large())
+            return
+        hot.size += len(body)
+        if hot.size > self.plane.limits.body_bytes:
+            self._refuse(self._too_large())
+            return
+        hot.parts.append(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        if self._refused:
+            return
+        self.deadline = NEVER
+        hot, self._arriving = self._arriving, None
+        if hot is None:
+            super().on_message_complete()
+        else:
+            hot.run(self.headers, self.plane.house.clock.monotonic())
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, without a timer of its own."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self._idle = True
+        self.deadline = self.loop.time() + self.timeout_keep_alive_seconds
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._idle = False
+            self.deadline = NEVER
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+
+    # -- refusals --
+
+    def _is_free(self) -> bool:
+        cycle: object = self.cycle  # None before the first request, whatever uvicorn's annotation says
+        return cycle is None or self.cycle.response_complete
+
+    def _count_head(self, size: int) -> None:
+        self._header_bytes += size
+        limits = self.plane.limits
+        if self._header_bytes > limits.header_bytes or len(self.headers) > limits.header_count:
+            self._refuse(BadRequest("The request has too many or too large headers"))
+
+    def _bad_host(self) -> TurnoutError | None:
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) == 1 and hosts[0] and _BAD_IN_HOST.isdisjoint(hosts[0]):
+            return None
+        if not hosts and self.parser.get_http_version() == "1.0":
+            return None
+        return BadRequest("The request needs exactly one valid Host header")
+
+    def _bad_body(self) -> TurnoutError | None:
+        for name, value in self.headers:
+            if name == b"content-length" and value.isdigit() and int(value) > self.plane.limits.body_bytes:
+                return self._too_large()
+            if name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
+                return BadRequest("Compressed request bodies are not accepted")
+        return None
+
+    def _too_large(self) -> PayloadTooLarge:
+        return PayloadTooLarge(f"The body is larger than {self.plane.limits.body_bytes} bytes")
+
+    def _refuse(self, error: TurnoutError) -> None:
+        """Answer with *error*, once, and close; an answer that is under way is not disturbed by more than the end."""
+        if self._refused:
+            return
+        self._refused = True
+        self._arriving = None
+        if not self._is_free() and (self._current is None or self._current.task is not None):
+            self.transport.close()
+            return
+        reply = HotReply(self, next(iter(self.plane.surfaces.values())), keep_alive=False, chunked=True)
+        self.cycle = reply  # type: ignore[assignment]  # it plays the part
+        reply.refuse(error, None)

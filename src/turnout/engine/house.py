@@ -1,0 +1,80 @@
+"""What the line works with: the collaborators of one worker, and one request as a server hands it over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
+
+from turnout.accounts.keys import KeyRing
+from turnout.base.clock import Clock
+from turnout.base.ids import GenerationIds
+from turnout.contracts.provider import Adapter
+from turnout.contracts.reply import Reply
+from turnout.contracts.surface import Surface
+from turnout.domain.account import Generation
+from turnout.domain.routing import Candidate
+from turnout.engine.plan import Routes
+from turnout.health.book import HealthBook
+from turnout.net.client import Client, Origin
+from turnout.net.deadlines import Deadlines
+from turnout.observe.tally import Tally
+
+__all__ = ["Call", "House", "Rails", "Recorder"]
+
+
+class Recorder(Protocol):
+    """Where generations become durable."""
+
+    def append(self, generation: Generation) -> None:
+        """Make *generation* survive the death of this process, before returning."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rails:
+    """What one configuration makes of the catalog; swapped whole, so that a request keeps what it began with."""
+
+    routes: Routes
+    adapters: Mapping[str, Adapter]
+    origins: Mapping[str, Origin]
+
+
+@dataclass(slots=True)
+class House:
+    """The collaborators of one worker. ``rails`` is the one thing that is replaced while it runs.
+
+    ``report`` tells the operator of a mistake of ours, in a text that quotes no request.
+    """
+
+    rails: Rails
+    keys: KeyRing
+    client: Client
+    deadlines: Deadlines
+    recorder: Recorder
+    health: HealthBook
+    tally: Tally
+    ids: GenerationIds
+    clock: Clock
+    dice: Random
+    loop: asyncio.AbstractEventLoop
+    report: Callable[[str], None]
+    comment_seconds: float = 15.0
+
+    def ailing(self, candidate: Candidate) -> bool:
+        """Whether the candidate's endpoint had an outage in the last half minute."""
+        return self.health.outage(candidate.endpoint.id, self.clock.monotonic())
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of a client. ``arrived`` is monotonic; ``headers`` holds the few that are recorded."""
+
+    surface: Surface
+    authorization: bytes | None
+    body: bytes
+    reply: Reply
+    arrived: float
+    headers: Mapping[bytes, bytes]

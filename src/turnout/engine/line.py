@@ -1,0 +1,120 @@
+"""The line: authenticate, decode, plan, attempt, translate, relay, account."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+
+from turnout.base.errors import Internal, TurnoutError, Unavailable, UpstreamError
+from turnout.domain.usage import NO_USAGE, Usage
+from turnout.engine.comments import Comments
+from turnout.engine.draft import Draft
+from turnout.engine.house import Call, House
+from turnout.engine.plan import make_plan
+from turnout.engine.relay import Relay, Whole, estimate, refuse_blank
+from turnout.engine.trip import Trip
+
+__all__ = ["serve"]
+
+
+async def serve(call: Call, house: House) -> None:
+    """Answer one request of a client.
+
+    What is refused before there is a plan leaves no record; from then on exactly one generation is recorded,
+    whatever happens. Raises nothing but CancelledError.
+    """
+    try:
+        key = house.keys.peek(call.authorization) or await house.keys.find(call.authorization)
+        request = call.surface.decode(call.body)
+        rails = house.rails
+        plan = make_plan(request, rails.routes, house.ailing, house.dice)
+        draft = Draft(call, key, request, house)
+        encoder = call.surface.encoder(draft.id, int(draft.created), request)
+        trip = Trip(call, house, rails, request, plan, draft, encoder)
+    except TurnoutError as error:
+        house.tally.refused(error.error_type)
+        call.reply.refuse(error, None)
+        return
+    except Exception as error:  # noqa: BLE001 - the border of the route: a mistake of ours must not kill the connection
+        house.report(_where(error))
+        call.reply.refuse(Internal(), None)
+        return
+    try:
+        await (_stream(trip) if request.stream else _answer(trip))
+    except TurnoutError as error:
+        draft.broke(error)
+        _say(trip, error)
+    except asyncio.CancelledError:
+        draft.cancelled(trip.relay.usage_so_far() if trip.relay is not None else NO_USAGE)
+        if not call.reply.gone:
+            _say(trip, Unavailable("The gateway is shutting down", retry_after=1))
+        raise
+    except Exception as error:  # noqa: BLE001 - the border of the route, as above
+        house.report(_where(error))
+        draft.broke(Internal())
+        _say(trip, Internal())
+
+
+async def _answer(trip: Trip) -> None:
+    """Try the candidates for an answer in one piece."""
+    draft = trip.draft
+    for candidate in trip.candidates():
+        sink = Whole(draft, trip.house)
+        try:
+            adapter = await trip.send(candidate, sink)
+            sink.refuse_failure(adapter)
+            completion = adapter.completion(sink.body())
+            refuse_blank(completion)
+        except UpstreamError as error:
+            trip.failed(candidate, error)
+            continue
+        draft.note(completion)
+        usage = completion.usage or estimate(draft, completion)
+        price = draft.answered(usage)
+        trip.encoder.served_by(candidate.model.id, candidate.provider.name)
+        body = trip.encoder.whole(completion, usage, price)
+        trip.call.reply.whole(draft.id, draft.overhead_ms(), body, sink.dropped)
+        return
+    raise trip.exhausted()
+
+
+async def _stream(trip: Trip) -> None:
+    """Try the candidates for a stream; from the first content on there is only one."""
+    draft, encoder, reply = trip.draft, trip.encoder, trip.call.reply
+    comments = Comments(reply, draft, trip.house)
+    try:
+        for candidate in trip.candidates():
+            encoder.served_by(candidate.model.id, candidate.provider.name)
+            trip.relay = relay = Relay(
+                trip.rails.adapters[candidate.endpoint.provider], encoder, reply, draft, trip.house
+            )
+            try:
+                await trip.send(candidate, relay)
+                usage: Usage = relay.complete()
+            except UpstreamError as error:
+                if relay.committed:
+                    draft.failed(error, relay.usage_so_far())
+                    raise
+                trip.failed(candidate, error)
+                continue
+            price = draft.answered(usage)
+            reply.finish(encoder.end(usage, price))
+            return
+        raise trip.exhausted()
+    finally:
+        comments.end()
+
+
+def _say(trip: Trip, error: TurnoutError) -> None:
+    """An error, in the stream if its head has gone out, else in place of the answer."""
+    reply = trip.call.reply
+    if reply.started:
+        reply.finish(trip.encoder.failed(error))
+    else:
+        reply.refuse(error, trip.draft.id)
+
+
+def _where(error: Exception) -> str:
+    """The kind and place of a mistake, without its message: that may quote the request."""
+    frames = "".join(traceback.format_tb(error.__traceback__)[-6:])
+    return f"{type(error).__name__}\n{frames}"

@@ -1,0 +1,236 @@
+"""An answer on its way from the provider to the client: whole, or chunk by chunk."""
+
+from __future__ import annotations
+
+from typing import final
+
+import msgspec
+from msgspec import Raw
+
+from turnout.base.errors import UpstreamError
+from turnout.base.limits import MAX_UPSTREAM_ERROR_BYTES, MAX_UPSTREAM_REPLY_BYTES
+from turnout.contracts.provider import Adapter
+from turnout.contracts.reply import Reply
+from turnout.contracts.surface import Encoder
+from turnout.domain.completion import Chunk, ChunkChoice, Completion
+from turnout.domain.usage import NO_USAGE, Usage
+from turnout.engine.draft import Draft
+from turnout.engine.house import House
+from turnout.net.client import Exchange
+
+__all__ = ["Relay", "Whole", "estimate", "refuse_blank"]
+
+_OK = 200
+_EMPTY_DELTA = len(b'{"content":""}')
+_BYTES_PER_TOKEN = 4
+_PLAIN = (None, b"identity")
+_SPEAKING_ENDS = frozenset({"length", "content_filter", "tool_calls"})
+_decode_delta = msgspec.json.Decoder(dict[str, object]).decode
+
+
+class Whole:
+    """Collects an answer that is of use only when it is complete."""
+
+    def __init__(self, draft: Draft, house: House) -> None:
+        self.status = 0
+        self.headers: dict[bytes, bytes] = {}
+        self.dropped = ""
+        self._draft = draft
+        self._house = house
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def announce(self, dropped: str) -> None:
+        """Parameters that the provider does not get, for the head of the reply."""
+        self.dropped = dropped
+
+    def begin(self, exchange: Exchange) -> None:
+        """Nothing is steered."""
+
+    def head(self, status: int, headers: dict[bytes, bytes]) -> None:
+        """Note what comes. Raises UpstreamError for an encoding that was not asked for."""
+        self.status = status
+        self.headers = headers
+        self._draft.first_byte_at = self._house.clock.monotonic()
+        if headers.get(b"content-encoding") not in _PLAIN:
+            raise UpstreamError("The provider's answer is compressed", may_be_billed=True)
+
+    def piece(self, data: bytes) -> None:
+        """Keep *data*. Raises UpstreamError when the answer outgrows its cap."""
+        self._size += len(data)
+        if self._size > (MAX_UPSTREAM_REPLY_BYTES if self.status == _OK else MAX_UPSTREAM_ERROR_BYTES):
+            raise UpstreamError("The provider's answer is too large", may_be_billed=True, upstream_status=self.status)
+        self._parts.append(data)
+
+    def body(self) -> bytes:
+        """All that came."""
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+
+    def refuse_failure(self, adapter: Adapter) -> None:
+        """Raise the UpstreamError that a status other than 200 stands for."""
+        if self.status != _OK:
+            hint = self.headers.get(b"retry-after")
+            raise adapter.failure(self.status, hint.decode("latin-1") if hint else None, self.body())
+
+
+@final
+class Relay(Whole):
+    """Passes a stream on while it arrives, without waking the request's task for each chunk.
+
+    Chunks are held until one has content: that is the commit point, after which no other endpoint may be tried.
+    """
+
+    def __init__(self, adapter: Adapter, encoder: Encoder, reply: Reply, draft: Draft, house: House) -> None:
+        super().__init__(draft, house)
+        self.committed = False
+        self._adapter = adapter
+        self._decoder = adapter.decoder()
+        self._encoder = encoder
+        self._reply = reply
+        self._held: list[Chunk] = []
+        self._exchange: Exchange | None = None
+        self._streaming = False
+        self._finished = False
+        self._called_tools = False
+        self._usage: Usage | None = None
+        self._answer_bytes = 0
+
+    def begin(self, exchange: Exchange) -> None:
+        """Keep hold of the exchange, to pause it for a slow client."""
+        self._exchange = exchange
+
+    def head(self, status: int, headers: dict[bytes, bytes]) -> None:
+        """Decide by status and type whether chunks follow, or something to be read whole."""
+        super().head(status, headers)
+        self._streaming = status == _OK and not headers.get(b"content-type", b"").startswith(b"application/json")
+
+    def piece(self, data: bytes) -> None:
+        """Pass on what *data* completes. Raises UpstreamError when it is an error or makes no sense."""
+        if not self._streaming:
+            super().piece(data)
+            return
+        chunks = self._decoder.feed(data)
+        if chunks:
+            self._exchange.renew()  # type: ignore[union-attr]  # begin() comes first
+            self._take(chunks)
+        if self._decoder.ended:
+            self._exchange.enough()  # type: ignore[union-attr]  # begin() comes first
+
+    def complete(self) -> Usage:
+        """The exchange is over: check that the stream was whole, and say what it used.
+
+        Raises:
+            UpstreamError: a failure status, no finish reason, or no content at all.
+        """
+        self.refuse_failure(self._adapter)
+        if self._streaming:
+            self._take(self._decoder.flush())
+        else:
+            self._take([_as_chunk(self._adapter.completion(self.body()))])
+            self._decoder.ended = True
+        if not self._finished:
+            if not (self._decoder.ended and (self.committed or self._usage is not None)):
+                raise UpstreamError("The provider's stream ended without a finish reason", may_be_billed=True)
+            self._take([Chunk([ChunkChoice(finish_reason="tool_calls" if self._called_tools else "stop")])])
+        usage = self._usage or self.usage_so_far()
+        if not self.committed:
+            if not usage.completion_tokens and self._draft.finish_reason not in _SPEAKING_ENDS:
+                raise UpstreamError("The provider's answer is empty", may_be_billed=True)
+            self._commit()
+        return usage
+
+    def usage_so_far(self) -> Usage:
+        """What has reached the client, for a stream that broke or came without counts: the provider's own count
+        if there was one, else an estimate; nothing before the commit point.
+        """
+        if self._usage is not None:
+            return self._usage
+        if not self.committed:
+            return NO_USAGE
+        completion = -(-self._answer_bytes // _BYTES_PER_TOKEN)
+        return Usage(fresh=self._draft.prompt_estimate(), completion=completion, estimated=True)
+
+    def _take(self, chunks: list[Chunk]) -> None:
+        draft = self._draft
+        speaks = self.committed
+        for chunk in chunks:
+            if chunk.usage is not None:
+                self._usage = chunk.usage
+            for choice in chunk.choices:
+                self._answer_bytes += len(memoryview(choice.delta)) - _EMPTY_DELTA
+                if not speaks:
+                    speaks = _has_content(choice.delta)
+                    self._note_first(chunk)
+                if choice.finish_reason is not None:
+                    self._finished = True
+                    draft.finish_reason = choice.finish_reason
+                    draft.native_finish_reason = choice.native_finish_reason
+                    self._called_tools = choice.finish_reason == "tool_calls"
+        if self.committed:
+            if any(chunk.choices for chunk in chunks):
+                self._reply.write(self._encoder.chunks(chunks))
+            return
+        self._held += chunks
+        if speaks:
+            self._commit()
+
+    def _note_first(self, chunk: Chunk) -> None:
+        draft = self._draft
+        draft.upstream_id = chunk.upstream_id or draft.upstream_id
+        draft.service_tier = chunk.service_tier or draft.service_tier
+
+    def _commit(self) -> None:
+        """From here on this provider is the one: the client gets the head and all that was held."""
+        self.committed = True
+        draft, reply = self._draft, self._reply
+        draft.first_byte_at = self._house.clock.monotonic()
+        reply.flow = self._exchange
+        if not reply.started:
+            reply.start(draft.id, draft.overhead_ms(), self.dropped)
+        held, self._held = self._held, []
+        reply.write(self._encoder.chunks(held))
+
+
+def refuse_blank(completion: Completion) -> None:
+    """Refuse a whole answer that says nothing: no content in any choice, no tokens, and no reason for it.
+
+    Raises:
+        UpstreamError: it is blank.
+    """
+    if completion.usage is not None and completion.usage.completion_tokens:
+        return
+    for choice in completion.choices:
+        if choice.finish_reason in _SPEAKING_ENDS or _has_content(Raw(msgspec.json.encode(choice.message))):
+            return
+    raise UpstreamError("The provider's answer is empty", may_be_billed=True)
+
+
+def estimate(draft: Draft, completion: Completion) -> Usage:
+    """Our own count of a whole answer that came without one."""
+    size = sum(len(memoryview(value)) for choice in completion.choices for value in choice.message.values())
+    return Usage(fresh=draft.prompt_estimate(), completion=-(-size // _BYTES_PER_TOKEN), estimated=True)
+
+
+def _has_content(delta: Raw) -> bool:
+    try:
+        fields = _decode_delta(delta)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise UpstreamError("The provider's answer makes no sense", may_be_billed=True) from None
+    return any(value for name, value in fields.items() if name != "role")
+
+
+def _as_chunk(completion: Completion) -> Chunk:
+    """A whole answer as the only chunk of a stream, for providers that ignore ``stream``."""
+    choices = [
+        ChunkChoice(
+            Raw(msgspec.json.encode(choice.message)),
+            choice.index,
+            choice.finish_reason,
+            choice.native_finish_reason,
+            choice.logprobs,
+        )
+        for choice in completion.choices
+    ]
+    return Chunk(
+        choices, completion.usage, completion.upstream_id, completion.service_tier, completion.system_fingerprint
+    )

@@ -1,0 +1,344 @@
+"""The upstream client: pooled HTTP/1.1 connections with a deadline for every phase."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol, final
+from urllib.parse import urlsplit
+
+import httptools
+
+from turnout.base.errors import UpstreamError
+from turnout.domain.provider import Timeouts
+from turnout.net.deadlines import NEVER, Deadlines
+
+__all__ = ["Client", "Exchange", "Origin", "Sink"]
+
+_MAX_HEADER_BYTES = 64 * 2**10
+_MAX_IDLE_SECONDS = 45.0
+_DRAIN_SECONDS = 2.0
+_KEPT_HEADERS = frozenset({b"retry-after", b"content-type", b"content-encoding", b"content-length"})
+_OK = 200
+
+
+class Sink(Protocol):
+    """Where an answer goes while it arrives. An exception from any method ends the exchange with it."""
+
+    def begin(self, exchange: Exchange) -> None:
+        """The request is being sent; called again if it had to be sent once more."""
+        ...
+
+    def head(self, status: int, headers: dict[bytes, bytes]) -> None:
+        """The status and the few headers that matter, names in lower case."""
+        ...
+
+    def piece(self, data: bytes) -> None:
+        """The next bytes of the body."""
+        ...
+
+
+class Exchange(Protocol):
+    """The running exchange, as a sink may steer it."""
+
+    def pause(self) -> None:
+        """Read no more for now: the client is slow."""
+        ...
+
+    def resume(self) -> None:
+        """Read on."""
+        ...
+
+    def renew(self) -> None:
+        """Something of use has come: the idle deadline starts anew."""
+        ...
+
+    def enough(self) -> None:
+        """The answer is complete, whatever else the provider may still send."""
+        ...
+
+
+@final
+class Origin:
+    """Where a provider listens, and the connections to it that are idle."""
+
+    __slots__ = ("host", "host_header", "idle", "port", "tls")
+
+    def __init__(self, base_url: str) -> None:
+        """Split *base_url*; only ``http`` and ``https`` are known.
+
+        Raises:
+            ValueError: it is not such an address.
+        """
+        parts = urlsplit(base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f"not an http(s) address: {base_url!r}")
+        self.tls = parts.scheme == "https"
+        self.host = parts.hostname
+        self.port = parts.port or (443 if self.tls else 80)
+        self.host_header = parts.netloc.rpartition("@")[2].encode("idna" if not parts.netloc.isascii() else "ascii")
+        self.idle: deque[_Connection] = deque()
+
+
+@final
+class Client:
+    """Sends requests over pooled connections. Make one per event loop."""
+
+    def __init__(
+        self, deadlines: Deadlines, tls_context: Callable[[], ssl.SSLContext] = ssl.create_default_context
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._deadlines = deadlines
+        self._make_tls_context = tls_context
+        self._tls_context: ssl.SSLContext | None = None
+
+    async def exchange(self, origin: Origin, message: bytes, sink: Sink, timeouts: Timeouts, first_byte: float) -> None:
+        """Send *message*, give everything that comes back to *sink*, and return when the answer is complete.
+
+        *first_byte* is the limit in seconds until the first useful bytes. A pooled connection that turns out to
+        be closed before a single byte came is replaced, without the caller noticing.
+
+        Raises:
+            UpstreamError: it cannot be reached, a deadline passed, or what came is not HTTP.
+        """
+        ends_at = self._loop.time() + timeouts.total
+        while True:
+            connection = _take_idle(origin, self._loop.time())
+            reused = connection is not None
+            if connection is None:
+                connection = await self._connect(origin, timeouts.connect)
+            done = connection.send(message, sink, timeouts.idle, first_byte, ends_at)
+            self._deadlines.watch(connection)
+            try:
+                await done
+            except _StaleError:
+                if not reused:
+                    raise UpstreamError("The provider closed the connection without an answer") from None
+            except BaseException:
+                connection.abort()
+                raise
+            else:
+                return
+
+    async def _connect(self, origin: Origin, seconds: float) -> _Connection:
+        if origin.tls and self._tls_context is None:
+            self._tls_context = self._make_tls_context()
+        tls = self._tls_context if origin.tls else None
+        try:
+            async with asyncio.timeout(seconds):
+                _, connection = await self._loop.create_connection(
+                    lambda: _Connection(self._loop, origin, self._deadlines), origin.host, origin.port, ssl=tls
+                )
+        except TimeoutError:
+            raise UpstreamError("The connection to the provider timed out", error_type="timeout") from None
+        except (OSError, ssl.SSLError):
+            raise UpstreamError("The provider cannot be reached") from None
+        return connection
+
+
+class _StaleError(Exception):
+    """The connection was closed before one byte of the answer came."""
+
+
+def _take_idle(origin: Origin, now: float) -> _Connection | None:
+    while origin.idle:
+        connection = origin.idle.pop()
+        if connection.closed:
+            continue
+        if now - connection.idle_since <= _MAX_IDLE_SECONDS:
+            return connection
+        connection.abort()
+    return None
+
+
+@final
+class _Connection(asyncio.Protocol):
+    """One connection: at most one exchange at a time."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, origin: Origin, deadlines: Deadlines) -> None:
+        self._loop = loop
+        self._origin = origin
+        self._deadlines = deadlines
+        self._parser: Any = httptools.HttpResponseParser(self)  # no types there
+        self._sink: Sink | None = None
+        self._done: asyncio.Future[None] | None = None
+        self._complete = self._got_bytes = self._paused = self._framed = False
+        self._first_byte_due = True
+        self._header_bytes = 0
+        self._headers: dict[bytes, bytes] = {}
+        self._idle_seconds = 0.0
+        self._ends_at = NEVER
+        self.deadline = NEVER
+        self.closed = False
+        self.idle_since = 0.0
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set before anything else happens
+
+    # -- what the client does --
+
+    def send(
+        self, message: bytes, sink: Sink, idle_seconds: float, first_byte: float, ends_at: float
+    ) -> asyncio.Future[None]:
+        self._sink = sink
+        self._idle_seconds = idle_seconds
+        self._ends_at = ends_at
+        self.deadline = min(self._loop.time() + first_byte, ends_at)
+        self._complete = self._got_bytes = self._framed = False
+        self._first_byte_due = True
+        self._done = done = self._loop.create_future()
+        sink.begin(self)
+        self.transport.write(message)
+        return done
+
+    def abort(self) -> None:
+        self._sink = self._done = None
+        self.closed = True
+        self.deadline = NEVER
+        self._deadlines.forget(self)
+        if not self.transport.is_closing():
+            self.transport.abort()
+
+    # -- what a sink does --
+
+    def pause(self) -> None:
+        if not self._paused and not self.closed:
+            self._paused = True
+            self.deadline = NEVER  # the client's write deadline counts now, not the provider's
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._paused and not self.closed:
+            self._paused = False
+            self.renew()
+            self.transport.resume_reading()
+
+    def renew(self) -> None:
+        self._first_byte_due = False
+        self.deadline = min(self._loop.time() + self._idle_seconds, self._ends_at)
+
+    def enough(self) -> None:
+        """Finish now, and keep the connection only if the message ends soon."""
+        if not self._complete:
+            self.deadline = self._loop.time() + _DRAIN_SECONDS
+        self._finish()
+
+    # -- what the network does --
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]  # TCP gives a full Transport
+
+    def data_received(self, data: bytes) -> None:
+        if self._sink is None and not self._complete and self._done is None and self.deadline is NEVER:
+            self.abort()  # bytes that nobody asked for
+            return
+        self._got_bytes = True
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._fail(UpstreamError("The provider wants another protocol", may_be_billed=True))
+        except httptools.HttpParserError as error:
+            cause = error.__context__
+            if isinstance(cause, Exception) and not isinstance(cause, httptools.HttpParserError):
+                self._fail(cause)  # a sink refused what it was given
+            else:
+                self._fail(UpstreamError("The provider's answer is not HTTP", may_be_billed=True))
+        except Exception as error:  # noqa: BLE001 - a sink's own exception belongs to the request, not to the loop
+            self._fail(error)
+        if self._complete and not self.closed:
+            self._release()
+
+    def eof_received(self) -> None:
+        if self._done is not None and self._headers_seen and not self._framed:
+            self._complete = True  # a body without a length ends with the connection
+            self._finish()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        self.deadline = NEVER
+        self._deadlines.forget(self)
+        if self._done is None:
+            return
+        if not self._got_bytes:
+            self._fail(_StaleError())
+        else:
+            reason = "reset" if exc else "closed"
+            self._fail(UpstreamError(f"The provider {reason} the connection in mid-answer", may_be_billed=True))
+
+    def expire(self, now: float) -> None:
+        if self._done is None:  # the drain after `enough` took too long
+            self.abort()
+            return
+        if now >= self._ends_at:
+            message = "The answer took longer than the total limit"
+        elif self._first_byte_due:
+            message = "The provider sent nothing in time"
+        else:
+            message = "The provider fell silent in mid-answer"
+        self._fail(UpstreamError(message, error_type="timeout", may_be_billed=True))
+
+    # -- what the parser says --
+
+    _headers_seen = False
+
+    def on_message_begin(self) -> None:
+        if self._complete:
+            raise UpstreamError("The provider sent more than its answer")
+        self._headers = {}
+        self._header_bytes = 0
+        self._headers_seen = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > _MAX_HEADER_BYTES:
+            raise UpstreamError("The provider's answer has too large a head", may_be_billed=True)
+        name = name.lower()
+        if name in _KEPT_HEADERS:
+            self._headers[name] = value
+            self._framed = self._framed or name == b"content-length"
+        elif name == b"transfer-encoding":
+            self._framed = True
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status < _OK:
+            return
+        self._headers_seen = True
+        if self._sink is not None:
+            self._sink.head(status, self._headers)
+
+    def on_body(self, data: bytes) -> None:
+        if self._sink is not None:
+            self._sink.piece(data)
+
+    def on_message_complete(self) -> None:
+        if self._headers_seen:
+            self._complete = True
+            self._finish()
+
+    # -- endings --
+
+    def _finish(self) -> None:
+        done, self._done, self._sink = self._done, None, None
+        if done is not None and not done.done():
+            done.set_result(None)
+
+    def _fail(self, error: Exception) -> None:
+        done, self._done, self._sink = self._done, None, None
+        self.abort()
+        if done is not None and not done.done():
+            done.set_exception(error)
+
+    def _release(self) -> None:
+        """Back to the pool, or closed if the provider or this exchange spoiled the connection."""
+        self.deadline = NEVER
+        self._deadlines.forget(self)
+        if not self._framed or not self._parser.should_keep_alive() or self.transport.is_closing():
+            self.abort()
+            return
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+        self._complete = False
+        self.idle_since = self._loop.time()
+        self._origin.idle.append(self)

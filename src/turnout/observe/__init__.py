@@ -1,0 +1,1 @@
+"""Floor 2: what the operator sees: logs, metrics, traces."""

@@ -1,0 +1,138 @@
+"""What a provider's status and error body mean, for the dialects that write errors the OpenAI way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from turnout.base.errors import UpstreamError
+from turnout.base.jsons import excerpt
+
+__all__ = ["failure_from_status", "failure_in_stream", "retry_after_seconds"]
+
+_MAX_RETRY_AFTER = 3600
+_CONTEXT_CODES = ("context_length", "context length", "context window", "maximum context", "too many tokens")
+_POLICY_CODES = ("content_policy", "content_filter", "moderation", "safety system")
+
+
+class _Meaning(NamedTuple):
+    error_type: str
+    elsewhere: Literal["endpoint", "model", "nowhere"]
+    health: Literal["error", "rate_limited", "ignored"]
+    message: str | None  # None: the provider's own words are for the client
+
+
+_OUR_CREDENTIAL = _Meaning(
+    "provider_unavailable", "endpoint", "error", "The provider refused this gateway's credential"
+)
+_BY_STATUS: Mapping[int, _Meaning] = {
+    400: _Meaning("invalid_request", "model", "ignored", None),
+    401: _OUR_CREDENTIAL,
+    402: _Meaning("provider_unavailable", "endpoint", "error", "The provider wants to be paid by this gateway"),
+    403: _OUR_CREDENTIAL,
+    404: _Meaning("not_found", "endpoint", "error", None),
+    405: _Meaning("provider_unavailable", "endpoint", "error", "The provider does not know this call"),
+    408: _Meaning("timeout", "endpoint", "error", "The provider timed out"),
+    409: _Meaning("provider_unavailable", "endpoint", "error", None),
+    413: _Meaning("payload_too_large", "model", "ignored", None),
+    415: _Meaning("invalid_request", "model", "ignored", None),
+    422: _Meaning("unprocessable", "model", "ignored", None),
+    424: _Meaning("provider_unavailable", "endpoint", "error", None),
+    429: _Meaning("rate_limit_exceeded", "endpoint", "rate_limited", None),
+    498: _Meaning("rate_limit_exceeded", "endpoint", "rate_limited", None),
+    503: _Meaning("provider_overloaded", "endpoint", "error", "The provider is overloaded"),
+    504: _Meaning("timeout", "endpoint", "error", "The provider timed out"),
+    524: _Meaning("timeout", "endpoint", "error", "The provider timed out"),
+    529: _Meaning("provider_overloaded", "endpoint", "error", "The provider is overloaded"),
+}
+_OTHER = _Meaning("provider_unavailable", "endpoint", "error", "The provider failed")
+
+
+def failure_from_status(status: int, body: bytes, retry_after: int | None = None) -> UpstreamError:
+    """The error that a status other than 200 stands for. Only what concerns the client's request is quoted."""
+    code, words = _words(body)
+    meaning = _BY_STATUS.get(status, _OTHER)
+    error_type = meaning.error_type
+    if meaning.message is None and status in {400, 413, 422}:
+        error_type = _finer_type(error_type, f"{code} {words}".lower())
+    quoted = excerpt(words) if meaning.message is None and words else None
+    return UpstreamError(
+        quoted or meaning.message or f"The provider answered with status {status}",
+        error_type=error_type,
+        provider_code=code or str(status),
+        raw=quoted,
+        elsewhere=meaning.elsewhere,
+        health=meaning.health,
+        upstream_status=status,
+        retry_after=retry_after,
+    )
+
+
+def failure_in_stream(error: object) -> UpstreamError:
+    """The error that an error object inside a 200 stands for, in a stream or in place of an answer."""
+    code, words = _words(msgspec.json.encode({"error": error}))
+    status = int(code) if code.isdigit() and len(code) == 3 else 0
+    found = failure_from_status(status or 502, msgspec.json.encode({"error": error}))
+    quoted = excerpt(words) if words and status not in {401, 402, 403} else None
+    return UpstreamError(
+        quoted or found.message,
+        error_type=found.error_type,
+        provider_code=code or None,
+        raw=quoted,
+        elsewhere=found.elsewhere,
+        health=found.health,
+        upstream_status=200,
+        may_be_billed=True,
+    )
+
+
+def retry_after_seconds(value: str | None, now: float) -> int | None:
+    """Whole seconds of a ``Retry-After`` header (a number, or a date after *now* in unix seconds), from 1 to 3600."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now
+        except (ValueError, OverflowError):
+            return None
+    if seconds != seconds:  # noqa: PLR0124 - NaN is the one number that differs from itself
+        return None
+    return int(min(max(seconds, 1), _MAX_RETRY_AFTER))
+
+
+def _finer_type(error_type: str, text: str) -> str:
+    if any(mark in text for mark in _CONTEXT_CODES):
+        return "context_length_exceeded"
+    if any(mark in text for mark in _POLICY_CODES):
+        return "content_policy_violation"
+    return error_type
+
+
+def _words(body: bytes) -> tuple[str, str]:
+    """The provider's error code and message, from any of the usual shapes; empty where there is none."""
+    try:
+        answer: object = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return "", ""
+    if isinstance(answer, list) and answer:
+        answer = answer[0]
+    if not isinstance(answer, dict):
+        return "", ""
+    inner = answer.get("error", answer)
+    if isinstance(inner, str):
+        return _text(answer.get("code")), inner
+    if not isinstance(inner, dict):
+        return "", ""
+    code = _text(inner.get("code")) or _text(inner.get("status")) or _text(inner.get("type"))
+    return code, _text(inner.get("message")) or _text(inner.get("detail")) or _text(inner.get("error"))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""

@@ -1,0 +1,49 @@
+"""Messages as a provider of the OpenAI dialect takes them: rewritten only where they hold what it would refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from turnout.base.jsons import encode
+from turnout.domain.provider import Capabilities
+
+__all__ = ["rewrite_messages"]
+
+
+def rewrite_messages(messages: Raw, capabilities: Capabilities) -> Raw:
+    """The same messages, or new ones where needed: the role ``developer``, cache marks and earlier reasoning.
+
+    A provider that takes OpenRouter's ``reasoning`` object gets everything unmodified and in order.
+    """
+    if capabilities.reasoning == "object":
+        return messages
+    text = bytes(messages)
+    developer = not capabilities.developer_role and b'"developer"' in text
+    if not (developer or b'"reasoning' in text or b'"cache_control"' in text):
+        return messages
+    decoded: Any = msgspec.json.decode(text)
+    for message in decoded:
+        if not isinstance(message, dict):
+            continue
+        if developer and message.get("role") == "developer":
+            message["role"] = "system"
+        _move_reasoning(message, capabilities)
+        message.pop("cache_control", None)
+        content = message.get("content")
+        for part in content if isinstance(content, list) else []:
+            if isinstance(part, dict):
+                part.pop("cache_control", None)
+    return Raw(encode(decoded))
+
+
+def _move_reasoning(message: dict[str, Any], capabilities: Capabilities) -> None:
+    """Earlier reasoning goes back under the name that the provider uses, or not at all."""
+    details = message.pop("reasoning_details", None)
+    thought = message.pop("reasoning", None) or message.pop("reasoning_content", None)
+    if not thought and isinstance(details, list):
+        thought = "".join(d["text"] for d in details if isinstance(d, dict) and isinstance(d.get("text"), str))
+    if thought and capabilities.reasoning in {"thinking", "enable_thinking"}:
+        message["reasoning_content"] = thought

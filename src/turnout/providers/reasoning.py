@@ -1,0 +1,56 @@
+"""How much a model should think, said in the way its provider understands."""
+
+from __future__ import annotations
+
+from msgspec import Raw
+
+from turnout.base.jsons import encode
+from turnout.domain.chat import ChatRequest
+from turnout.domain.provider import Capabilities
+
+__all__ = ["steer_reasoning"]
+
+_RATIOS = (("max", 0.95), ("high", 0.8), ("medium", 0.5), ("low", 0.2), ("minimal", 0.1))
+_DEFAULT_LIMIT = 32_000
+_OPENAI_EFFORTS = {"max": "high", "xhigh": "high", "none": "minimal"}
+
+
+def steer_reasoning(fields: dict[str, Raw], request: ChatRequest, capabilities: Capabilities) -> None:
+    """Add to *fields* what the request says of reasoning; nothing said, nothing added."""
+    parameters = request.parameters
+    if parameters.reasoning is None and parameters.reasoning_effort is None:
+        return
+    style = capabilities.reasoning
+    if style == "object":
+        if "reasoning" in request.fields:
+            fields["reasoning"] = request.fields["reasoning"]
+        elif parameters.reasoning_effort:
+            fields["reasoning"] = Raw(encode({"effort": parameters.reasoning_effort}))
+        return
+    effort = _effort(request)
+    if effort is None or style == "none":
+        return
+    if style == "effort":
+        fields["reasoning_effort"] = Raw(encode(_OPENAI_EFFORTS.get(effort, effort)))
+    elif style == "thinking":
+        fields["thinking"] = Raw(encode({"type": "disabled" if effort == "none" else "enabled"}))
+    else:
+        fields["enable_thinking"] = Raw(b"false" if effort == "none" else b"true")
+
+
+def _effort(request: ChatRequest) -> str | None:
+    """The effort asked for, under whichever of its three spellings."""
+    parameters = request.parameters
+    if parameters.reasoning_effort:
+        return parameters.reasoning_effort
+    reasoning = parameters.reasoning
+    if reasoning is None:
+        return None
+    if reasoning.effort:
+        return reasoning.effort
+    if reasoning.enabled is False:
+        return "none"
+    if reasoning.max_tokens:
+        share = reasoning.max_tokens / (request.max_tokens or _DEFAULT_LIMIT)
+        return min(_RATIOS, key=lambda pair: abs(pair[1] - share))[0]
+    return "medium" if reasoning.enabled else None

@@ -1,0 +1,99 @@
+"""The usage object of the OpenAI dialect and its many relatives, made into disjoint buckets."""
+
+from __future__ import annotations
+
+from msgspec import Raw, Struct
+
+from turnout.base.jsons import BadJSON, reader
+from turnout.base.limits import MAX_TOKENS
+from turnout.domain.usage import Usage
+
+__all__ = ["estimated_usage", "read_usage"]
+
+_BYTES_PER_TOKEN = 4
+
+
+class _PromptDetails(Struct):
+    cached_tokens: object = None
+    cache_write_tokens: object = None
+    cache_creation_tokens: object = None
+    audio_tokens: object = None
+
+
+class _CompletionDetails(Struct):
+    reasoning_tokens: object = None
+    audio_tokens: object = None
+    image_tokens: object = None
+
+
+class _WireUsage(Struct):
+    prompt_tokens: object = None
+    completion_tokens: object = None
+    total_tokens: object = None
+    prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
+    prompt_cache_hit_tokens: object = None  # DeepSeek
+    cached_tokens: object = None  # Moonshot, Z.AI
+    reasoning_tokens: object = None
+
+
+_read = reader(_WireUsage)
+_NO_PROMPT_DETAILS = _PromptDetails()
+_NO_COMPLETION_DETAILS = _CompletionDetails()
+
+
+def read_usage(raw: Raw) -> Usage | None:
+    """The buckets of a provider's usage object, or None when it is absent or makes no sense.
+
+    Providers count cached tokens as part of the prompt and reasoning as part of the completion; where the total
+    shows that reasoning came on top (xAI), it is added. Parts never exceed their whole.
+    """
+    try:
+        wire = _read(raw)
+    except BadJSON:
+        return None
+    prompt, completion = _count(wire.prompt_tokens), _count(wire.completion_tokens)
+    if prompt is None or completion is None:
+        return None
+    incoming = wire.prompt_tokens_details or _NO_PROMPT_DETAILS
+    outgoing = wire.completion_tokens_details or _NO_COMPLETION_DETAILS
+    reasoning = _count(outgoing.reasoning_tokens) or _count(wire.reasoning_tokens) or 0
+    if reasoning and _count(wire.total_tokens) == prompt + completion + reasoning:
+        completion += reasoning
+    cached = _count(incoming.cached_tokens) or _count(wire.prompt_cache_hit_tokens) or _count(wire.cached_tokens) or 0
+    written = _count(incoming.cache_write_tokens) or _count(incoming.cache_creation_tokens) or 0
+    audio_in = _count(incoming.audio_tokens) or 0
+    audio_out = _count(outgoing.audio_tokens) or 0
+    images_out = _count(outgoing.image_tokens) or 0
+    cache_read = min(cached, prompt)
+    cache_write = min(written, prompt - cache_read)
+    audio_prompt = min(audio_in, prompt - cache_read - cache_write)
+    reasoning = min(reasoning, completion)
+    audio_completion = min(audio_out, completion - reasoning)
+    image_completion = min(images_out, completion - reasoning - audio_completion)
+    return Usage(
+        fresh=prompt - cache_read - cache_write - audio_prompt,
+        cache_read=cache_read,
+        cache_write=cache_write,
+        audio_prompt=audio_prompt,
+        completion=completion - reasoning - audio_completion - image_completion,
+        reasoning=reasoning,
+        audio_completion=audio_completion,
+        image_completion=image_completion,
+    )
+
+
+def estimated_usage(prompt_bytes: int, answer_bytes: int) -> Usage:
+    """Our own count where the provider gives none: four bytes to a token, rounded up."""
+    return Usage(
+        fresh=-(-prompt_bytes // _BYTES_PER_TOKEN), completion=-(-answer_bytes // _BYTES_PER_TOKEN), estimated=True
+    )
+
+
+def _count(value: object) -> int | None:
+    """A token count, or None for anything that cannot be one."""
+    if type(value) is int and 0 <= value <= MAX_TOKENS:
+        return value
+    if type(value) is float and value.is_integer() and 0 <= value <= MAX_TOKENS:
+        return int(value)
+    return None
