@@ -43,7 +43,7 @@ def main() -> int:
         # Away from the gateway's core; what is started from here inherits it.
         os.sched_setaffinity(0, {LOAD_CPU})
         with machine_lock(), Mock() as mock:
-            session = Session(mock, _chosen_figures(options), _pairs(options), _seconds(options))
+            session = Session(mock, _chosen_figures(options), _pairs(options), options.seconds)
             return _dispatch(options, session)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
@@ -118,9 +118,9 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", nargs="?", default="run", choices=_COMMANDS)
     parser.add_argument("names", nargs="*", help="peers, checkouts, or the URL")
-    parser.add_argument("--quick", action="store_true", help=f"only {', '.join(QUICK)}, three pairs")
-    parser.add_argument("--pairs", type=int, help="interleaved pairs for each figure (5; --quick 3; compare 10)")
-    parser.add_argument("--seconds", type=float, help="length of a closed-loop run (1.5 or 2; --quick and compare 1.2)")
+    parser.add_argument("--quick", action="store_true", help=f"only {', '.join(QUICK)}, fewer pairs")
+    parser.add_argument("--pairs", type=int, help="interleaved pairs for each figure (8; --quick 5; compare 10)")
+    parser.add_argument("--seconds", type=float, help="length of each run that is not a stream (about 1)")
     parser.add_argument("--figures", nargs="+", metavar="NAME", help=", ".join(figure.name for figure in FIGURES))
     parser.add_argument("--enforce", action="store_true", help="exit with 1 when a must is missed")
     parser.add_argument("--against", metavar="REVISION", help="compare: the git revision to compare with")
@@ -140,13 +140,8 @@ def _chosen_figures(options: argparse.Namespace) -> list[Figure]:
 
 
 def _pairs(options: argparse.Namespace) -> int:
-    usual = 10 if options.command == "compare" else 3 if options.quick else 5
+    usual = 10 if options.command == "compare" else 5 if options.quick else 8
     return max(1, options.pairs or usual)
-
-
-def _seconds(options: argparse.Namespace) -> float | None:
-    usual = 1.2 if options.quick or options.command == "compare" else None
-    return options.seconds or usual
 
 
 def _compared_peers(options: argparse.Namespace) -> tuple[Peer, Peer]:

@@ -50,15 +50,19 @@ def _cpu_per_chunk(run: Run) -> float | None:
     return run.cpu_us_per_chunk
 
 
+# The chunk's cost is judged at 200 streams: at 50 most of it is the waking of an idle core, which varies by a third.
+# Many short runs in turn rather than few long ones: a virtual machine's speed drifts within seconds.
 WORKS = (
     Work("chat-64", connections=64),
     Work("chat-64-2k", connections=64, body_bytes=2 << 10),
     Work("chat-16-90k", connections=16, body_bytes=90 << 10),
-    Work("streams-50", connections=50, streams=100, mock_model="mock-n200-g5"),
+    Work("streams-200", connections=200, streams=200, mock_model="mock-n200-g5"),
+    Work("streams-50", connections=50, streams=50, mock_model="mock-n200-g5"),
+    Work("streams-5", connections=5, streams=5, mock_model="mock-n200-g5"),
     Work("chat-1", connections=1),
     Work("chat-16", connections=16),
-    Work("chat-256", connections=256, seconds=2.0),
-    Work("rate-200", connections=64, per_second=200, seconds=2.0),
+    Work("chat-256", connections=256, seconds=1.2),
+    Work("rate-200", connections=64, per_second=200, seconds=1.5),
 )
 
 _REQUEST = Limit(must=4.0, aim=2.5, of_ratio=True)
@@ -78,12 +82,13 @@ FIGURES = (
     ),
     Figure(
         "cpu-chunk",
-        "CPU per relayed chunk, 50 streams",
+        "CPU per relayed chunk, 200 streams",
         "us",
-        "streams-50",
+        "streams-200",
         _cpu_per_chunk,
         limit=Limit(must=1.8, aim=1.5, of_ratio=True),
     ),
+    Figure("cpu-chunk-50", "CPU per relayed chunk, 50 streams", "us", "streams-50", _cpu_per_chunk),
     *(
         Figure(
             f"rate-{connections}",
@@ -116,14 +121,26 @@ FIGURES = (
     ),
     Figure(
         "first-chunk",
-        "Added time to first chunk p50, 50 streams",
+        "Added time to first chunk p50, 5 streams",
         "ms",
-        "streams-50",
+        "streams-5",
         _reported("first_chunk_p50_ms"),
         beyond_direct=True,
     ),
-    Figure("chunk-delay", "Chunk delay p50, 50 streams", "ms", "streams-50", _reported("chunk_delay_p50_ms")),
-    Figure("chunk-delay-p99", "Chunk delay p99, 50 streams", "ms", "streams-50", _reported("chunk_delay_p99_ms")),
+    Figure(
+        "chunk-delay",
+        "Chunk delay p50, 50 streams at 200 chunks/s",
+        "ms",
+        "streams-50",
+        _reported("chunk_delay_p50_ms"),
+    ),
+    Figure(
+        "chunk-delay-p99",
+        "Chunk delay p99, 50 streams at 200 chunks/s",
+        "ms",
+        "streams-50",
+        _reported("chunk_delay_p99_ms"),
+    ),
     Figure("silent-stream", "Memory per silent stream, 1,000 held", "KiB", limit=Limit(must=20.0)),
     Figure("idle-rss", "Memory when idle", "MB", limit=Limit(must=100.0)),
     Figure("start", "Start to first answer", "s", limit=_START),

@@ -30,8 +30,8 @@ class Work:
     name: str
     connections: int
     body_bytes: int = 250
-    seconds: float = 1.5
-    warm_up_s: float = 0.3
+    seconds: float = 0.8
+    warm_up_s: float = 0.2
     per_second: float = 0.0
     """Above 0: a fixed rate instead of a closed loop."""
     streams: int = 0
