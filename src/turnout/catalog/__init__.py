@@ -1,0 +1,1 @@
+"""From what sources say of models to one immutable snapshot."""

@@ -1,0 +1,30 @@
+"""Sample models of the fake provider, as rows like everybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from turnout.catalog.rows import SAMPLE, Row
+from turnout.domain.usage import Pricing
+
+__all__ = ["sample_rows"]
+
+_CONTEXT = 1_000_000
+
+
+def sample_rows(provider: str, names: Iterable[str]) -> tuple[Row, ...]:
+    """One free row for each of *names* (``echo``, ``lorem-50`` …) under *provider*, in their order."""
+    return tuple(
+        Row(
+            source=SAMPLE,
+            provider=provider,
+            upstream_model=name,
+            name=f"Fake: {name}",
+            description="A model that exists for tests and first steps; its name says how it behaves.",
+            context_length=_CONTEXT,
+            output_modalities=("embeddings",) if name.startswith("embed") else ("text",),
+            reasoning="reason" in name,
+            pricing=Pricing(),
+        )
+        for name in names
+    )
