@@ -203,6 +203,17 @@ async def test_what_is_under_way_is_finished_before_the_store_closes(tmp_path: P
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("turnout-sqlite")]
 
 
+async def test_a_closed_store_says_so_and_may_be_closed_again(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "turnout.db")
+    with pytest.raises(Unavailable, match="not open"):
+        await store.keys()
+    await store.open()
+    for _ in range(2):
+        await store.close()
+        with pytest.raises(Unavailable, match="closed"):
+            await store.keys()
+
+
 async def test_a_store_that_cannot_write_says_unavailable(store: SQLiteStore, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "turnout.db")) as other, other:
         other.execute("ALTER TABLE attempts RENAME TO elsewhere")

@@ -238,13 +238,20 @@ class _Lane:
         self._begin = begin
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="turnout-sqlite")
         self._connection: Connection | None = None
+        self._closed = False
 
     def submit(self, operation: Callable[[], object]) -> None:
         """Run *operation* when its turn comes; nobody waits for it."""
         self._thread.submit(operation)
 
     async def call(self, operation: Callable[[], T]) -> T:
-        """Run *operation* in the thread."""
+        """Run *operation* in the thread.
+
+        Raises:
+            Unavailable: the lane is closed.
+        """
+        if self._closed:
+            raise Unavailable("The store is closed")
         return await asyncio.get_running_loop().run_in_executor(self._thread, operation)
 
     async def run(self, operation: Callable[[Connection], T]) -> T:
@@ -268,12 +275,15 @@ class _Lane:
                 self._connection.engine.dispose()
                 self._connection = None
 
+        if self._closed:
+            return
         await self.call(close_here)
+        self._closed = True
         self._thread.shutdown()
 
     def _transact(self, operation: Callable[[Connection], T]) -> T:
         if self._connection is None:
-            raise Unavailable("The store is closed")
+            raise Unavailable("The store is not open")
         try:
             with self._connection.begin():
                 return operation(self._connection)

@@ -1,0 +1,120 @@
+"""Who is calling: from the Authorization header to a key, without a database round trip for keys seen before."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from hashlib import sha256
+from typing import TypeVar, final
+
+from turnout.base.clock import Clock
+from turnout.base.errors import Unauthenticated
+from turnout.contracts.store import Store
+from turnout.domain.account import Key
+
+__all__ = ["KeyRing"]
+
+_MAX_KNOWN = 100_000
+_MAX_UNKNOWN = 10_000
+_INTERVAL = 0.5  # seconds
+_MISSING = "This needs an API key, sent as `Authorization: Bearer <key>`"
+_INVALID = "This API key is not valid"
+_EXPIRED = "This API key has expired"
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@final
+class KeyRing:
+    """The keys that were used lately, found by the SHA-256 of the raw header; secrets are not kept.
+
+    Keys that are unknown or disabled are remembered too, so that repeating a wrong one costs no look-up. Both
+    memories are bounded: the oldest entry makes room. All is forgotten when the store's keys change.
+    """
+
+    __slots__ = ("_clock", "_epoch", "_known", "_store", "_unknown")
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._known: dict[bytes, Key] = {}
+        self._unknown: dict[bytes, None] = {}
+        self._epoch = 0
+
+    def peek(self, authorization: bytes | None) -> Key | None:
+        """The key of that header value if it is at hand and usable; None means: ask :meth:`find`."""
+        if authorization is None:
+            return None
+        key = self._known.get(sha256(authorization).digest())
+        if key is None or (key.expires is not None and key.expires <= self._clock.wall()):
+            return None
+        return key
+
+    async def find(self, authorization: bytes | None) -> Key:
+        """The key of that header value (``Bearer`` and the secret).
+
+        Raises:
+            Unauthenticated: there is no header, it is no bearer token, or the key is unknown, disabled or expired.
+            Unavailable: the key is not at hand and the store cannot be asked.
+        """
+        scheme, _, token = (authorization or b"").partition(b" ")
+        token = token.strip()
+        if authorization is None or scheme.lower() != b"bearer" or not token:
+            raise Unauthenticated(_MISSING)
+        place = sha256(authorization).digest()
+        if place in self._unknown:
+            raise Unauthenticated(_INVALID)
+        key = self._known.get(place) or await self._look_up(place, token)
+        if key is None:
+            raise Unauthenticated(_INVALID)
+        if key.expires is not None and key.expires <= self._clock.wall():
+            raise Unauthenticated(_EXPIRED)
+        return key
+
+    def forget(self) -> None:
+        """Ask the store anew for every key."""
+        self._epoch += 1
+        self._known.clear()
+        self._unknown.clear()
+
+    async def watch(self, interval: float = _INTERVAL) -> None:
+        """Forget everything whenever a key has changed, here or in another process. Runs until cancelled.
+
+        While the store cannot be asked, keys seen before go on working.
+        """
+        seen: int | None = None
+        reachable = True
+        while True:
+            try:
+                revision = await self._store.keys_revision()
+            except Exception:  # noqa: BLE001 - a background task: revocation must work again when the store does
+                if reachable:
+                    _log.warning("changes of keys go unnoticed: the store cannot be asked", exc_info=True)
+                reachable = False
+            else:
+                reachable = True
+                if revision != seen:
+                    seen = revision
+                    self.forget()
+            await asyncio.sleep(interval)
+
+    async def _look_up(self, place: bytes, token: bytes) -> Key | None:
+        """Ask the store, and remember the answer unless keys have changed meanwhile."""
+        epoch = self._epoch
+        key = await self._store.key(sha256(token).hexdigest())
+        if key is not None and key.disabled:
+            key = None
+        if epoch == self._epoch:
+            if key is None:
+                _remember(self._unknown, place, None, _MAX_UNKNOWN)
+            else:
+                _remember(self._known, place, key, _MAX_KNOWN)
+        return key
+
+
+def _remember(memory: dict[bytes, T], place: bytes, value: T, limit: int) -> None:
+    if len(memory) >= limit:
+        del memory[next(iter(memory))]
+    memory[place] = value

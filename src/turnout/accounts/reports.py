@@ -1,0 +1,168 @@
+"""What callers read about their own use: one generation, and the key they call with."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
+
+from turnout.base.money import Pico, json_number
+from turnout.contracts.store import Store
+from turnout.domain.account import AttemptRecord, Generation, Key
+from turnout.domain.usage import cost
+
+__all__ = ["Spending", "Windows", "generation_report", "key_report", "spending", "windows"]
+
+_API_TYPES = frozenset({"embeddings", "rerank", "tts", "stt", "video", "image"})
+_ROUTERS = "openrouter/"
+
+
+class Windows(NamedTuple):
+    """Where the current calendar windows begin, in unix seconds. Days begin at midnight UTC, weeks on Monday."""
+
+    day: float
+    week: float
+    month: float
+
+
+class Spending(NamedTuple):
+    """What a key has spent, ever and in the current windows, in pico-dollars."""
+
+    total: Pico = Pico(0)
+    day: Pico = Pico(0)
+    week: Pico = Pico(0)
+    month: Pico = Pico(0)
+
+
+def windows(now: float) -> Windows:
+    """The windows that *now* (unix seconds) lies in."""
+    day = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    week = day - timedelta(days=day.weekday())
+    return Windows(day.timestamp(), week.timestamp(), day.replace(day=1).timestamp())
+
+
+async def spending(store: Store, key_hash: str, now: float) -> Spending:
+    """What the key of that hash has spent up to now."""
+    day, week, month = windows(now)
+    return Spending(*[Pico(await store.spent(key_hash, since)) for since in (0.0, day, week, month)])
+
+
+def key_report(key: Key, spent: Spending) -> dict[str, Any]:
+    """The ``data`` object of ``GET /key``. Source: OpenRouter, "Get current API key".
+
+    A key has no limit of its own, and use with a provider's key of the caller's own does not exist: null and zero.
+    """
+    return {
+        "label": key.label,
+        "limit": None,
+        "limit_remaining": None,
+        "limit_reset": None,
+        "include_byok_in_limit": False,
+        "usage": json_number(spent.total),
+        "usage_daily": json_number(spent.day),
+        "usage_weekly": json_number(spent.week),
+        "usage_monthly": json_number(spent.month),
+        "byok_usage": 0,
+        "byok_usage_daily": 0,
+        "byok_usage_weekly": 0,
+        "byok_usage_monthly": 0,
+        "is_free_tier": False,
+        "is_management_key": key.management,
+        "is_provisioning_key": key.management,
+        "creator_user_id": None,
+        "expires_at": None if key.expires is None else _date(key.expires),
+        "organization_id": None,
+        "workspace_id": None,
+        "allowed_data_regions": ["global"],
+        "budgets": [],
+        "effective_budget": None,
+        "free_model_daily_requests": {"limit": 1000, "remaining": 1000, "used": 0},
+        "rate_limit": {"requests": -1, "interval": "10s", "note": "deprecated"},
+    }
+
+
+def generation_report(generation: Generation) -> dict[str, Any]:
+    """The ``data`` object of ``GET /generation``: all keys of the schema, null where there is nothing to say.
+
+    Times in milliseconds, money in dollars. Source: OpenRouter, "Get a generation".
+    """
+    usage = generation.usage
+    paid = json_number(generation.cost)
+    return {
+        "id": generation.id,
+        "upstream_id": generation.upstream_id,
+        "request_id": None,
+        "session_id": generation.session_id,
+        "response_cache_source_id": None,
+        "total_cost": paid,
+        "usage": paid,
+        "cache_discount": _cache_discount(generation),
+        "upstream_inference_cost": None,
+        "is_byok": False,
+        "created_at": _date(generation.created),
+        "model": generation.model or generation.requested_model,
+        "router": generation.requested_model if generation.requested_model.startswith(_ROUTERS) else None,
+        "api_type": generation.api if generation.api in _API_TYPES else "completions",
+        "app_id": None,
+        "origin": generation.referer or "",
+        "http_referer": generation.referer,
+        "user_agent": generation.user_agent,
+        "external_user": generation.user,
+        "preset_id": None,
+        "workspace_id": None,
+        "data_region": "global",
+        "streamed": generation.streamed,
+        "cancelled": generation.cancelled,
+        "provider_name": generation.provider_name,
+        "provider_responses": [_provider_response(attempt) for attempt in generation.attempts],
+        "service_tier": generation.service_tier,
+        "latency": generation.latency_ms,
+        "moderation_latency": None,
+        "generation_time": generation.generation_ms,
+        "finish_reason": generation.finish_reason,
+        "native_finish_reason": generation.native_finish_reason,
+        "tokens_prompt": usage.prompt_tokens,
+        "tokens_completion": usage.completion_tokens,
+        "native_tokens_prompt": usage.prompt_tokens,
+        "native_tokens_completion": usage.completion_tokens,
+        "native_tokens_completion_images": usage.image_completion,
+        "native_tokens_reasoning": usage.reasoning,
+        "native_tokens_cached": usage.cache_read,
+        "num_media_prompt": None,
+        "num_input_audio_prompt": None,
+        "num_media_completion": None,
+        "num_search_results": None,
+        "num_fetches": None,
+        "web_search_engine": None,
+    }
+
+
+def _provider_response(attempt: AttemptRecord) -> dict[str, Any]:
+    report: dict[str, Any] = {
+        "endpoint_id": attempt.endpoint_id,
+        "is_byok": False,
+        "latency": (attempt.ended_ms if attempt.first_byte_ms is None else attempt.first_byte_ms) - attempt.started_ms,
+        "model_permaslug": attempt.model,
+        "provider_name": attempt.provider_name,
+        "status": attempt.status,
+    }
+    if attempt.upstream_id is not None:
+        report["id"] = attempt.upstream_id
+    return report
+
+
+def _cache_discount(generation: Generation) -> float | None:
+    """Dollars that the provider's prompt cache saved; negative where writing it cost more than reading saved."""
+    usage = generation.usage
+    cached = usage.cache_read + usage.cache_write + usage.cache_write_1h
+    if not cached or not generation.cost:
+        return None
+    uncached = replace(usage, fresh=usage.fresh + cached, cache_read=0, cache_write=0, cache_write_1h=0)
+    saved = cost(uncached, generation.pricing).prompt - cost(usage, generation.pricing).prompt
+    return json_number(Pico(saved))
+
+
+def _date(unix_seconds: float) -> str:
+    """RFC 3339 in UTC, with milliseconds."""
+    return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
