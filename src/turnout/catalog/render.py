@@ -40,11 +40,19 @@ def listed_models(snapshot: CatalogSnapshot) -> list[Model]:
 
 
 def models_reply(
-    snapshot: CatalogSnapshot, models: Iterable[Model] | None = None, following: str | None = None
+    snapshot: CatalogSnapshot,
+    models: Iterable[Model] | None = None,
+    total: int | None = None,
+    following: str | None = None,
 ) -> bytes:
-    """The body of ``GET /models``: *models*, else all listed ones. *following* is the address of the next page."""
+    """The body of ``GET /models``: *models*, else all listed ones.
+
+    For one page of many, *total* counts the models of all pages and *following* is the address of the next one.
+    """
     data = [model_object(model, snapshot) for model in (listed_models(snapshot) if models is None else models)]
-    return _encoder.encode({"data": data, "total_count": len(data), "links": {"next": following}})
+    return _encoder.encode(
+        {"data": data, "total_count": len(data) if total is None else total, "links": {"next": following}}
+    )
 
 
 def default_endpoint(model: Model, snapshot: CatalogSnapshot) -> Endpoint | None:
