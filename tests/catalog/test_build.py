@@ -137,12 +137,16 @@ def test_an_unpriced_model_of_a_priced_provider_is_left_out_lest_it_seems_free()
 
 
 def test_a_server_of_the_operators_own_keeps_its_slug_and_its_names() -> None:
-    catalog = snapshot([row("ollama", "Llama3.1:8b", None)], usable=("ollama",))
+    catalog = snapshot([row("ollama", "Llama3.1:8b", None, listed=True)], usable=("ollama",))
 
     (model,) = catalog.models.values()
     assert model.id == "ollama/Llama3.1:8b"
     assert catalog.find("ollama/llama3.1:8b") is model
     assert model.endpoints[0].pricing.free
+
+
+def test_an_unpriced_model_that_only_a_feed_knows_is_left_out() -> None:
+    assert snapshot([row("ollama", "llama", None)], usable=("ollama",)).models == {}
 
 
 def test_rows_of_unknown_providers_are_left_out() -> None:

@@ -34,18 +34,17 @@ def build(
     *rows* come in order of trust, the most trusted first: for each provider's model the first row that states a fact
     wins. What the operator declares wins over all of them, field by field, and its endpoints come first. Rows of
     providers that are not in *providers* are left out: nothing is known of where they are reached. So are rows
-    without a price, unless no model of that provider has one: a price of zero would be taken for a gift. A provider
-    without prices is the operator's own server; its models keep its slug and its names (``ollama/llama3.1:8b``), so
-    that nobody gets other weights, or another address, under a public model's name.
+    without a price: it would be taken for a gift. But a provider that lists its models and has no price for any is the
+    operator's own server; its models keep its slug and its names (``ollama/llama3.1:8b``), so that nobody gets other
+    weights, or another address, under a public model's name.
 
     *built* is wall-clock time in unix seconds.
     """
     kept = [row for row in merged_rows(rows) if row.provider in providers]
     priced = {row.provider for row in kept if row.pricing is not None}
-    kept = [row for row in kept if row.pricing is not None or row.provider not in priced]
-    offers = _grouped([row for row in kept if row.provider in priced and row.source != SAMPLE], providers)
+    offers = _grouped([row for row in kept if row.pricing is not None and row.source != SAMPLE], providers)
     for row in kept:
-        if row.provider not in priced or row.source == SAMPLE:
+        if row.source == SAMPLE or (row.listed and row.provider not in priced):
             own = f"{row.provider}/{row.upstream_model}"
             offers.setdefault(own, []).append(Offer(row, Identity(own)))
     by_id = {model.id: model for model in declared}
@@ -163,17 +162,17 @@ def _one_each(offers: Sequence[Offer]) -> list[Offer]:
         if rival is None:
             best[key] = offer
         else:
-            first, second = (offer, rival) if _steadiness(offer) > _steadiness(rival) else (rival, offer)
+            first, second = sorted((offer, rival), key=_unsteadiness)
             names = {*first.identity.aliases, *second.identity.aliases}
             best[key] = first._replace(identity=msgspec.structs.replace(first.identity, aliases=tuple(sorted(names))))
     return list(best.values())
 
 
-def _steadiness(offer: Offer) -> tuple[bool, bool, bool]:
+def _unsteadiness(offer: Offer) -> tuple[bool, bool, bool, str]:
     name = offer.row.upstream_model
     # Bedrock's names without a region are called in the region at hand.
     regional = name.startswith(("us.", "eu.", "apac.", "jp.", "au.", "ca."))
-    return (not offer.identity.moving, not regional, not offer.identity.stamp)
+    return offer.identity.moving, regional, bool(offer.identity.stamp), name
 
 
 def _corroborated(model_id: str, offers: Sequence[Offer], providers: Mapping[str, Provider]) -> bool:

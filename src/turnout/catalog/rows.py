@@ -59,6 +59,7 @@ class Row(Struct, frozen=True, kw_only=True):
         without: parameters that the model is known not to take.
         supported_parameters: what it takes, where the source has the whole list; wins over ``without``.
         price_list_only: the source lists prices and says nothing of whether the model still exists.
+        listed: the provider itself says that it has the model.
         rounded: a price was finer than a pico-dollar and stands here as the nearest whole one.
     """
 
@@ -82,6 +83,7 @@ class Row(Struct, frozen=True, kw_only=True):
     pricing: Pricing | None = None
     rounded: bool = False
     price_list_only: bool = False
+    listed: bool = False
 
 
 def per_million_to_pico(dollars: Decimal) -> tuple[Pico, bool] | None:

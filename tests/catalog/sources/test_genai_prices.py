@@ -4,7 +4,6 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
 
 import pytest
 

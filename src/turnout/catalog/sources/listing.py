@@ -90,6 +90,7 @@ def _row(provider: str, entry: Mapping[str, Any]) -> Row | None:
         supported_parameters=_words(entry.get("supported_parameters"), PARAMETERS),
         pricing=pricing,
         rounded=rounded,
+        listed=True,
     )
 
 
