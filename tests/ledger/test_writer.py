@@ -49,6 +49,21 @@ while True:
     number += 1
 """
 
+DRAINER = """
+import asyncio, sys
+from pathlib import Path
+from turnout.ledger.writer import JournalWriter
+from turnout.stores.sqlite import SQLiteStore
+
+async def drain():
+    store = SQLiteStore(Path(sys.argv[2]))
+    await store.open()
+    print("open", flush=True)
+    await JournalWriter(Path(sys.argv[1]), store).run(interval=0.001)
+
+asyncio.run(drain())
+"""
+
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SQLiteStore]:
@@ -293,3 +308,28 @@ async def test_every_acknowledged_generation_survives_kill_9_exactly_once(store:
     assert len(acknowledged) > 200
     assert journals(tmp_path) == []
     assert await store.journal_offsets() == {}
+
+
+async def test_a_writer_that_is_killed_again_and_again_moves_everything_exactly_once(
+    store: SQLiteStore, tmp_path: Path
+) -> None:
+    dice = Random(4)
+    directory = tmp_path / "journals"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    arguments = [sys.executable, "-c", DRAINER, str(directory), str(tmp_path / "turnout.db")]
+    journal = Journal(directory, "worker", max_bytes=100_000)
+    records = iter(numbered(8 * 3_000))
+    for _ in range(8):
+        drainer = await asyncio.create_subprocess_exec(*arguments, stdout=subprocess.PIPE, env=environment)
+        assert drainer.stdout is not None
+        for _ in range(3_000):
+            journal.append(next(records))
+        await drainer.stdout.readline()
+        await asyncio.sleep(dice.uniform(0, 0.3))
+        drainer.kill()
+        await drainer.wait()
+    await JournalWriter(directory, store).drain_once()
+    assert stored_ids(tmp_path) == [record.id for record in numbered(8 * 3_000)]
+    assert await store.spent(GENERATION.key_hash, 0.0) == 8 * 3_000
+    assert len(journals(tmp_path)) == 1
+    journal.close()

@@ -105,7 +105,7 @@ class Journal:
     def append(self, generation: Generation) -> None:
         """Write *generation* with one system call. Never fails: see :attr:`failing`.
 
-        2.8 microseconds for a streamed answer of one attempt.
+        About 3 microseconds for a streamed answer of one attempt (1.2 kB): half encoding, half the system call.
         """
         line = format_line(generation)
         if self.failing:
@@ -143,8 +143,10 @@ class Journal:
         return True
 
     def close(self) -> None:
-        """Write what waits, if that is possible now, and let go of the file."""
+        """Write what waits, if that is possible now, and let go of the file. What still waits counts as dropped."""
         self.flush()
+        self.dropped += len(self._waiting)
+        self._waiting.clear()
         os.close(self._descriptor)
 
     def _keep(self, line: bytes) -> None:
