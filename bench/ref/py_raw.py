@@ -7,6 +7,7 @@ floor under any Python gateway and is not a model for one.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import sys
 from typing import Any
 
@@ -138,6 +139,18 @@ class Client(asyncio.Protocol):
 _openings: set[asyncio.Future[None]] = set()
 
 
+def keep_freed_memory() -> None:
+    """Let glibc keep what is freed instead of giving it back to the kernel after each large body.
+
+    Without it every buffer of a 90 KiB prompt is faulted in anew, page by page: 60 faults and 110 us per request.
+    """
+    m_trim_threshold, m_mmap_threshold = -1, -3  # <malloc.h>
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(m_trim_threshold, 16 << 20)
+        libc.mallopt(m_mmap_threshold, 4 << 20)
+
+
 async def main(port: int) -> None:
     """Serve on loopback until killed."""
     server = await asyncio.get_running_loop().create_server(Client, "127.0.0.1", port, backlog=4096)
@@ -145,5 +158,6 @@ async def main(port: int) -> None:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     KEY = sys.argv[2].lower().encode()
     uvloop.run(main(int(sys.argv[1])))
