@@ -121,7 +121,7 @@ class ChatEncoder:
         if self._hide_reasoning and b'"reasoning' in delta:
             delta = _without_reasoning(delta)
         reason = choice.finish_reason
-        if reason is None and choice.logprobs is None:
+        if reason is None and bytes(choice.logprobs) == _NULL:
             return b'{"index":%d,"delta":%b,"finish_reason":null,"native_finish_reason":null,"logprobs":null}' % (
                 choice.index,
                 delta,
@@ -165,9 +165,7 @@ def _without_reasoning(delta: bytes) -> bytes:
     return encode({name: value for name, value in fields.items() if not name.startswith("reasoning")})
 
 
-def _logprobs(raw: Raw | None) -> bytes:
+def _logprobs(raw: Raw) -> bytes:
     """Log probabilities as sent, or null where a provider sends an object without any."""
-    if raw is None:
-        return _NULL
     text = bytes(raw)
     return text if b'"content"' in text else _NULL

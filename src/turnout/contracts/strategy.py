@@ -15,7 +15,7 @@ class Strategy(Protocol):
     """Puts the candidates of one model into the order in which they will be tried."""
 
     def __call__(
-        self, candidates: Sequence[Candidate], ailing: Callable[[Candidate], bool], dice: Random
+        self, candidates: Sequence[Candidate], ailing: Callable[[Candidate], bool], dice: Random, /
     ) -> list[Candidate]:
         """All of *candidates*, best first. Pure: no clock, no globals; *ailing* tells of an outage."""
         ...

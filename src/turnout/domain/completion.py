@@ -6,7 +6,10 @@ from msgspec import Raw, Struct
 
 from turnout.domain.usage import Usage
 
-__all__ = ["FINISH_REASONS", "Choice", "Chunk", "ChunkChoice", "Completion", "normal_finish_reason"]
+__all__ = ["FINISH_REASONS", "NULL", "Choice", "Chunk", "ChunkChoice", "Completion", "normal_finish_reason"]
+
+NULL = Raw(b"null")
+"""JSON's null, where a raw value may be absent."""
 
 FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "error"})
 
@@ -52,7 +55,7 @@ class ChunkChoice(Struct):
     index: int = 0
     finish_reason: str | None = None
     native_finish_reason: str | None = None
-    logprobs: Raw | None = None
+    logprobs: Raw = NULL
 
 
 class Chunk(Struct):
@@ -72,7 +75,7 @@ class Choice(Struct):
     index: int = 0
     finish_reason: str | None = None
     native_finish_reason: str | None = None
-    logprobs: Raw | None = None
+    logprobs: Raw = NULL
 
 
 class Completion(Struct):

@@ -27,7 +27,7 @@ _OK = 200
 class Sink(Protocol):
     """Where an answer goes while it arrives. An exception from any method ends the exchange with it."""
 
-    def begin(self, exchange: Exchange) -> None:
+    def begin(self, exchange: Exchange, /) -> None:
         """The request is being sent; called again if it had to be sent once more."""
         ...
 

@@ -75,4 +75,5 @@ def _redactor(secrets: Collection[Secret]) -> Callable[[Any, str, Mapping[str, A
 
 
 def _encode_text(event: Any, **_options: Any) -> str:  # noqa: ANN401 - what structlog hands over
-    return encode({name: value if isinstance(value, (int, float, bool, str)) else str(value) for name, value in event.items()}).decode()  # fmt: skip
+    plain = {name: value if isinstance(value, int | float) else str(value) for name, value in event.items()}
+    return encode(plain).decode()

@@ -11,7 +11,6 @@ from msgspec import Struct
 __all__ = ["Attempts", "Histogram", "Tally", "merged", "new_tally"]
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
-OVERHEAD = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
 
 
 class Histogram(Struct):
@@ -34,24 +33,23 @@ def _histogram(bounds: tuple[float, ...]) -> Histogram:
 class Attempts(Struct):
     """Upstream calls at one provider."""
 
+    first_byte: Histogram
+    duration: Histogram
     answered: int = 0
     failed: int = 0
     cancelled: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_pico: int = 0
-    first_byte: Histogram = _histogram(SECONDS)
-    duration: Histogram = _histogram(SECONDS)
 
 
 @final
 class Tally(Struct):
     """Everything that one worker counts. Labels are bounded: providers and error types, never keys or users."""
 
-    providers: dict[str, Attempts] = {}
-    requests: dict[str, int] = {}
-    refusals: dict[str, int] = {}
-    overhead: Histogram = _histogram(OVERHEAD)
+    providers: dict[str, Attempts]
+    requests: dict[str, int]
+    refusals: dict[str, int]
     open_requests: int = 0
 
     def provider(self, slug: str) -> Attempts:
@@ -72,7 +70,7 @@ class Tally(Struct):
 
 def new_tally() -> Tally:
     """A tally with nothing in it."""
-    return Tally(providers={}, requests={}, refusals={}, overhead=_histogram(OVERHEAD))
+    return Tally(providers={}, requests={}, refusals={})
 
 
 def merged(tallies: Iterable[Tally]) -> Tally:
@@ -80,7 +78,6 @@ def merged(tallies: Iterable[Tally]) -> Tally:
     whole = new_tally()
     for tally in tallies:
         whole.open_requests += tally.open_requests
-        _add_histogram(whole.overhead, tally.overhead)
         for outcome, count in tally.requests.items():
             whole.requests[outcome] = whole.requests.get(outcome, 0) + count
         for error_type, count in tally.refusals.items():

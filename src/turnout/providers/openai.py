@@ -14,7 +14,7 @@ from turnout.base.jsons import BadJSON, encode, reader
 from turnout.contracts.provider import ChunkDecoder, Outgoing
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
-from turnout.domain.completion import Choice, Chunk, ChunkChoice, Completion, normal_finish_reason
+from turnout.domain.completion import NULL, Choice, Chunk, ChunkChoice, Completion, normal_finish_reason
 from turnout.domain.provider import Provider
 from turnout.net.sse import EventSplitter, EventTooLarge
 from turnout.providers.failures import failure_from_status, failure_in_stream, retry_after_seconds
@@ -48,28 +48,28 @@ class _WireChoice(Struct):
     index: int = 0
     finish_reason: str | None = None
     native_finish_reason: str | None = None
-    logprobs: Raw | None = None
+    logprobs: Raw = NULL
 
 
 class _WireCompletion(Struct):
     choices: list[_WireChoice] | None = None
-    usage: Raw | None = None
-    error: Raw | None = None
+    usage: Raw = NULL
+    error: Raw = NULL
     id: str | None = None
     service_tier: str | None = None
     system_fingerprint: str | None = None
 
 
 class _WireGroq(Struct):
-    usage: Raw | None = None
-    error: Raw | None = None
+    usage: Raw = NULL
+    error: Raw = NULL
     id: str | None = None
 
 
 class _WireEvent(Struct):
     choices: list[ChunkChoice] | None = None
-    usage: Raw | None = None
-    error: Raw | None = None
+    usage: Raw = NULL
+    error: Raw = NULL
     id: str | None = None
     service_tier: str | None = None
     system_fingerprint: str | None = None
@@ -124,13 +124,12 @@ class OpenAIAdapter:
             wire = _read_completion(body)
         except BadJSON:
             raise _nonsense() from None
-        if wire.error is not None and bytes(wire.error) != _NULL:
-            raise failure_in_stream(msgspec.json.decode(wire.error))
+        _refuse_error(wire.error)
         if not wire.choices:
             raise _nonsense()
         return Completion(
             choices=[_choice(choice) for choice in wire.choices],
-            usage=read_usage(wire.usage) if wire.usage is not None else None,
+            usage=read_usage(wire.usage),
             upstream_id=wire.id or None,
             service_tier=wire.service_tier or None,
             system_fingerprint=wire.system_fingerprint or None,
@@ -202,21 +201,28 @@ def _chunk(event: bytes) -> Chunk:
         wire = _read_event(event)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _nonsense() from None
-    groq = wire.x_groq
-    error = wire.error or (groq.error if groq else None)
-    if error is not None and bytes(error) != _NULL:
-        raise failure_in_stream(msgspec.json.decode(error))
+    usage = wire.usage
+    if (groq := wire.x_groq) is not None:
+        _refuse_error(groq.error)
+        usage = usage if usage is not NULL else groq.usage
+    if wire.error is not NULL:
+        _refuse_error(wire.error)
     choices = wire.choices or []
     for choice in choices:
         _mend_choice(choice)
-    usage = wire.usage or (groq.usage if groq else None)
     return Chunk(
         choices,
-        read_usage(usage) if usage is not None else None,
+        None if usage is NULL else read_usage(usage),
         wire.id,
         wire.service_tier or None,
         wire.system_fingerprint or None,
     )
+
+
+def _refuse_error(error: Raw) -> None:
+    """Raise what an error object inside a 200 stands for."""
+    if bytes(error) != _NULL:
+        raise failure_in_stream(msgspec.json.decode(error))
 
 
 def _mend_choice(choice: ChunkChoice) -> None:

@@ -49,7 +49,7 @@ def read_usage(raw: Raw) -> Usage | None:
     shows that reasoning came on top (xAI), it is added. Parts never exceed their whole.
     """
     try:
-        wire = _read(raw)
+        wire = _read(raw)  # null is no such object either
     except BadJSON:
         return None
     prompt, completion = _count(wire.prompt_tokens), _count(wire.completion_tokens)

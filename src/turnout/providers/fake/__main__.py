@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m turnout.providers.fake", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes any free port")
+    parser.add_argument("--fd", type=int, help="serve on this listening socket instead")
     parser.add_argument("--journal", type=Path, help="append what was accepted and sent to this file")
     parser.add_argument("--journal-bodies", action="store_true", help="write the bodies to the journal too")
     parser.add_argument("--ready-fd", type=int, help="also announce the port on this file descriptor")
@@ -40,7 +42,10 @@ async def _serve(options: argparse.Namespace, parent: int) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    provider = FakeProvider(options.journal, host=options.host, port=options.port, bodies=options.journal_bodies)
+    listening = socket.socket(fileno=options.fd) if options.fd is not None else None
+    provider = FakeProvider(
+        options.journal, host=options.host, port=options.port, bodies=options.journal_bodies, listening=listening
+    )
     async with provider:
         _announce(provider.port, options.ready_fd)
         if options.with_parent:

@@ -1,6 +1,7 @@
 """The fake provider's server: HTTP on a loopback socket, down to the bytes that real servers would never send."""
 
 import asyncio
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -33,9 +34,19 @@ class FakeProvider:
     """
 
     def __init__(
-        self, journal: Path | None = None, *, host: str = "127.0.0.1", port: int = 0, bodies: bool = False
+        self,
+        journal: Path | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        bodies: bool = False,
+        listening: socket.socket | None = None,
     ) -> None:
-        """Prepare to listen on *host* and *port* (0: any free one); *journal* and *bodies* as ``Journal`` has them."""
+        """Prepare to listen on *host* and *port* (0: any free one), or to take over the socket *listening*.
+
+        *journal* and *bodies* as ``Journal`` has them.
+        """
+        self._listening = listening
         self.host = host
         self.port = port
         self._journal_path = journal
@@ -59,11 +70,9 @@ class FakeProvider:
     async def __aenter__(self) -> Self:
         self._journal = journal = Journal(self._journal_path, bodies=self._bodies, keep=True)
         loop = asyncio.get_running_loop()
+        listening = self._listening or socket.create_server((self.host, self.port), backlog=1024)
         self._server = await loop.create_server(
-            lambda: Connection(self._connections, lambda request: self._answer(journal, request)),
-            self.host,
-            self.port,
-            backlog=1024,
+            lambda: Connection(self._connections, lambda request: self._answer(journal, request)), sock=listening
         )
         self.port = self._server.sockets[0].getsockname()[1]
         return self

@@ -1,0 +1,205 @@
+"""The control plane: everything that is not a completion, as one FastAPI application with one OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from turnout import __version__
+from turnout.accounts.keys import KeyRing
+from turnout.accounts.reports import generation_report, key_report, spending
+from turnout.api.documents import add_data_plane, docs_page
+from turnout.api.errors import error_body, retry_after_of, status_of
+from turnout.base.clock import Clock
+from turnout.base.errors import BadRequest, Forbidden, Internal, NotFound, TurnoutError, Unavailable
+from turnout.base.jsons import encode
+from turnout.contracts.store import Store
+from turnout.domain.account import Generation, Key
+from turnout.domain.catalog import CatalogSnapshot
+
+__all__ = ["Catalog", "Control", "control_plane"]
+
+_JSON = "application/json"
+_MOUNTS = ("/api/v1", "/v1")
+_PLAIN_ERRORS = {404: "not_found", 405: "invalid_request", 413: "payload_too_large", 422: "unprocessable"}
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The catalog as the control plane shows it: rendered once for each snapshot."""
+
+    snapshot: Callable[[], CatalogSnapshot]
+    models: Callable[[], bytes]
+    model: Callable[[str], dict[str, Any] | None]
+    endpoints: Callable[[str], dict[str, Any] | None]
+    providers: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What the control plane works with."""
+
+    store: Store
+    keys: KeyRing
+    clock: Clock
+    catalog: Catalog
+    metrics: Callable[[], bytes]
+    ready: Callable[[], Mapping[str, object]]
+    find_generation: Callable[[str, str], Any]
+    report: Callable[[Exception], None]
+    cors: bool
+    public_metrics: bool
+
+
+def control_plane(control: Control) -> FastAPI:
+    """The application that answers whatever is not on the hot path."""
+    app = FastAPI(
+        title="Turnout", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False,
+        description="One API for every large language model. OpenRouter-compatible.",
+    )  # fmt: skip
+    if control.cors:
+        app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
+    _add_error_shape(app, control)
+    _add_service(app, control)
+    for mount in _MOUNTS:
+        hidden = mount != _MOUNTS[0]
+        _add_catalog(app, control.catalog, mount, hidden=hidden)
+        _add_account(app, control, mount, hidden=hidden)
+        _refuse_other_methods(app, mount)
+    add_data_plane(app)
+    return app
+
+
+def _add_error_shape(app: FastAPI, control: Control) -> None:
+    def shaped(error: TurnoutError) -> Response:
+        headers = {} if (seconds := retry_after_of(error)) is None else {"Retry-After": str(seconds)}
+        return Response(error_body(error), status_of(error), headers, _JSON)
+
+    async def of_turnout(_request: Request, error: Exception) -> Response:
+        return shaped(error if isinstance(error, TurnoutError) else Internal())
+
+    async def of_validation(_request: Request, error: Exception) -> Response:
+        first = error.errors()[0] if isinstance(error, RequestValidationError) and error.errors() else {}
+        place = ".".join(str(part) for part in first.get("loc", ())[1:])
+        return shaped(BadRequest(f"`{place}`: {first.get('msg', 'is wrong')}"))
+
+    async def of_http(_request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        message = "There is nothing here" if status == 404 else "This method is not allowed here"
+        if status not in _PLAIN_ERRORS:
+            message = "The request cannot be served"
+        metadata = {"error_type": _PLAIN_ERRORS.get(status, "invalid_request")}
+        headers = dict(getattr(error, "headers", None) or {})
+        body = encode({"error": {"code": status, "message": message, "metadata": metadata}})
+        return Response(body, status, headers, _JSON)
+
+    async def of_anything(_request: Request, error: Exception) -> Response:
+        control.report(error)
+        return shaped(Internal())
+
+    app.add_exception_handler(TurnoutError, of_turnout)
+    app.add_exception_handler(RequestValidationError, of_validation)
+    app.add_exception_handler(HTTPException, of_http)
+    app.add_exception_handler(Exception, of_anything)
+
+
+def _add_service(app: FastAPI, control: Control) -> None:
+    @app.get("/health", tags=["service"])
+    async def health() -> dict[str, str]:
+        """Liveness: the process answers."""
+        return {"status": "ok", "version": __version__}
+
+    @app.get("/ready", tags=["service"], response_model=None)
+    async def ready() -> Response:
+        """Readiness: requests can be served. Tells the catalog's generation and age in seconds."""
+        state = dict(control.ready())
+        return Response(encode(state), 200 if state.get("ready") else 503, media_type=_JSON)
+
+    @app.get("/metrics", tags=["service"], response_model=None)
+    async def metrics(request: Request) -> Response:
+        """Metrics in Prometheus' text format; wants the management key unless the configuration makes them public."""
+        if not control.public_metrics and not (await _caller(control, request)).management:
+            raise Forbidden("Metrics are for the management key")
+        return Response(control.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return HTMLResponse(docs_page(app.openapi()))
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> Response:
+        return RedirectResponse("/docs")
+
+
+def _add_catalog(app: FastAPI, catalog: Catalog, mount: str, *, hidden: bool) -> None:
+    @app.get(f"{mount}/models", tags=["catalog"], include_in_schema=not hidden, response_model=None)
+    async def models() -> Response:
+        """Every listed model with its price, context, modalities and parameters."""
+        return Response(catalog.models(), media_type=_JSON)
+
+    @app.get(f"{mount}/models/count", tags=["catalog"], include_in_schema=not hidden)
+    async def count() -> dict[str, dict[str, int]]:
+        """How many models are listed."""
+        return {"data": {"count": len(catalog.snapshot().models)}}
+
+    @app.get(f"{mount}/model/{{author}}/{{slug}}", tags=["catalog"], include_in_schema=not hidden)
+    async def model(author: str, slug: str) -> dict[str, Any]:
+        """One model; aliases resolve."""
+        found = catalog.model(f"{author}/{slug}")
+        if found is None:
+            raise NotFound(f"There is no model {author}/{slug}")
+        return {"data": found}
+
+    @app.get(f"{mount}/models/{{author}}/{{slug}}/endpoints", tags=["catalog"], include_in_schema=not hidden)
+    async def endpoints(author: str, slug: str) -> dict[str, Any]:
+        """One model with every endpoint that serves it."""
+        found = catalog.endpoints(f"{author}/{slug}")
+        if found is None:
+            raise NotFound(f"There is no model {author}/{slug}")
+        return {"data": found}
+
+    @app.get(f"{mount}/providers", tags=["catalog"], include_in_schema=not hidden, response_model=None)
+    async def providers() -> Response:
+        """Every provider with its policies."""
+        return Response(catalog.providers(), media_type=_JSON)
+
+
+def _add_account(app: FastAPI, control: Control, mount: str, *, hidden: bool) -> None:
+    async def key(request: Request) -> dict[str, Any]:
+        """The calling key: its limits and what it has spent."""
+        caller = await _caller(control, request)
+        return {"data": key_report(caller, await spending(control.store, caller.hash, control.clock.wall()))}
+
+    app.add_api_route(f"{mount}/key", key, tags=["account"], include_in_schema=not hidden)
+    app.add_api_route(f"{mount}/auth/key", key, include_in_schema=False)
+
+    @app.get(f"{mount}/generation", tags=["account"], include_in_schema=not hidden)
+    async def generation(request: Request, id: str) -> dict[str, Any]:  # noqa: A002 - the parameter's promised name
+        """One generation: tokens, cost, times and every attempt. Readable as soon as its answer has ended."""
+        caller = await _caller(control, request)
+        found: Generation | None = await control.find_generation(id, caller.account_id)
+        if found is None:
+            raise NotFound("There is no generation of that id")
+        return {"data": generation_report(found)}
+
+
+def _refuse_other_methods(app: FastAPI, mount: str) -> None:
+    """The hot routes answer POST before this application is asked; here they only refuse the other methods."""
+
+    async def elsewhere() -> None:
+        raise Unavailable("This route is served by the data plane")
+
+    for path in ("/chat/completions", "/completions"):
+        app.add_api_route(f"{mount}{path}", elsewhere, methods=["POST"], include_in_schema=False)
+
+
+async def _caller(control: Control, request: Request) -> Key:
+    header = request.headers.get("authorization")
+    return await control.keys.find(None if header is None else header.encode("latin-1"))

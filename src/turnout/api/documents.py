@@ -1,0 +1,159 @@
+"""The data plane's part of the OpenAPI document, and the page that shows the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from html import escape
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+
+from turnout.domain.chat import ChatParameters
+
+__all__ = ["add_data_plane", "docs_page"]
+
+_METHODS = ("get", "post", "put", "patch", "delete")
+_REF = "#/components/schemas/{name}"
+_STATUSES = {
+    "400": "The request is wrong; the message names the field.",
+    "401": "No usable key.",
+    "402": "No credit left.",
+    "404": "Routing leads nowhere.",
+    "413": "The body is too large.",
+    "429": "Every candidate refuses for now; see Retry-After.",
+    "502": "Every candidate failed.",
+    "503": "Every candidate is overloaded; see Retry-After.",
+    "504": "Every candidate timed out.",
+}
+_ERROR_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {
+                "code": {"type": "integer"},
+                "message": {"type": "string"},
+                "metadata": {"type": "object"},
+                "availability": {"type": "object"},
+            },
+        }
+    },
+}
+_STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8882; }
+body { font: 15px/1.55 system-ui, sans-serif; margin: 0 auto; max-width: 60rem; padding: 2rem 1rem 6rem; }
+h1 { font-size: 1.6rem; margin-bottom: 0; } h2 { margin: 2.5rem 0 .5rem; text-transform: capitalize; }
+details { border: 1px solid var(--line); border-radius: .5rem; margin: .5rem 0; }
+summary { cursor: pointer; padding: .6rem .9rem; } details > div { border-top: 1px solid var(--line); padding: .3rem .9rem .9rem; }
+code, .verb { font-family: ui-monospace, monospace; font-size: .92em; } .verb { display: inline-block; width: 4rem; font-weight: 700; }
+table { border-collapse: collapse; width: 100%; } td { border-top: 1px solid var(--soft); padding: .25rem .5rem .25rem 0; vertical-align: top; }
+.note { opacity: .75; }
+"""  # noqa: E501 - a style sheet
+
+
+def add_data_plane(app: FastAPI) -> None:
+    """Make ``app.openapi()`` one document: FastAPI's own operations and those that the data plane answers."""
+    own: Callable[[], dict[str, Any]] = app.openapi
+
+    def whole() -> dict[str, Any]:
+        document = own()
+        if "/api/v1/chat/completions" not in document["paths"]:
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            [request], parts = msgspec.json.schema_components([ChatParameters], ref_template=_REF)
+            schemas |= parts | {"Error": _ERROR_SCHEMA}
+            chat = {"allOf": [request, {"type": "object", "properties": {"messages": {"type": "array"}}}]}
+            legacy = {"allOf": [request, {"type": "object", "properties": {"prompt": {"type": "string"}}}]}
+            document["paths"] |= {
+                "/api/v1/chat/completions": _operation("Chat", "Answer a conversation, whole or as a stream.", chat),
+                "/api/v1/completions": _operation("Completion", "Continue a prompt: the legacy family.", legacy),
+            }
+            document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        return document
+
+    app.openapi = whole  # type: ignore[method-assign]  # FastAPI documents this way of extending it
+
+
+def docs_page(document: Mapping[str, Any]) -> str:
+    """The document as one HTML page that loads nothing from elsewhere."""
+    sections: dict[str, list[str]] = {}
+    for path, verb, operation in _operations(document):
+        tag = (operation.get("tags") or ["service"])[0]
+        sections.setdefault(tag, []).append(_entry(path, verb, operation, document))
+    body = "".join(f"<h2>{escape(tag)}</h2>{''.join(entries)}" for tag, entries in sections.items())
+    info = document["info"]
+    return (
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
+        f"<title>{escape(info['title'])} API</title><style>{_STYLE}</style>"
+        f"<h1>{escape(info['title'])} API</h1><p class='note'>{escape(info.get('description', ''))} Version "
+        f"{escape(info['version'])}. The same as <a href='/openapi.json'>OpenAPI</a>. Paths below <code>/api/v1</code> "
+        f"answer below <code>/v1</code> too. Send <code>Authorization: Bearer &lt;key&gt;</code>.</p>{body}</html>"
+    )
+
+
+def _operation(name: str, summary: str, body: dict[str, Any]) -> dict[str, Any]:
+    error = {"application/json": {"schema": {"$ref": _REF.format(name="Error")}}}
+    responses: dict[str, Any] = {
+        "200": {
+            "description": "The answer; with `stream: true` server-sent events.",
+            "content": {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {}},
+        }
+    }
+    responses |= {status: {"description": text, "content": error} for status, text in _STATUSES.items()}
+    return {
+        "post": {
+            "tags": ["completions"],
+            "summary": name,
+            "description": summary,
+            "operationId": name.lower(),
+            "security": [{"key": []}],
+            "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+            "responses": responses,
+        }
+    }
+
+
+def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    paths = document["paths"]
+    for path in sorted(paths, key=lambda one: ("completions" not in one, one)):
+        for verb in _METHODS:
+            if verb in paths[path]:
+                yield path, verb, paths[path][verb]
+
+
+def _entry(path: str, verb: str, operation: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    rows = [
+        (f"<code>{escape(one['name'])}</code> <span class='note'>{one['in']}</span>", _kind(one.get("schema", {})))
+        for one in operation.get("parameters", ())
+    ]
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    rows += [
+        (f"<code>{escape(name)}</code>", _kind(kind)) for name, kind in _fields(content.get("schema", {}), document)
+    ]
+    table = "".join(f"<tr><td>{name}<td class='note'>{kind}" for name, kind in rows)
+    text = escape(operation.get("description") or operation.get("summary") or "")
+    shown = f"<table>{table}</table>" if rows else ""
+    return (
+        f"<details><summary><span class='verb'>{verb.upper()}</span><code>{escape(path)}</code></summary>"
+        f"<div><p>{text}</p>{shown}</div></details>"
+    )
+
+
+def _fields(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    for part in schema.get("allOf", ()):
+        yield from _fields(part, document)
+    yield from schema.get("properties", {}).items()
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    """A few words for a schema: types, references and choices."""
+    if "enum" in schema:
+        return escape(" | ".join(str(value) for value in schema["enum"] if value is not None))
+    if "$ref" in schema:
+        return escape(schema["$ref"].rpartition("/")[2])
+    options = [_kind(one) for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    return " or ".join(dict.fromkeys(options)) or escape(str(schema.get("type", "")))

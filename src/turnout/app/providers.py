@@ -1,0 +1,178 @@
+"""From the table, the configuration and the environment to the providers of this installation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from turnout import config
+from turnout.base.secrets import Secret
+from turnout.config.settings import DeclaredProvider
+from turnout.contracts.provider import Adapter
+from turnout.domain.provider import Capabilities, Policy, Provider, Timeouts
+from turnout.providers.compatible import CompatibleProvider, Resolved, load_compatible
+from turnout.providers.openai import OpenAIAdapter
+
+__all__ = ["FAKE", "adapters_for", "known_slugs", "providers_of"]
+
+FAKE = "fake"
+_ADAPTERS: Mapping[str, Callable[[Provider, Callable[[], float]], Adapter]] = {
+    "openai": OpenAIAdapter,
+    FAKE: OpenAIAdapter,
+}
+"""The dialects that this program speaks, by the name that the configuration uses."""
+_OTHER_DIALECTS = {
+    "anthropic": "Anthropic",
+    "azure": "Azure",
+    "bedrock": "Amazon Bedrock",
+    "cohere": "Cohere",
+    "google": "Google AI Studio",
+    "vertex": "Google Vertex",
+}
+"""Providers with a dialect of their own: listed with their models, callable once the dialect is spoken."""
+
+
+def known_slugs() -> frozenset[str]:
+    """Providers that need no declaration: those of the table, and the fake one."""
+    return frozenset(load_compatible()) | {FAKE}
+
+
+def providers_of(
+    settings: config.Settings, environment: Mapping[str, str], fake_address: str
+) -> tuple[dict[str, Provider], list[str]]:
+    """Every provider by slug, usable or not, and warnings for variables that hold no address.
+
+    *fake_address* is the base URL of the fake provider.
+    """
+    providers: dict[str, Provider] = {}
+    warnings: list[str] = []
+    for slug, row in load_compatible().items():
+        try:
+            resolved = row.resolve(environment)
+        except ValueError as error:
+            resolved = None
+            warnings.append(f"provider {slug}: {error}")
+        providers[slug] = _with_declared(_from_row(row, resolved), settings.providers.get(slug))
+    for slug, name in _OTHER_DIALECTS.items():
+        providers.setdefault(slug, Provider(slug=slug, name=name, dialect=slug))
+    for slug, declared in settings.providers.items():
+        if slug not in providers and slug != FAKE:
+            plain = Provider(slug=slug, name=slug, capabilities=_modern(declared))
+            providers[slug] = _with_declared(plain, declared)
+    fake = Provider(
+        slug=FAKE, name="Fake", dialect=FAKE, base_url=fake_address, capabilities=Capabilities(developer_role=True),
+        policy=Policy(data_collection="deny", zdr=True), usable=True,
+    )  # fmt: skip
+    providers[FAKE] = _with_declared(fake, settings.providers.get(FAKE), keep_address=True)
+    return {slug: one for slug, one in providers.items() if _is_enabled(settings, slug)}, warnings
+
+
+def adapters_for(providers: Mapping[str, Provider], wall: Callable[[], float]) -> dict[str, Adapter]:
+    """One adapter for each usable provider whose dialect this program speaks."""
+    return {
+        slug: _ADAPTERS[provider.dialect](provider, wall)
+        for slug, provider in providers.items()
+        if provider.usable and provider.dialect in _ADAPTERS
+    }
+
+
+def _from_row(row: CompatibleProvider, resolved: Resolved | None) -> Provider:
+    return Provider(
+        slug=row.slug,
+        name=row.name,
+        base_url=resolved.base_url if resolved is not None else row.base_url,
+        credential=resolved.credential if resolved is not None else None,
+        models_path=row.models_path,
+        capabilities=Capabilities(
+            stream_usage=row.stream_usage,
+            max_tokens_field=row.max_tokens_field,
+            reasoning=row.reasoning,
+            developer_role=row.developer_role,
+            structured=row.structured,
+            drop=frozenset(row.drop),
+        ),
+        policy=Policy(
+            data_collection=row.data_collection,
+            zdr=row.zdr,
+            regions=row.regions,
+            privacy_policy_url=row.privacy_policy_url,
+            terms_of_service_url=row.terms_of_service_url,
+            status_page_url=row.status_page_url,
+            headquarters=row.headquarters,
+        ),
+        usable=resolved is not None,
+    )
+
+
+def _with_declared(provider: Provider, declared: DeclaredProvider | None, *, keep_address: bool = False) -> Provider:
+    """*provider* with what the configuration says of it; the configuration wins, field by field."""
+    if declared is None:
+        return provider
+    base_url = provider.base_url if keep_address else declared.base_url or provider.base_url
+    credential = declared.api_key or provider.credential
+    dialect = declared.dialect or provider.dialect
+    filled = "{" not in base_url
+    reachable = bool(base_url) and filled and (declared.base_url is not None or credential is not None)
+    return Provider(
+        slug=provider.slug,
+        name=declared.name or provider.name,
+        dialect=dialect,
+        base_url=base_url,
+        credential=credential,
+        headers=tuple((name, _text(value)) for name, value in declared.headers.items()),
+        models_path=provider.models_path,
+        capabilities=_capabilities(provider.capabilities, declared),
+        timeouts=_timeouts(declared),
+        policy=_policy(provider.policy, declared),
+        usable=(provider.usable or reachable) and dialect in _ADAPTERS,
+    )
+
+
+def _modern(declared: DeclaredProvider) -> Capabilities:
+    """What is assumed of a server that nothing is known of: it takes what OpenAI takes."""
+    return Capabilities(developer_role=declared.base_url is not None and "api.openai.com" in declared.base_url)
+
+
+def _capabilities(shipped: Capabilities, declared: DeclaredProvider) -> Capabilities:
+    stated = declared.capabilities
+    return Capabilities(
+        stream_usage=shipped.stream_usage if stated.stream_usage is None else stated.stream_usage,
+        max_tokens_field=stated.max_tokens_field or shipped.max_tokens_field,
+        reasoning=stated.reasoning or shipped.reasoning,
+        developer_role=shipped.developer_role if stated.developer_role is None else stated.developer_role,
+        structured=stated.structured or shipped.structured,
+        drop=shipped.drop if stated.drop is None else frozenset(stated.drop),
+    )
+
+
+def _timeouts(declared: DeclaredProvider) -> Timeouts:
+    """The limits; a first byte that the operator limits is limited for answers in one piece too."""
+    stated = declared.timeouts
+    explicit = "first_byte" in stated.model_fields_set
+    return Timeouts(
+        connect=stated.connect,
+        first_byte=stated.first_byte,
+        whole=stated.first_byte if explicit else Timeouts().whole,
+        idle=stated.idle,
+        total=stated.total,
+    )
+
+
+def _policy(shipped: Policy, declared: DeclaredProvider) -> Policy:
+    return Policy(
+        data_collection=declared.data_collection or shipped.data_collection,
+        zdr=shipped.zdr if declared.zdr is None else declared.zdr,
+        regions=shipped.regions if declared.regions is None else tuple(declared.regions),
+        privacy_policy_url=shipped.privacy_policy_url,
+        terms_of_service_url=shipped.terms_of_service_url,
+        status_page_url=shipped.status_page_url,
+        headquarters=shipped.headquarters,
+    )
+
+
+def _is_enabled(settings: config.Settings, slug: str) -> bool:
+    declared = settings.providers.get(slug)
+    return declared is None or declared.enabled
+
+
+def _text(value: Secret | str) -> str:
+    return value.reveal() if isinstance(value, Secret) else value

@@ -1,0 +1,55 @@
+"""The rails of a worker: made from the configuration, and made anew when it or a provider's listing changes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import final
+
+from turnout import config
+from turnout.app.catalog import rails_of, snapshot_of
+from turnout.app.listings import listed_rows
+from turnout.app.providers import FAKE, adapters_for, providers_of
+from turnout.base.clock import SYSTEM_CLOCK
+from turnout.catalog.build import open_providers
+from turnout.catalog.rows import Row
+from turnout.domain.provider import Provider
+from turnout.engine.house import Rails
+from turnout.net.client import Client, Origin
+
+__all__ = ["Switchman"]
+
+_log = logging.getLogger(__name__)
+
+
+@final
+class Switchman:
+    """Lays the rails that requests run on. Connections to addresses that stay are kept."""
+
+    def __init__(self, environment: Mapping[str, str], fake_address: str) -> None:
+        self._environment = environment
+        self._fake_address = fake_address
+        self._origins: dict[str, Origin] = {}
+        self._unlisted: list[Provider] = []
+
+    def lay(self, settings: config.Settings, listed: Sequence[Row] = ()) -> Rails:
+        """Rails for *settings*, with the models that *listed* adds to the catalog's.
+
+        Raises:
+            ValueError: a provider's address, credential or header cannot be used.
+        """
+        providers, warnings = providers_of(settings, self._environment, self._fake_address)
+        for warning in warnings:
+            _log.warning("%s", warning)
+        snapshot = snapshot_of(settings, providers, listed, SYSTEM_CLOCK.wall())
+        if not listed:
+            self._unlisted = [one for slug, one in open_providers(snapshot).items() if slug != FAKE]
+        return rails_of(snapshot, adapters_for(providers, SYSTEM_CLOCK.wall), self._origins)
+
+    async def extend(self, settings: config.Settings, rails: Rails, client: Client) -> Rails:
+        """*rails* with the models of servers that no catalog knows, asked of themselves."""
+        listed = await listed_rows(client, self._unlisted, rails.origins)
+        if not listed:
+            return rails
+        return await asyncio.to_thread(self.lay, settings, listed)

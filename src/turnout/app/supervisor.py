@@ -1,0 +1,114 @@
+"""Several workers on one port: starts them, starts them again, moves their journals into the store."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import final
+
+from turnout.accounts.first_start import ensure_first_keys
+from turnout.app.rails import Switchman
+from turnout.app.worker import Orders, journals_of, store_of
+from turnout.base.clock import SYSTEM_CLOCK
+from turnout.ledger.writer import JournalWriter
+
+__all__ = ["supervise"]
+
+_RESTART_SECONDS = 0.2
+_LONGEST_PAUSE = 2.0
+_STEADY_SECONDS = 10.0
+_GRACE_SECONDS = 5.0
+_log = logging.getLogger(__name__)
+
+
+async def supervise(orders: Orders, command: Sequence[str], workers: int) -> None:
+    """Keep *workers* processes of *command* running until SIGTERM or SIGINT, then let them drain.
+
+    Raises:
+        Unavailable: the store cannot be opened.
+    """
+    settings = orders.load().settings
+    store = store_of(settings)
+    await store.open()
+    writer = JournalWriter(journals_of(settings), store)
+    try:
+        await writer.drain_once()
+        first = await ensure_first_keys(
+            store, Path(settings.server.data_dir), settings.auth.api_key, settings.auth.management_key, SYSTEM_CLOCK
+        )
+        rails = Switchman(orders.environment, orders.fake_address).lay(settings)  # leaves the snapshot for the workers
+        crew = _Crew(orders.listening.fileno(), command, settings.limits.drain_seconds + _GRACE_SECONDS)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, crew.stop)
+        loop.add_signal_handler(signal.SIGHUP, crew.pass_on, signal.SIGHUP)
+        moving = loop.create_task(writer.run())
+        orders.announce(first, rails.routes.snapshot.providers)
+        try:
+            await asyncio.gather(*[crew.keep_running() for _ in range(workers)])
+        finally:
+            moving.cancel()
+            await asyncio.gather(moving, return_exceptions=True)
+            await writer.drain_once()
+    finally:
+        await store.close()
+
+
+@final
+class _Crew:
+    """The worker processes."""
+
+    def __init__(self, descriptor: int, command: Sequence[str], drain_seconds: float) -> None:
+        self._descriptor = descriptor
+        self._command = command
+        self._drain_seconds = drain_seconds
+        self._running: set[asyncio.subprocess.Process] = set()
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Let every worker drain; the second time, end at once."""
+        if self._stopping.is_set():
+            self.pass_on(signal.SIGKILL)
+            sys.exit(1)
+        self._stopping.set()
+        self.pass_on(signal.SIGTERM)
+
+    def pass_on(self, number: signal.Signals) -> None:
+        """Send a signal to every worker."""
+        for process in self._running:
+            if process.returncode is None:
+                process.send_signal(number)
+
+    async def keep_running(self) -> None:
+        """One place in the crew: a worker that ends is replaced, ever more slowly if it ends at once."""
+        pause = _RESTART_SECONDS
+        loop = asyncio.get_running_loop()
+        while not self._stopping.is_set():
+            began = loop.time()
+            process = await asyncio.create_subprocess_exec(*self._command, pass_fds=(self._descriptor,))
+            self._running.add(process)
+            if self._stopping.is_set():
+                process.terminate()
+            await self._ended(process)
+            self._running.discard(process)
+            if self._stopping.is_set():
+                return
+            pause = _RESTART_SECONDS if loop.time() - began > _STEADY_SECONDS else min(pause * 2, _LONGEST_PAUSE)
+            _log.error("a worker ended with status %s and is started again", process.returncode)
+            await asyncio.sleep(pause)
+
+    async def _ended(self, process: asyncio.subprocess.Process) -> None:
+        """Wait for the end; once stopping, not for ever."""
+        waiting = asyncio.ensure_future(process.wait())
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not waiting.done():
+            await asyncio.wait({waiting}, timeout=self._drain_seconds)
+        if not waiting.done():
+            process.kill()
+            await waiting

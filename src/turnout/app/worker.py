@@ -1,0 +1,240 @@
+"""One worker: everything that answers requests in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any, final
+
+from turnout import config
+from turnout.accounts.first_start import FirstKeys, ensure_first_keys
+from turnout.accounts.keys import KeyRing
+from turnout.api.asgi import hot_over_asgi
+from turnout.api.chat import ChatSurface
+from turnout.api.completions import CompletionsSurface
+from turnout.api.protocol import DataPlane, ServerLimits
+from turnout.api.reply import Heads
+from turnout.app.control import ControlPlane
+from turnout.app.metrics import TallyFiles
+from turnout.app.rails import Switchman
+from turnout.app.server import DrainingServer, make_server
+from turnout.base.clock import SYSTEM_CLOCK
+from turnout.base.ids import GenerationIds
+from turnout.contracts.surface import Surface
+from turnout.domain.provider import Provider
+from turnout.engine.house import House
+from turnout.health.book import HealthBook
+from turnout.ledger.journal import Journal
+from turnout.ledger.writer import JournalWriter
+from turnout.net.client import Client
+from turnout.net.deadlines import Deadlines
+from turnout.observe.tally import new_tally
+from turnout.stores.sqlite import SQLiteStore
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+__all__ = ["Orders", "journals_of", "store_of", "work"]
+
+_SURFACES: Mapping[bytes, Surface] = {b"/chat/completions": ChatSurface(), b"/completions": CompletionsSurface()}
+_MOUNTS = (b"/api/v1", b"/v1")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What a worker is told.
+
+    Attributes:
+        load: reads the configuration, the first time and at each reload.
+        environment: where credentials are looked up.
+        listening: the socket to serve on.
+        fake_address: base URL of the fake provider.
+        alone: no supervisor is there: move the journal into the store, and look after the first keys.
+        announce: called once requests are accepted.
+    """
+
+    load: Callable[[], config.Loaded]
+    environment: Mapping[str, str]
+    listening: socket.socket
+    fake_address: str
+    alone: bool
+    announce: Callable[[FirstKeys, Mapping[str, Provider]], None]
+
+
+def store_of(settings: config.Settings) -> SQLiteStore:
+    """The store that the configuration names."""
+    return SQLiteStore(Path(settings.server.data_dir) / "turnout.sqlite", SYSTEM_CLOCK)
+
+
+def journals_of(settings: config.Settings) -> Path:
+    """The folder of all workers' journals."""
+    return Path(settings.server.data_dir) / "journal"
+
+
+async def work(orders: Orders) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is under way.
+
+    Raises:
+        BadConfiguration: the configuration is wrong.
+        Unavailable: the store cannot be opened.
+    """
+    loaded = orders.load()
+    store = store_of(loaded.settings)
+    await store.open()
+    try:
+        await _Worker(orders, loaded, store).run()
+    finally:
+        await store.close()
+
+
+@final
+class _Worker:
+    """The collaborators, their background tasks, and their end."""
+
+    def __init__(self, orders: Orders, loaded: config.Loaded, store: SQLiteStore) -> None:
+        settings = loaded.settings
+        loop = asyncio.get_running_loop()
+        deadlines = Deadlines(loop)
+        dice = Random()  # chooses endpoints; nothing secret depends on it
+        self._orders = orders
+        self._loaded = loaded
+        self._store = store
+        self._switchman = Switchman(orders.environment, orders.fake_address)
+        self._journal = Journal(journals_of(settings), "worker")
+        self._writer = JournalWriter(journals_of(settings), store)
+        self._house = House(
+            rails=self._switchman.lay(settings),
+            keys=KeyRing(store, SYSTEM_CLOCK),
+            client=Client(deadlines),
+            deadlines=deadlines,
+            recorder=self._journal,
+            health=HealthBook(),
+            tally=new_tally(),
+            ids=GenerationIds(dice),
+            clock=SYSTEM_CLOCK,
+            dice=dice,
+            loop=loop,
+            report=lambda text: _log.error("a mistake of ours: %s", text),
+            comment_seconds=settings.limits.keepalive_comment_seconds,
+        )
+        surfaces = {mount + path: surface for mount in _MOUNTS for path, surface in _SURFACES.items()}
+        self._plane = DataPlane(self._house, surfaces, Heads(cors=settings.server.cors), _limits(settings))
+        self._tallies = TallyFiles(Path(settings.server.data_dir) / "metrics", str(os.getpid()), self._house.tally)
+        self._control = ControlPlane(
+            self._house, store, self._tallies, cors=settings.server.cors, public_metrics=settings.metrics.public
+        )
+        self._application: asyncio.Future[FastAPI] | None = None
+        self._first = FirstKeys(None, None)
+
+    async def run(self) -> None:
+        """Serve until told to stop."""
+        settings = self._loaded.settings
+        loop = asyncio.get_running_loop()
+        if self._orders.alone:
+            await self._writer.drain_once()
+            self._first = await _first_keys(self._store, settings)
+        server = make_server(
+            self._plane, hot_over_asgi(self._plane, self._rest), settings.limits.drain_seconds, self._started
+        )
+        reload_wanted = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, server)
+        loop.add_signal_handler(signal.SIGHUP, reload_wanted.set)
+        tasks = [loop.create_task(job) for job in self._jobs(reload_wanted)]
+        try:
+            await server.serve(sockets=[self._orders.listening])
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._journal.close()
+            self._tallies.write()
+            if self._orders.alone:
+                await self._writer.drain_once()
+
+    def _jobs(self, reload_wanted: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
+        """What runs beside the requests."""
+        jobs = [self._house.keys.watch(), self._tallies.run(), self._reload(reload_wanted), self._list_models()]
+        if self._orders.alone:
+            jobs.append(self._writer.run())
+        if self._loaded.path is not None:
+
+            async def wanted() -> None:
+                reload_wanted.set()
+
+            jobs.append(config.watch(self._loaded.path, wanted))
+        return jobs
+
+    def _started(self) -> None:
+        """The port is open. What the first completion need not wait for is prepared now."""
+        self._application = asyncio.get_running_loop().run_in_executor(None, self._control.application)
+        self._application.add_done_callback(lambda _: gc.freeze())
+        self._orders.announce(self._first, self._house.rails.routes.snapshot.providers)
+
+    def _stop(self, server: DrainingServer) -> None:
+        self._control.draining = True
+        server.drain()
+
+    async def _rest(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI's own types
+        """Everything that is no completion."""
+        assert self._application is not None  # noqa: S101 - nothing is accepted before _started
+        application = await asyncio.shield(self._application)
+        await application(scope, receive, send)
+
+    async def _list_models(self) -> None:
+        """Ask servers of the operator's own what they serve."""
+        house = self._house
+        house.rails = await self._switchman.extend(self._loaded.settings, house.rails, house.client)
+
+    async def _reload(self, wanted: asyncio.Event) -> None:
+        """Swap in a changed configuration, or keep the old one and say why."""
+        while True:
+            await wanted.wait()
+            wanted.clear()
+            try:
+                loaded = await asyncio.to_thread(self._orders.load)
+                rails = await asyncio.to_thread(self._switchman.lay, loaded.settings)
+                rails = await self._switchman.extend(loaded.settings, rails, self._house.client)
+            except (config.BadConfiguration, ValueError, OSError) as error:
+                _log.error("the configuration stays as it was: %s", error)
+                continue
+            for key in config.needs_restart(self._loaded.settings, loaded.settings):
+                _log.warning("%s has changed and needs a restart", key)
+            self._house.rails = rails
+            self._house.comment_seconds = loaded.settings.limits.keepalive_comment_seconds
+            self._plane.limits = _limits(loaded.settings)
+            self._loaded = loaded
+            if self._orders.alone:
+                with suppress(OSError):
+                    await _first_keys(self._store, loaded.settings)
+            _log.info("the configuration was reloaded")
+
+
+async def _first_keys(store: SQLiteStore, settings: config.Settings) -> FirstKeys:
+    auth = settings.auth
+    return await ensure_first_keys(
+        store, Path(settings.server.data_dir), auth.api_key, auth.management_key, SYSTEM_CLOCK
+    )
+
+
+def _limits(settings: config.Settings) -> ServerLimits:
+    limits = settings.limits
+    return ServerLimits(
+        body_bytes=limits.body_bytes,
+        header_bytes=limits.header_bytes,
+        header_count=limits.header_count,
+        header_seconds=limits.header_seconds,
+        body_seconds=limits.body_seconds,
+        write_stall_seconds=limits.write_stall_seconds,
+        connections=limits.connections,
+    )
