@@ -1,0 +1,78 @@
+# Everything that is done from a clone. `make` alone lists the targets.
+#
+# `run` and `test` need Python 3.11 or newer and nothing else; uv is used where it is there.
+
+PYTHON ?= python3
+VENV := .venv
+IN_VENV := $(VENV)/bin/python
+UV := $(shell command -v uv 2>/dev/null)
+
+# Only from make's command line (`make run PORT=9000`): the environment of a shell may hold a HOST of its own.
+command_line = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
+SERVE_FLAGS = $(if $(call command_line,HOST),--host $(HOST)) $(if $(call command_line,PORT),--port $(PORT)) \
+	$(if $(call command_line,WORKERS),--workers $(WORKERS)) $(if $(call command_line,CONFIG),--config $(CONFIG))
+
+ifneq ($(UV),)
+make_venv = $(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+install = $(UV) pip install --quiet --python $(IN_VENV)
+else
+make_venv = $(PYTHON) -m venv $(VENV)
+install = $(IN_VENV) -m pip install --quiet --disable-pip-version-check
+endif
+
+.PHONY: help run test test-slow test-all check format bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run: $(VENV)/.run ## serve on 127.0.0.1:8000 (PORT=, HOST=, WORKERS= and CONFIG= change that)
+	@exec $(IN_VENV) -m turnout serve $(SERVE_FLAGS)
+
+test: $(VENV)/.dev ## the test suite that needs no outside service
+	$(IN_VENV) -m pytest -m "not slow"
+
+test-slow: $(VENV)/.dev ## the long tests that `test` leaves out
+	$(IN_VENV) -m pytest -m slow
+
+test-all: $(VENV)/.dev ## both
+	$(IN_VENV) -m pytest
+
+check: $(VENV)/.dev ## format, lint, types, floors
+	$(IN_VENV) -m ruff format --check .
+	$(IN_VENV) -m ruff check .
+	$(IN_VENV) -m mypy
+	$(IN_VENV) -m pytest tests/test_floors.py tests/test_house_rules.py
+
+format: $(VENV)/.dev ## put the code into the one format
+	$(IN_VENV) -m ruff format .
+	$(IN_VENV) -m ruff check --fix .
+
+bench: $(VENV)/.run ## the benchmark against nginx (needs gcc and nginx)
+	$(IN_VENV) bench/bench.py
+
+lock: ## write the lock files anew (needs uv; UPGRADE=1 takes the newest versions)
+	@test -n "$(UV)" || { echo "make lock needs uv" >&2; exit 1; }
+	$(UV) pip compile $(LOCK_FLAGS) pyproject.toml --group build -o requirements.lock
+	$(UV) pip compile $(LOCK_FLAGS) pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+
+LOCK_FLAGS = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--no-annotate --no-header $(if $(UPGRADE),--upgrade)
+
+clean: ## remove what was built, not what was served: turnout-data stays
+	rm -rf $(VENV) build dist bench/.build .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
+	find . -name __pycache__ -type d -not -path './.git/*' -exec rm -rf {} +
+
+# A stamp for each set of packages: they are installed again only when a lock file or the package's own table changes.
+
+$(VENV)/.run: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Turnout needs Python 3.11 or newer; name one: make PYTHON=python3.12 run")'
+	@echo "Installing Turnout into $(VENV) ..."
+	@$(make_venv) || { echo "No virtual environment could be made; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(install) --require-hashes -r requirements.lock
+	@$(install) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	@echo "Installing what tests and checks need ..."
+	@$(install) --require-hashes -r requirements-dev.lock
+	@touch $@
