@@ -108,7 +108,8 @@ def peer_in_checkout(checkout: Path, name: str, port: int) -> Peer:
     """
     fields = json.loads((BENCH / "peers" / "turnout.json").read_text())
     bench = checkout / "bench" if (checkout / "bench" / "conf" / "turnout.toml").is_file() else BENCH
-    return _peer_from(fields | ({"port": port} if port else {}), name, checkout, bench)
+    other = {"note": f"the sources in {checkout.name}"} | ({"port": port} if port else {})
+    return _peer_from(fields | other, name, checkout, bench)
 
 
 def checkout_of_revision(revision: str) -> Path:
