@@ -164,7 +164,7 @@ class _Connection(asyncio.Protocol):
         self._parser: Any = httptools.HttpResponseParser(self)  # no types there
         self._sink: Sink | None = None
         self._done: asyncio.Future[None] | None = None
-        self._complete = self._got_bytes = self._paused = self._framed = False
+        self._complete = self._got_bytes = self._paused = self._framed = self._reusable = False
         self._first_byte_due = True
         self._header_bytes = 0
         self._headers: dict[bytes, bytes] = {}
@@ -184,7 +184,7 @@ class _Connection(asyncio.Protocol):
         self._idle_seconds = idle_seconds
         self._ends_at = ends_at
         self.deadline = min(self._loop.time() + first_byte, ends_at)
-        self._complete = self._got_bytes = self._framed = False
+        self._complete = self._got_bytes = self._framed = self._reusable = False
         self._first_byte_due = True
         self._done = done = self._loop.create_future()
         sink.begin(self)
@@ -314,6 +314,7 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._headers_seen:
             self._complete = True
+            self._reusable = self._framed and self._parser.should_keep_alive()  # llhttp forgets it with the next byte
             self._finish()
 
     # -- endings --
@@ -333,7 +334,7 @@ class _Connection(asyncio.Protocol):
         """Back to the pool, or closed if the provider or this exchange spoiled the connection."""
         self.deadline = NEVER
         self._deadlines.forget(self)
-        if not self._framed or not self._parser.should_keep_alive() or self.transport.is_closing():
+        if not self._reusable or self.transport.is_closing():
             self.abort()
             return
         if self._paused:
