@@ -21,6 +21,7 @@ from turnout.config import Settings, needs_restart, watch
         ("server", "port", 1),
         ("server", "workers", 2),
         ("server", "data_dir", "elsewhere"),
+        ("server", "data_plane", "asgi"),
         ("store", "url", "postgresql://h/db"),
         ("store", "shared", "redis://h"),
     ],

@@ -10,6 +10,7 @@ from socket import socket
 from typing import final
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from turnout.api.asgi import AsgiApplication
 from turnout.api.protocol import DataPlane, HotProtocol
@@ -55,12 +56,12 @@ class DrainingServer(uvicorn.Server):
 
 
 def make_server(
-    plane: DataPlane, application: AsgiApplication, drain_seconds: float, started: Callable[[], None]
+    plane: DataPlane | None, application: AsgiApplication, drain_seconds: float, started: Callable[[], None]
 ) -> DrainingServer:
-    """A server whose hot routes are answered in the protocol and everything else by *application*."""
+    """A server for *application*; with a *plane*, its hot routes are answered in the protocol instead."""
     settings = uvicorn.Config(
         application,
-        http=type("Protocol", (HotProtocol,), {"plane": plane}),
+        http=HttpToolsProtocol if plane is None else type("Protocol", (HotProtocol,), {"plane": plane}),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -144,7 +144,10 @@ class _Worker:
             await self._writer.drain_once()
             self._first = await _first_keys(self._store, settings)
         server = make_server(
-            self._plane, hot_over_asgi(self._plane, self._rest), settings.limits.drain_seconds, self._started
+            self._plane if settings.server.data_plane == "protocol" else None,
+            hot_over_asgi(self._plane, self._rest),
+            settings.limits.drain_seconds,
+            self._started,
         )
         reload_wanted = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

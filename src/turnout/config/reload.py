@@ -14,6 +14,7 @@ _RESTART_KEYS: Final = (
     ("server", "port"),
     ("server", "workers"),
     ("server", "data_dir"),
+    ("server", "data_plane"),
     ("store", "url"),
     ("store", "shared"),
 )

@@ -80,6 +80,11 @@ class Server(_Table):
     cors: Switch = Field(
         default=True, description="Whether pages of other origins may read public answers, without cookies."
     )
+    data_plane: Literal["protocol", "asgi"] = Field(
+        default="protocol",
+        description="How completions are answered: `protocol`, inside the server's HTTP protocol, or `asgi`, over "
+        "uvicorn's own: slower, and without the limits on headers, slow clients and connections.",
+    )
 
 
 class Store(_Table):
