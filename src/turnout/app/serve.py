@@ -13,26 +13,15 @@ from pathlib import Path
 from turnout import config
 from turnout.accounts.first_start import FirstKeys
 from turnout.app.banner import banner
+from turnout.app.configuration import Flags, load_configuration
 from turnout.app.fake import FakeProcess
-from turnout.app.providers import known_slugs
 from turnout.app.supervisor import supervise
 from turnout.app.worker import Orders, work
 from turnout.base.secrets import Secret
 from turnout.domain.provider import Provider
 from turnout.observe.logs import configure_logs
 
-__all__ = ["load_configuration", "run_worker", "serve"]
-
-Flags = Mapping[str, object]
-
-
-def load_configuration(path: Path | None, flags: Flags, environment: Mapping[str, str] = os.environ) -> config.Loaded:
-    """The configuration that *path* (or the usual places), the environment and *flags* make.
-
-    Raises:
-        BadConfiguration: any of them is wrong.
-    """
-    return config.load(path, environment, flags, known_slugs())
+__all__ = ["run_worker", "serve"]
 
 
 def serve(path: Path | None, flags: Flags, tell: Callable[[str], None]) -> None:

@@ -12,7 +12,8 @@ from typing import final
 
 from turnout.accounts.first_start import ensure_first_keys
 from turnout.app.rails import Switchman
-from turnout.app.worker import Orders, journals_of, store_of
+from turnout.app.state import journals_of, store_of
+from turnout.app.worker import Orders
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.ledger.writer import JournalWriter
 

@@ -27,6 +27,7 @@ from turnout.app.control import ControlPlane
 from turnout.app.metrics import TallyFiles
 from turnout.app.rails import Switchman
 from turnout.app.server import DrainingServer, make_server
+from turnout.app.state import journals_of, store_of
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.ids import GenerationIds
 from turnout.contracts.surface import Surface
@@ -43,7 +44,7 @@ from turnout.stores.sqlite import SQLiteStore
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-__all__ = ["Orders", "journals_of", "store_of", "work"]
+__all__ = ["Orders", "work"]
 
 _SURFACES: Mapping[bytes, Surface] = {b"/chat/completions": ChatSurface(), b"/completions": CompletionsSurface()}
 _MOUNTS = (b"/api/v1", b"/v1")
@@ -69,16 +70,6 @@ class Orders:
     fake_address: str
     alone: bool
     announce: Callable[[FirstKeys, Mapping[str, Provider]], None]
-
-
-def store_of(settings: config.Settings) -> SQLiteStore:
-    """The store that the configuration names."""
-    return SQLiteStore(Path(settings.server.data_dir) / "turnout.sqlite", SYSTEM_CLOCK)
-
-
-def journals_of(settings: config.Settings) -> Path:
-    """The folder of all workers' journals."""
-    return Path(settings.server.data_dir) / "journal"
 
 
 async def work(orders: Orders) -> None:
