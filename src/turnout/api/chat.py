@@ -11,7 +11,7 @@ from turnout.api.decode import chat_request, read_fields
 from turnout.api.errors import chunk_error, error_body
 from turnout.api.figures import usage_json
 from turnout.base.errors import TurnoutError
-from turnout.base.jsons import encode
+from turnout.base.jsons import encode, json_text
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Choice, Chunk, ChunkChoice, Completion
 from turnout.domain.usage import Cost, Usage
@@ -20,6 +20,10 @@ __all__ = ["ChatSurface", "prompt_as_messages"]
 
 _NULL = b"null"
 _DONE = b"data: [DONE]\n\n"
+_WHOLE = (
+    b'{"id":"%b","provider":%b,"model":%b,"object":"chat.completion","created":%d,"choices":[%b],'
+    b'"system_fingerprint":%b%b,"usage":%b}'
+)
 _CHUNK_HEAD = b'data: {"id":"%b","object":"chat.completion.chunk","created":%d,"model":%b,"provider":%b,%b"choices":['
 
 
@@ -55,25 +59,26 @@ class ChatEncoder:
         self._hide_reasoning = _hides_reasoning(request)
         self._roles_given: set[int] = set()
         self._head = b""
-        self.served_by(request.parameters.model or "", "")
+        self._model = request.parameters.model
+        self._provider = ""
 
     def served_by(self, model: str, provider_name: str) -> None:
-        """Fix what every chunk repeats."""
-        self._model, self._provider = encode(model), encode(provider_name)
+        """Note what every chunk repeats."""
+        self._model, self._provider = model, provider_name
         self._head = b""
 
     def whole(self, completion: Completion, usage: Usage, price: Cost) -> bytes:
         """The body of an answer in one piece."""
-        tier = b',"service_tier":%b' % encode(completion.service_tier) if completion.service_tier else b""
-        return b'{"id":"%b","provider":%b,"model":%b,"object":"chat.completion","created":%d,"choices":[%b]%b%b%b}' % (
+        tier = b',"service_tier":%b' % json_text(completion.service_tier) if completion.service_tier else b""
+        return _WHOLE % (
             self._id.encode(),
-            self._provider,
-            self._model,
+            json_text(self._provider),
+            json_text(self._model),
             self._created,
             b",".join([self._choice(choice) for choice in completion.choices]),
-            b',"system_fingerprint":%b' % encode(completion.system_fingerprint),
+            json_text(completion.system_fingerprint),
             tier,
-            b',"usage":%b' % usage_json(usage, price),
+            usage_json(usage, price),
         )
 
     def chunks(self, chunks: Sequence[Chunk]) -> bytes:
@@ -105,11 +110,17 @@ class ChatEncoder:
         tier = next((chunk.service_tier for chunk in chunks if chunk.service_tier), None)
         extras = b"".join(
             (
-                b'"system_fingerprint":%b,' % encode(fingerprint) if fingerprint else b"",
-                b'"service_tier":%b,' % encode(tier) if tier else b"",
+                b'"system_fingerprint":%b,' % json_text(fingerprint) if fingerprint else b"",
+                b'"service_tier":%b,' % json_text(tier) if tier else b"",
             )
         )
-        self._head = _CHUNK_HEAD % (self._id.encode(), self._created, self._model, self._provider, extras)
+        self._head = _CHUNK_HEAD % (
+            self._id.encode(),
+            self._created,
+            json_text(self._model),
+            json_text(self._provider),
+            extras,
+        )
         return self._head
 
     def _delta(self, choice: ChunkChoice) -> bytes:
@@ -129,8 +140,8 @@ class ChatEncoder:
         return b'{"index":%d,"delta":%b,"finish_reason":%b,"native_finish_reason":%b,"logprobs":%b}' % (
             choice.index,
             delta,
-            encode(reason),
-            encode(choice.native_finish_reason),
+            json_text(reason),
+            json_text(choice.native_finish_reason),
             _logprobs(choice.logprobs),
         )
 
@@ -141,8 +152,8 @@ class ChatEncoder:
         return b'{"index":%d,"logprobs":%b,"finish_reason":%b,"native_finish_reason":%b,"message":%b}' % (
             choice.index,
             _logprobs(choice.logprobs),
-            encode(choice.finish_reason),
-            encode(choice.native_finish_reason),
+            json_text(choice.finish_reason),
+            json_text(choice.native_finish_reason),
             encode(_COMPULSORY | message),
         )
 

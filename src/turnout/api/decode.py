@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from turnout.base.errors import BadRequest
 from turnout.base.jsons import BadJSON, decode_fields, encode, reader, refuse_duplicates
-from turnout.domain.chat import ChatParameters, ChatRequest
+from turnout.domain.chat import ChatParameters, ChatRequest, Traits
+from turnout.domain.completion import NULL
 
 __all__ = ["chat_request", "read_fields"]
 
 _read_parameters = reader(ChatParameters)
-_read_messages = reader(list[Raw])
+
+
+class _Message(Struct):
+    """As much of a message as is judged; its content stays bytes."""
+
+    role: str
+    content: Raw = NULL
+    reasoning: Raw = NULL
+    reasoning_content: Raw = NULL
+    reasoning_details: Raw = NULL
+    cache_control: Raw = NULL
+
+
+_read_messages = reader(list[_Message])
+_PLAIN = Traits()
+_LIST = ord("[")
 _JUDGED_OBJECTS = ("provider", "reasoning")
 
 
@@ -43,13 +59,30 @@ def chat_request(fields: dict[str, Raw]) -> ChatRequest:
         raise BadRequest(str(error)) from None
     if messages is None:
         raise BadRequest("`messages` is missing")
-    text = bytes(messages)
-    if text[:1] != b"[":
-        raise BadRequest("`messages` must be a list of messages")
-    if text[1:].lstrip()[:1] == b"]":
-        raise BadRequest("`messages` is empty")
+    traits = _traits(messages)
     effort = parameters.reasoning.effort if parameters.reasoning is not None else None
     if effort is not None and parameters.reasoning_effort is not None and effort != parameters.reasoning_effort:
         raise BadRequest("`reasoning_effort` and `reasoning.effort` say different things")
     fields["messages"] = messages
-    return ChatRequest(parameters, fields, len(text))
+    return ChatRequest(parameters, fields, len(memoryview(messages)), traits)
+
+
+def _traits(messages: Raw) -> Traits:
+    """What the messages hold. Raises BadRequest when they are no list of messages, or an empty one."""
+    try:
+        found = _read_messages(messages)
+    except BadJSON as error:
+        raise BadRequest(f"`messages`: {error}") from None
+    if not found:
+        raise BadRequest("`messages` is empty")
+    developer = reasoning = cache_marks = False
+    for message in found:
+        developer = developer or message.role == "developer"
+        reasoning = reasoning or not (
+            message.reasoning is NULL and message.reasoning_content is NULL and message.reasoning_details is NULL
+        )
+        content = memoryview(message.content)
+        cache_marks = cache_marks or message.cache_control is not NULL
+        if content[0] == _LIST and not cache_marks:
+            cache_marks = b'"cache_control"' in bytes(content)
+    return Traits(developer, reasoning, cache_marks) if developer or reasoning or cache_marks else _PLAIN

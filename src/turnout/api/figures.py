@@ -8,10 +8,10 @@ from turnout.domain.usage import Cost, Usage
 __all__ = ["usage_json"]
 
 _USAGE = (
-    b'{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,"cost":%b,"is_byok":false,'
+    b'{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,"cost":%a,"is_byok":false,'
     b'"prompt_tokens_details":{"cached_tokens":%d,"cache_write_tokens":%d,"audio_tokens":%d,"video_tokens":0},'
-    b'"cost_details":{"upstream_inference_cost":null,"upstream_inference_prompt_cost":%b,'
-    b'"upstream_inference_completions_cost":%b},'
+    b'"cost_details":{"upstream_inference_cost":null,"upstream_inference_prompt_cost":%a,'
+    b'"upstream_inference_completions_cost":%a},'
     b'"completion_tokens_details":{"reasoning_tokens":%d,"audio_tokens":%d,"image_tokens":%d}}'
 )
 
@@ -26,17 +26,13 @@ def usage_json(usage: Usage, price: Cost) -> bytes:
         prompt,
         completion,
         prompt + completion,
-        _number(price.total),
+        json_number(price.total),
         usage.cache_read,
         usage.cache_write + usage.cache_write_1h,
         usage.audio_prompt,
-        _number(price.prompt),
-        _number(price.completion),
+        json_number(price.prompt),
+        json_number(price.completion),
         usage.reasoning,
         usage.audio_completion,
         usage.image_completion,
     )
-
-
-def _number(pico: int) -> bytes:
-    return repr(json_number(pico)).encode() if pico else b"0"  # type: ignore[arg-type]  # Cost holds Pico

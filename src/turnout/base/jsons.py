@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,17 +12,21 @@ from msgspec import Raw
 
 from turnout.base.limits import MAX_JSON_DEPTH
 
-__all__ = ["BadJSON", "decode_fields", "encode", "excerpt", "reader", "refuse_duplicates"]
+__all__ = ["BadJSON", "decode_fields", "encode", "excerpt", "json_text", "reader", "refuse_duplicates"]
 
 T = TypeVar("T")
 
 encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 """Compact JSON of plain values, structs and raw slices."""
 
+json_text: Callable[[str | None], bytes] = lru_cache(4096)(encode)
+"""JSON of a short text that comes again and again: model names, finish reasons."""
+
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _KEY = re.compile(rb'\s*"((?:[^"\\]|\\.)*)"\s*:\s*')
 _NEXT = re.compile(rb"\s*([,}])")
 _NO_BRACKETS = bytes(c for c in range(256) if c not in b"[]{}")
+_SHORT = 4096
 _OPENING = (b"{", b"[")
 _CLOSED_PAIRS = (b"[]", b"{}")
 
@@ -108,13 +113,7 @@ def _refuse_duplicates(body: bytes, fields: dict[str, Raw]) -> None:
 
 def _too_deep(body: bytes) -> bool:
     """Whether the nesting exceeds the limit; exact for valid JSON, and at C speed for large bodies."""
-    opened = 0
-    for bracket in _OPENING:  # `find` is many times faster than `count` over long texts
-        position = body.find(bracket)
-        while position >= 0 and opened <= MAX_JSON_DEPTH:
-            opened += 1
-            position = body.find(bracket, position + 1)
-    if opened <= MAX_JSON_DEPTH:
+    if _opened(body) <= MAX_JSON_DEPTH:
         return False
     unescaped = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     brackets = b"".join(unescaped.split(b'"')[::2]).translate(None, _NO_BRACKETS)
@@ -124,6 +123,19 @@ def _too_deep(body: bytes) -> bool:
         for pair in _CLOSED_PAIRS:
             brackets = brackets.replace(pair, b"")
     return bool(brackets)
+
+
+def _opened(body: bytes) -> int:
+    """How many brackets open in *body*, counted up to one more than the limit; those in texts included."""
+    if len(body) <= _SHORT:
+        return body.count(b"{") + body.count(b"[")
+    opened = 0
+    for bracket in _OPENING:  # over long texts `find` is many times faster than `count`
+        position = body.find(bracket)
+        while position >= 0 and opened <= MAX_JSON_DEPTH:
+            opened += 1
+            position = body.find(bracket, position + 1)
+    return opened
 
 
 def _plain(message: str) -> str:

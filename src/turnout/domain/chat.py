@@ -9,7 +9,7 @@ from msgspec import Meta, Raw, Struct
 from turnout.base.limits import MAX_MODELS_IN_REQUEST, MAX_TOKENS
 from turnout.domain.routing import Preferences
 
-__all__ = ["ChatParameters", "ChatRequest", "PluginEntry", "Reasoning", "ResponseFormat"]
+__all__ = ["ChatParameters", "ChatRequest", "PluginEntry", "Reasoning", "ResponseFormat", "Traits"]
 
 _Effort = Literal["max", "xhigh", "high", "medium", "low", "minimal", "none"]
 _Count = Annotated[int, Meta(ge=1, le=MAX_TOKENS)]
@@ -73,7 +73,7 @@ class ChatParameters(Struct, frozen=True, kw_only=True):
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
     reasoning: Reasoning | None = None
-    reasoning_effort: _Effort | None = None
+    reasoning_effort: Literal["max", "xhigh", "high", "medium", "low", "minimal", "none", "default"] | None = None
     include_reasoning: bool | None = None
     verbosity: Literal["max", "xhigh", "high", "medium", "low"] | None = None
     modalities: list[Literal["text", "image", "audio"]] | None = None
@@ -81,6 +81,14 @@ class ChatParameters(Struct, frozen=True, kw_only=True):
     user: Annotated[str, Meta(max_length=256)] | None = None
     session_id: Annotated[str, Meta(max_length=256)] | None = None
     metadata: Annotated[dict[_Text64, _Text512], Meta(max_length=16)] | None = None
+
+
+class Traits(Struct, frozen=True):
+    """What the messages hold that not every provider takes: found once, while they are checked."""
+
+    developer: bool = False
+    reasoning: bool = False
+    cache_marks: bool = False
 
 
 class ChatRequest(Struct, frozen=True):
@@ -91,11 +99,13 @@ class ChatRequest(Struct, frozen=True):
         fields: the top level of the body as sent, values as JSON bytes; unknown fields included. ``messages`` is
             always there.
         prompt_bytes: size of the messages, the measure for estimates.
+        traits: what the messages hold.
     """
 
     parameters: ChatParameters
     fields: dict[str, Raw]
     prompt_bytes: int
+    traits: Traits = Traits()
 
     @property
     def stream(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from turnout.base.errors import UpstreamError
 from turnout.contracts.provider import Adapter
@@ -31,8 +31,8 @@ class Trip:
     draft: Draft
     encoder: Encoder
     relay: Relay | None = None
-    _failures: list[tuple[Candidate, UpstreamError]] = field(default_factory=list)
-    _spoiled_models: set[str] = field(default_factory=set)
+    _failures: tuple[tuple[Candidate, UpstreamError], ...] = ()
+    _spoiled_models: frozenset[str] = frozenset()
     _over: bool = False
 
     def candidates(self) -> Iterator[Candidate]:
@@ -64,9 +64,9 @@ class Trip:
     def failed(self, candidate: Candidate, error: UpstreamError) -> None:
         """Remember a failure that the client has not seen yet; it decides what is tried next."""
         self.draft.failed(error)
-        self._failures.append((candidate, error))
+        self._failures += ((candidate, error),)
         if error.elsewhere == "model":
-            self._spoiled_models.add(candidate.model.id)
+            self._spoiled_models |= {candidate.model.id}
         elif error.elsewhere == "nowhere":
             self._over = True
 

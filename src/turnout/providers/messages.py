@@ -8,23 +8,21 @@ import msgspec
 from msgspec import Raw
 
 from turnout.base.jsons import encode
+from turnout.domain.chat import Traits
 from turnout.domain.provider import Capabilities
 
 __all__ = ["rewrite_messages"]
 
 
-def rewrite_messages(messages: Raw, capabilities: Capabilities) -> Raw:
+def rewrite_messages(messages: Raw, traits: Traits, capabilities: Capabilities) -> Raw:
     """The same messages, or new ones where needed: the role ``developer``, cache marks and earlier reasoning.
 
     A provider that takes OpenRouter's ``reasoning`` object gets everything unmodified and in order.
     """
-    if capabilities.reasoning == "object":
+    developer = traits.developer and not capabilities.developer_role
+    if capabilities.reasoning == "object" or not (developer or traits.reasoning or traits.cache_marks):
         return messages
-    text = bytes(messages)
-    developer = not capabilities.developer_role and b'"developer"' in text
-    if not (developer or b'"reasoning' in text or b'"cache_control"' in text):
-        return messages
-    decoded: Any = msgspec.json.decode(text)
+    decoded: Any = msgspec.json.decode(messages)
     for message in decoded:
         if not isinstance(message, dict):
             continue
@@ -42,8 +40,9 @@ def rewrite_messages(messages: Raw, capabilities: Capabilities) -> Raw:
 def _move_reasoning(message: dict[str, Any], capabilities: Capabilities) -> None:
     """Earlier reasoning goes back under the name that the provider uses, or not at all."""
     details = message.pop("reasoning_details", None)
-    thought = message.pop("reasoning", None) or message.pop("reasoning_content", None)
+    native = message.pop("reasoning_content", None)
+    thought = message.pop("reasoning", None) or native
     if not thought and isinstance(details, list):
         thought = "".join(d["text"] for d in details if isinstance(d, dict) and isinstance(d.get("text"), str))
-    if thought and capabilities.reasoning in {"thinking", "enable_thinking"}:
-        message["reasoning_content"] = thought
+    if capabilities.reasoning in {"thinking", "enable_thinking"} and (thought or native is not None):
+        message["reasoning_content"] = thought or native
