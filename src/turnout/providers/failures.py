@@ -48,6 +48,27 @@ _BY_STATUS: Mapping[int, _Meaning] = {
     524: _Meaning("timeout", "endpoint", "error", "The provider timed out"),
     529: _Meaning("provider_overloaded", "endpoint", "error", "The provider is overloaded"),
 }
+_STATUS_OF_WORD: Mapping[str, int] = {
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "insufficient_quota": 429,
+    "invalid_argument": 400,
+    "invalid_request_error": 400,
+    "content_filter": 400,
+    "context_length_exceeded": 400,
+    "model_not_found": 404,
+    "not_found_error": 404,
+    "overloaded": 503,
+    "overloaded_error": 503,
+    "permission_error": 403,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "resource_exhausted": 429,
+    "timeout": 504,
+    "unavailable": 503,
+}
+"""Codes and types of errors that come with a 200, where no number tells the status."""
+_UNKNOWN_STATUS = 502
 _OTHER = _Meaning("provider_unavailable", "endpoint", "error", "The provider failed")
 
 
@@ -73,9 +94,10 @@ def failure_from_status(status: int, body: bytes, retry_after: int | None = None
 
 def failure_in_stream(error: object) -> UpstreamError:
     """The error that an error object inside a 200 stands for, in a stream or in place of an answer."""
-    code, words = _words(msgspec.json.encode({"error": error}))
-    status = int(code) if code.isdigit() and len(code) == 3 else 0
-    found = failure_from_status(status or 502, msgspec.json.encode({"error": error}))
+    body = msgspec.json.encode({"error": error})
+    code, words = _words(body)
+    status = _status_in(error)
+    found = failure_from_status(status, body)
     quoted = excerpt(words) if words and status not in {401, 402, 403} else None
     return UpstreamError(
         quoted or found.message,
@@ -103,6 +125,20 @@ def retry_after_seconds(value: str | None, now: float) -> int | None:
     if seconds != seconds:  # noqa: PLR0124 - NaN is the one number that differs from itself
         return None
     return int(min(max(seconds, 1), _MAX_RETRY_AFTER))
+
+
+def _status_in(error: object) -> int:
+    """The status that an error object stands for: the number in it, else what its words mean, else 502."""
+    if not isinstance(error, dict):
+        return _UNKNOWN_STATUS
+    for name in ("code", "status_code", "status", "http_status"):
+        number = _text(error.get(name))
+        if len(number) == 3 and number.isdigit() and number >= "400":
+            return int(number)
+    for name in ("code", "type", "status"):
+        if (status := _STATUS_OF_WORD.get(_text(error.get(name)).lower())) is not None:
+            return status
+    return _UNKNOWN_STATUS
 
 
 def _finer_type(error_type: str, text: str) -> str:

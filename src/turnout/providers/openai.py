@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, final
+from typing import final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,6 +18,7 @@ from turnout.domain.completion import NULL, Choice, Chunk, ChunkChoice, Completi
 from turnout.domain.provider import Provider
 from turnout.net.sse import EventSplitter, EventTooLarge
 from turnout.providers.failures import failure_from_status, failure_in_stream, retry_after_seconds
+from turnout.providers.mending import ToolCalls, is_plain, mend_delta, mend_message
 from turnout.providers.messages import rewrite_messages
 from turnout.providers.reasoning import steer_reasoning
 from turnout.providers.usage import read_usage
@@ -40,12 +41,13 @@ _TUNING = frozenset({
 """Parameters that an endpoint without them may do without; a contract such as ``tools`` is never dropped."""
 
 _NULL = b"null"
+_NO_ERRORS = frozenset({_NULL, b'""', b"{}", b"false"})
 _WITH_USAGE = Raw(b'{"include_usage":true}')
 
 
 class _WireChoice(Struct):
-    message: dict[str, Raw] = {}
-    index: int = 0
+    message: dict[str, Raw] | None = None
+    index: int | None = None
     finish_reason: str | None = None
     native_finish_reason: str | None = None
     logprobs: Raw = NULL
@@ -76,9 +78,17 @@ class _WireEvent(Struct):
     x_groq: _WireGroq | None = None
 
 
+class _WireChoiceUsage(Struct):
+    usage: Raw = NULL
+
+
+class _WireChoicesUsage(Struct):
+    choices: list[_WireChoiceUsage]
+
+
 _read_completion = reader(_WireCompletion)
+_read_choice_usage = reader(_WireChoicesUsage)
 _read_event: Callable[[bytes], _WireEvent] = msgspec.json.Decoder(_WireEvent).decode
-_read_object = reader(dict[str, Raw])
 
 
 @final
@@ -106,7 +116,7 @@ class OpenAIAdapter:
                 del fields[name]
                 dropped += (name,)
         fields["model"] = self._model_name(endpoint.upstream_model)
-        fields["messages"] = rewrite_messages(fields["messages"], capabilities)
+        fields["messages"] = rewrite_messages(fields["messages"], request.traits, capabilities)
         if request.stream and capabilities.stream_usage:
             fields["stream_options"] = _WITH_USAGE
         if limit := request.max_tokens:
@@ -128,7 +138,7 @@ class OpenAIAdapter:
         if not wire.choices:
             raise _nonsense()
         return Completion(
-            choices=[_choice(choice) for choice in wire.choices],
+            choices=[_choice(choice, place, wire.id) for place, choice in enumerate(wire.choices)],
             usage=read_usage(wire.usage),
             upstream_id=wire.id or None,
             service_tier=wire.service_tier or None,
@@ -154,10 +164,12 @@ class OpenAIAdapter:
 class _Decoder:
     """Events of a chat-completions stream to chunks."""
 
-    __slots__ = ("_splitter", "ended")
+    __slots__ = ("_finished", "_splitter", "_tools", "ended")
 
     def __init__(self) -> None:
         self._splitter = EventSplitter()
+        self._tools = ToolCalls()
+        self._finished = False
         self.ended = False
 
     def feed(self, piece: bytes) -> list[Chunk]:
@@ -177,9 +189,43 @@ class _Decoder:
                 break
             if event == b"[DONE]":
                 self.ended = True
+                if not self._finished:
+                    chunks.append(Chunk([ChunkChoice(finish_reason="tool_calls" if self._tools.seen else "stop")]))
             elif event:
-                chunks.append(_chunk(event))
+                chunks.append(self._chunk(event))
         return chunks
+
+    def _chunk(self, event: bytes) -> Chunk:
+        try:
+            wire = _read_event(event)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise _nonsense() from None
+        usage = wire.usage
+        if (groq := wire.x_groq) is not None:
+            _refuse_error(groq.error)
+            usage = usage if usage is not NULL else groq.usage
+        if wire.error is not NULL:
+            _refuse_error(wire.error)
+        choices = wire.choices or []
+        for choice in choices:
+            if not is_plain(delta := bytes(choice.delta)):
+                choice.delta = mend_delta(delta, self._tools, wire.id)
+            if choice.finish_reason is not None:
+                self._finish(choice)
+                usage = usage if usage is not NULL or b'"usage"' not in event else _usage_in_choice(event)
+        return Chunk(
+            choices,
+            None if usage is NULL or bytes(usage) == _NULL else read_usage(usage),
+            wire.id,
+            wire.service_tier or None,
+            wire.system_fingerprint or None,
+        )
+
+    def _finish(self, choice: ChunkChoice) -> None:
+        """Our word for the provider's; an empty one says nothing."""
+        choice.native_finish_reason = choice.native_finish_reason or choice.finish_reason or None
+        choice.finish_reason = normal_finish_reason(choice.finish_reason or None)
+        self._finished = self._finished or choice.finish_reason is not None
 
 
 def request_head(provider: Provider, path: str) -> bytes:
@@ -196,86 +242,26 @@ def request_head(provider: Provider, path: str) -> bytes:
     return ("\r\n".join(lines) + "\r\nContent-Length: ").encode("latin-1")
 
 
-def _chunk(event: bytes) -> Chunk:
-    try:
-        wire = _read_event(event)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise _nonsense() from None
-    usage = wire.usage
-    if (groq := wire.x_groq) is not None:
-        _refuse_error(groq.error)
-        usage = usage if usage is not NULL else groq.usage
-    if wire.error is not NULL:
-        _refuse_error(wire.error)
-    choices = wire.choices or []
-    for choice in choices:
-        _mend_choice(choice)
-    return Chunk(
-        choices,
-        None if usage is NULL else read_usage(usage),
-        wire.id,
-        wire.service_tier or None,
-        wire.system_fingerprint or None,
-    )
-
-
 def _refuse_error(error: Raw) -> None:
     """Raise what an error object inside a 200 stands for."""
-    if bytes(error) != _NULL:
+    if bytes(error) not in _NO_ERRORS:
         raise failure_in_stream(msgspec.json.decode(error))
 
 
-def _mend_choice(choice: ChunkChoice) -> None:
-    """Our names and types in the places where providers differ; a plain text delta is left as it is."""
-    delta = bytes(choice.delta)
-    if b'"reasoning' in delta or b'"tool_calls"' in delta or delta == _NULL:
-        fields = _read_object(delta) if delta != _NULL else {}
-        choice.delta = Raw(encode(_mend_message(fields, streamed=True)))
-    if choice.finish_reason is not None:
-        choice.native_finish_reason = choice.native_finish_reason or choice.finish_reason or None
-        choice.finish_reason = normal_finish_reason(choice.finish_reason or None)
-
-
-def _choice(wire: _WireChoice) -> Choice:
-    message = _mend_message(wire.message, streamed=False)
+def _choice(wire: _WireChoice, place: int, upstream_id: str | None) -> Choice:
+    message = mend_message(wire.message or {}, upstream_id)
     native = wire.finish_reason or None
     finish = normal_finish_reason(native) or ("tool_calls" if "tool_calls" in message else "stop")
-    return Choice(message, wire.index, finish, wire.native_finish_reason or native, wire.logprobs)
+    index = place if wire.index is None else wire.index
+    return Choice(message, index, finish, wire.native_finish_reason or native, wire.logprobs)
 
 
-def _mend_message(fields: dict[str, Raw], *, streamed: bool) -> dict[str, Raw]:
-    """A message or delta with our names: ``reasoning`` and its details, tool calls as they should be."""
-    fields = {name: value for name, value in fields.items() if bytes(value) != _NULL or name in {"content", "refusal"}}
-    thought = fields.pop("reasoning_content", None)
-    if thought is not None and "reasoning" not in fields:
-        fields["reasoning"] = thought
-    if "reasoning" in fields and "reasoning_details" not in fields and bytes(fields["reasoning"]) != b'""':
-        text = bytes(fields["reasoning"])
-        fields["reasoning_details"] = Raw(b'[{"type":"reasoning.text","text":%b,"format":"unknown","index":0}]' % text)
-    if "tool_calls" in fields:
-        calls = _mend_tool_calls(msgspec.json.decode(fields["tool_calls"]), streamed=streamed)
-        if calls:
-            fields["tool_calls"] = Raw(encode(calls))
-        else:
-            del fields["tool_calls"]
-    return fields
-
-
-def _mend_tool_calls(calls: Any, *, streamed: bool) -> list[dict[str, Any]]:  # noqa: ANN401 - JSON enters here
-    """Tool calls with an index in streams, a type, and arguments that are a string."""
-    mended: list[dict[str, Any]] = []
-    for position, call in enumerate(calls if isinstance(calls, list) else []):
-        if not isinstance(call, dict):
-            continue
-        if streamed and not isinstance(call.get("index"), int):
-            call["index"] = position
-        if not streamed:
-            call.setdefault("type", "function")
-        function = call.get("function")
-        if isinstance(function, dict) and not isinstance(arguments := function.get("arguments", ""), str):
-            function["arguments"] = "" if arguments is None else encode(arguments).decode()
-        mended.append(call)
-    return mended
+def _usage_in_choice(event: bytes) -> Raw:
+    """Usage where Moonshot puts it: inside the last chunk's choice."""
+    try:
+        return next((choice.usage for choice in _read_choice_usage(event).choices if choice.usage is not NULL), NULL)
+    except BadJSON:
+        return NULL
 
 
 def _nonsense() -> UpstreamError:

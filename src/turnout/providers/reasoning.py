@@ -12,30 +12,37 @@ __all__ = ["steer_reasoning"]
 
 _RATIOS = (("max", 0.95), ("high", 0.8), ("medium", 0.5), ("low", 0.2), ("minimal", 0.1))
 _DEFAULT_LIMIT = 32_000
+_OWN_FIELDS = {"thinking": "thinking", "enable_thinking": "enable_thinking"}
 _OPENAI_EFFORTS = {"max": "high", "xhigh": "high", "none": "minimal"}
 
 
 def steer_reasoning(fields: dict[str, Raw], request: ChatRequest, capabilities: Capabilities) -> None:
-    """Add to *fields* what the request says of reasoning; nothing said, nothing added."""
+    """Add to *fields* what the request says of reasoning; nothing said, nothing added.
+
+    A client that speaks the provider's own words is not corrected: its ``reasoning_effort``, ``thinking`` or
+    ``enable_thinking`` goes on as sent.
+    """
     parameters = request.parameters
     if parameters.reasoning is None and parameters.reasoning_effort is None:
         return
     style = capabilities.reasoning
+    own = request.fields["reasoning_effort"] if parameters.reasoning_effort is not None else None
     if style == "object":
-        if "reasoning" in request.fields:
-            fields["reasoning"] = request.fields["reasoning"]
-        elif parameters.reasoning_effort:
-            fields["reasoning"] = Raw(encode({"effort": parameters.reasoning_effort}))
-        return
-    effort = _effort(request)
-    if effort is None or style == "none":
-        return
+        fields["reasoning"] = request.fields.get("reasoning") or Raw(encode({"effort": parameters.reasoning_effort}))
+    elif own is not None and (style == "effort" or _OWN_FIELDS.get(style) in fields):
+        fields["reasoning_effort"] = own
+    elif (effort := _effort(request)) is not None:
+        _steer(fields, style, effort)
+
+
+def _steer(fields: dict[str, Raw], style: str, effort: str) -> None:
+    """Say *effort* in the provider's words, unless the client has used them itself."""
     if style == "effort":
         fields["reasoning_effort"] = Raw(encode(_OPENAI_EFFORTS.get(effort, effort)))
     elif style == "thinking":
-        fields["thinking"] = Raw(encode({"type": "disabled" if effort == "none" else "enabled"}))
-    else:
-        fields["enable_thinking"] = Raw(b"false" if effort == "none" else b"true")
+        fields.setdefault("thinking", Raw(encode({"type": "disabled" if effort == "none" else "enabled"})))
+    elif style == "enable_thinking":
+        fields.setdefault("enable_thinking", Raw(b"false" if effort == "none" else b"true"))
 
 
 def _effort(request: ChatRequest) -> str | None:

@@ -13,33 +13,22 @@ __all__ = ["estimated_usage", "read_usage"]
 _BYTES_PER_TOKEN = 4
 
 
-class _PromptDetails(Struct):
-    cached_tokens: object = None
-    cache_write_tokens: object = None
-    cache_creation_tokens: object = None
-    audio_tokens: object = None
-
-
-class _CompletionDetails(Struct):
-    reasoning_tokens: object = None
-    audio_tokens: object = None
-    image_tokens: object = None
-
-
 class _WireUsage(Struct):
     prompt_tokens: object = None
     completion_tokens: object = None
     total_tokens: object = None
-    prompt_tokens_details: _PromptDetails | None = None
-    completion_tokens_details: _CompletionDetails | None = None
+    input_tokens: object = None
+    output_tokens: object = None
+    prompt_tokens_details: object = None
+    completion_tokens_details: object = None
+    input_tokens_details: object = None
+    output_tokens_details: object = None
     prompt_cache_hit_tokens: object = None  # DeepSeek
     cached_tokens: object = None  # Moonshot, Z.AI
     reasoning_tokens: object = None
 
 
 _read = reader(_WireUsage)
-_NO_PROMPT_DETAILS = _PromptDetails()
-_NO_COMPLETION_DETAILS = _CompletionDetails()
 
 
 def read_usage(raw: Raw) -> Usage | None:
@@ -52,19 +41,21 @@ def read_usage(raw: Raw) -> Usage | None:
         wire = _read(raw)  # null is no such object either
     except BadJSON:
         return None
-    prompt, completion = _count(wire.prompt_tokens), _count(wire.completion_tokens)
+    prompt, completion = _wholes(wire)
     if prompt is None or completion is None:
         return None
-    incoming = wire.prompt_tokens_details or _NO_PROMPT_DETAILS
-    outgoing = wire.completion_tokens_details or _NO_COMPLETION_DETAILS
-    reasoning = _count(outgoing.reasoning_tokens) or _count(wire.reasoning_tokens) or 0
+    incoming = _details(wire.prompt_tokens_details, wire.input_tokens_details)
+    outgoing = _details(wire.completion_tokens_details, wire.output_tokens_details)
+    reasoning = _count(outgoing.get("reasoning_tokens")) or _count(wire.reasoning_tokens) or 0
     if reasoning and _count(wire.total_tokens) == prompt + completion + reasoning:
         completion += reasoning
-    cached = _count(incoming.cached_tokens) or _count(wire.prompt_cache_hit_tokens) or _count(wire.cached_tokens) or 0
-    written = _count(incoming.cache_write_tokens) or _count(incoming.cache_creation_tokens) or 0
-    audio_in = _count(incoming.audio_tokens) or 0
-    audio_out = _count(outgoing.audio_tokens) or 0
-    images_out = _count(outgoing.image_tokens) or 0
+    cached = (
+        _count(incoming.get("cached_tokens")) or _count(wire.prompt_cache_hit_tokens) or _count(wire.cached_tokens) or 0
+    )
+    written = _count(incoming.get("cache_write_tokens")) or _count(incoming.get("cache_creation_tokens")) or 0
+    audio_in = _count(incoming.get("audio_tokens")) or 0
+    audio_out = _count(outgoing.get("audio_tokens")) or 0
+    images_out = _count(outgoing.get("image_tokens")) or 0
     cache_read = min(cached, prompt)
     cache_write = min(written, prompt - cache_read)
     audio_prompt = min(audio_in, prompt - cache_read - cache_write)
@@ -90,8 +81,27 @@ def estimated_usage(prompt_bytes: int, answer_bytes: int) -> Usage:
     )
 
 
+def _wholes(wire: _WireUsage) -> tuple[int | None, int | None]:
+    """Tokens in and out; where one is missing, the total tells it."""
+    prompt, completion = _count(wire.prompt_tokens), _count(wire.completion_tokens)
+    prompt = _count(wire.input_tokens) if prompt is None else prompt
+    completion = _count(wire.output_tokens) if completion is None else completion
+    total = _count(wire.total_tokens)
+    if total is not None and completion is None and prompt is not None and prompt <= total:
+        completion = total - prompt
+    elif total is not None and prompt is None and completion is not None and completion <= total:
+        prompt = total - completion
+    return prompt, completion
+
+
+def _details(*candidates: object) -> dict[str, object]:
+    return next((details for details in candidates if isinstance(details, dict)), {})
+
+
 def _count(value: object) -> int | None:
     """A token count, or None for anything that cannot be one."""
+    if value is None:
+        return None
     if type(value) is int and 0 <= value <= MAX_TOKENS:
         return value
     if type(value) is float and value.is_integer() and 0 <= value <= MAX_TOKENS:
