@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
 
 from turnout.domain.catalog import Endpoint, Model
 from turnout.domain.provider import Provider
@@ -74,6 +75,10 @@ class Candidate(Struct, frozen=True, eq=False):
     model: Model
     endpoint: Endpoint
     provider: Provider
+    endpoint_id: str = ""
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "endpoint_id", self.endpoint.id)
 
 
 class Exclusion(Struct, frozen=True):

@@ -37,6 +37,7 @@ class Draft:
         "_candidate",
         "_house",
         "_key",
+        "_now",
         "_request",
         "_settled",
         "created",
@@ -60,6 +61,7 @@ class Draft:
         self._key = key
         self._request = request
         self._house = house
+        self._now = house.clock.monotonic
         self._attempts: list[AttemptRecord] = []
         self._candidate: Candidate | None = None
         self._began = 0.0
@@ -69,7 +71,7 @@ class Draft:
     def attempt(self, candidate: Candidate) -> None:
         """An upstream call begins."""
         self._candidate = candidate
-        self._began = self._house.clock.monotonic()
+        self._began = self._now()
         self.first_byte_at = self.finish_reason = self.native_finish_reason = None
         self.service_tier = self.upstream_id = None
 
@@ -81,7 +83,7 @@ class Draft:
 
     def overhead_ms(self) -> float:
         """Milliseconds since the request arrived that were not spent waiting for the answering provider."""
-        now = self._house.clock.monotonic()
+        now = self._now()
         return (self._began - self._call.arrived + now - (self.first_byte_at or now)) * 1000
 
     def prompt_estimate(self) -> int:
@@ -94,11 +96,11 @@ class Draft:
         assert candidate is not None  # noqa: S101 - an attempt fails only after it began
         error.provider = candidate.provider.name
         house = self._house
-        now = house.clock.monotonic()
+        now = self._now()
         house.tally.provider(candidate.provider.slug).failed += 1
         if error.health == "error":
             reached = error.upstream_status is not None or error.may_be_billed
-            house.health.failed(candidate.endpoint.id, now, "error" if reached else "unreachable")
+            house.health.failed(candidate.endpoint_id, now, "error" if reached else "unreachable")
         self._add("failed", now, usage=delivered, error=error)
 
     def answered(self, usage: Usage) -> Cost:
@@ -106,9 +108,9 @@ class Draft:
         candidate = self._candidate
         assert candidate is not None  # noqa: S101 - an attempt answers only after it began
         house = self._house
-        now = house.clock.monotonic()
+        now = self._now()
         price = cost(usage, candidate.endpoint.pricing)
-        house.health.answered(candidate.endpoint.id, now)
+        house.health.answered(candidate.endpoint_id, now)
         counts = house.tally.provider(candidate.provider.slug)
         counts.answered += 1
         counts.prompt_tokens += usage.prompt_tokens
@@ -124,13 +126,13 @@ class Draft:
     def broke(self, error: TurnoutError) -> None:
         """The request ends in *error*."""
         self._house.tally.refused(error.error_type)
-        self._settle("failed", self._house.clock.monotonic(), error.error_type)
+        self._settle("failed", self._now(), error.error_type)
 
     def cancelled(self, delivered: Usage = NO_USAGE) -> None:
         """The client left, or the gateway had to stop; *delivered* is charged."""
         if self._settled:
             return
-        now = self._house.clock.monotonic()
+        now = self._now()
         if self._candidate is not None:
             self._house.tally.provider(self._candidate.provider.slug).cancelled += 1
             self._add("cancelled", now, usage=delivered)
@@ -154,7 +156,7 @@ class Draft:
             total = cost(usage, endpoint.pricing).total if usage is not NO_USAGE else _NOTHING
         self._attempts.append(
             AttemptRecord(
-                endpoint_id=endpoint.id,
+                endpoint_id=candidate.endpoint_id,
                 model=candidate.model.id,
                 provider=endpoint.provider,
                 provider_name=candidate.provider.name,
@@ -190,7 +192,7 @@ class Draft:
                 requested_model=parameters.model or (parameters.models or [""])[0],
                 outcome=outcome,
                 model=candidate.model.id if candidate is not None else "",
-                endpoint_id=candidate.endpoint.id if candidate is not None else None,
+                endpoint_id=candidate.endpoint_id if candidate is not None else None,
                 provider=candidate.endpoint.provider if candidate is not None else None,
                 provider_name=candidate.provider.name if candidate is not None else None,
                 upstream_id=self.upstream_id,

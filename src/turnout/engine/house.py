@@ -65,7 +65,7 @@ class House:
 
     def ailing(self, candidate: Candidate) -> bool:
         """Whether the candidate's endpoint had an outage in the last half minute."""
-        return self.health.outage(candidate.endpoint.id, self.clock.monotonic())
+        return self.health.outage(candidate.endpoint_id, self.clock.monotonic())
 
 
 @dataclass(frozen=True, slots=True)

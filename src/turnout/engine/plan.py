@@ -87,7 +87,7 @@ def make_plan(request: ChatRequest, routes: Routes, ailing: Callable[[Candidate]
             if reason is None:
                 usable.append(candidate)
             else:
-                excluded.append(Exclusion(candidate.endpoint.id, reason))
+                excluded.append(Exclusion(candidate.endpoint_id, reason))
         allowed += _ordered(usable, parsed, request, routes, ailing, dice)
     if not allowed:
         raise _dead_end(names, excluded)

@@ -105,14 +105,12 @@ class Client:
         """
         ends_at = self._loop.time() + timeouts.total
         while True:
-            connection = _take_idle(origin, self._loop.time())
+            connection = _take_idle(origin)
             reused = connection is not None
             if connection is None:
                 connection = await self._connect(origin, timeouts.connect)
-            done = connection.send(message, sink, timeouts.idle, first_byte, ends_at)
-            self._deadlines.watch(connection)
             try:
-                await done
+                await connection.send(message, sink, timeouts.idle, first_byte, ends_at)
             except _StaleError:
                 if not reused:
                     raise UpstreamError("The provider closed the connection without an answer") from None
@@ -142,14 +140,12 @@ class _StaleError(Exception):
     """The connection was closed before one byte of the answer came."""
 
 
-def _take_idle(origin: Origin, now: float) -> _Connection | None:
+def _take_idle(origin: Origin) -> _Connection | None:
+    """The connection that was used last, so that the others grow old and are closed."""
     while origin.idle:
         connection = origin.idle.pop()
-        if connection.closed:
-            continue
-        if now - connection.idle_since <= _MAX_IDLE_SECONDS:
+        if not connection.closed:
             return connection
-        connection.abort()
     return None
 
 
@@ -172,7 +168,7 @@ class _Connection(asyncio.Protocol):
         self._ends_at = NEVER
         self.deadline = NEVER
         self.closed = False
-        self.idle_since = 0.0
+        self._idle = False
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set before anything else happens
 
     # -- what the client does --
@@ -180,6 +176,7 @@ class _Connection(asyncio.Protocol):
     def send(
         self, message: bytes, sink: Sink, idle_seconds: float, first_byte: float, ends_at: float
     ) -> asyncio.Future[None]:
+        self._idle = False
         self._sink = sink
         self._idle_seconds = idle_seconds
         self._ends_at = ends_at
@@ -227,9 +224,10 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]  # TCP gives a full Transport
+        self._deadlines.watch(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._sink is None and not self._complete and self._done is None and self.deadline is NEVER:
+        if self._idle:
             self.abort()  # bytes that nobody asked for
             return
         self._got_bytes = True
@@ -266,7 +264,7 @@ class _Connection(asyncio.Protocol):
             self._fail(UpstreamError(f"The provider {reason} the connection in mid-answer", may_be_billed=True))
 
     def expire(self, now: float) -> None:
-        if self._done is None:  # the drain after `enough` took too long
+        if self._done is None:  # idle for long, or the drain after `enough` took too long
             self.abort()
             return
         if now >= self._ends_at:
@@ -332,8 +330,6 @@ class _Connection(asyncio.Protocol):
 
     def _release(self) -> None:
         """Back to the pool, or closed if the provider or this exchange spoiled the connection."""
-        self.deadline = NEVER
-        self._deadlines.forget(self)
         if not self._reusable or self.transport.is_closing():
             self.abort()
             return
@@ -341,5 +337,6 @@ class _Connection(asyncio.Protocol):
             self._paused = False
             self.transport.resume_reading()
         self._complete = False
-        self.idle_since = self._loop.time()
+        self._idle = True
+        self.deadline = self._loop.time() + _MAX_IDLE_SECONDS
         self._origin.idle.append(self)

@@ -24,5 +24,5 @@ def blended_price(candidate: Candidate) -> int:
 def by_price(candidates: Sequence[Candidate], ailing: Callable[[Candidate], bool], _dice: Random) -> list[Candidate]:
     """Endpoints without an outage by price, then the others by price."""
     return sorted(
-        candidates, key=lambda candidate: (ailing(candidate), blended_price(candidate), candidate.endpoint.id)
+        candidates, key=lambda candidate: (ailing(candidate), blended_price(candidate), candidate.endpoint_id)
     )
