@@ -223,7 +223,7 @@ def _as_chunk(completion: Completion) -> Chunk:
     """A whole answer as the only chunk of a stream, for providers that ignore ``stream``."""
     choices = [
         ChunkChoice(
-            Raw(msgspec.json.encode(choice.message)),
+            Raw(msgspec.json.encode(_with_indexes(choice.message))),
             choice.index,
             choice.finish_reason,
             choice.native_finish_reason,
@@ -234,3 +234,12 @@ def _as_chunk(completion: Completion) -> Chunk:
     return Chunk(
         choices, completion.usage, completion.upstream_id, completion.service_tier, completion.system_fingerprint
     )
+
+
+def _with_indexes(message: dict[str, Raw]) -> dict[str, Raw]:
+    """The message with the index that every tool call of a stream has."""
+    if "tool_calls" not in message:
+        return message
+    calls = msgspec.json.decode(message["tool_calls"], type=list[dict[str, Raw]])
+    indexed = [call | {"index": Raw(b"%d" % place)} for place, call in enumerate(calls)]
+    return message | {"tool_calls": Raw(msgspec.json.encode(indexed))}
