@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar, final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from turnout.api.reply import Heads
 from turnout.base.errors import BadRequest, PayloadTooLarge, RequestTimeout, TurnoutError, Unavailable
@@ -28,7 +29,12 @@ __all__ = ["DataPlane", "HotProtocol", "ServerLimits"]
 _KEPT_HEADERS = frozenset({
     b"http-referer", b"referer", b"user-agent", b"x-openrouter-title", b"x-session-id", b"x-title",
 })  # fmt: skip
+_JUDGED_HEADERS = frozenset({b"authorization", b"content-encoding", b"content-length", b"host"})
+_UPGRADE_HEADERS = frozenset({b"connection", b"http2-settings", b"upgrade"})
+_VERSIONS = frozenset({"1.0", "1.1"})
 _BAD_IN_HOST = frozenset(b"/?#@\\ \t")
+_LINGER_SECONDS = 2.0
+_LEAST_BODY_RATE = 1000.0  # bytes per second, after the first `body_seconds`
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 
@@ -54,6 +60,7 @@ class DataPlane:
     surfaces: Mapping[bytes, Surface]
     heads: Heads
     limits: ServerLimits
+    draining: bool = False
 
 
 class _NoEvent:
@@ -76,10 +83,10 @@ class HotReply:
         "disconnected",
         "flow",
         "gone",
+        "headers",
         "keep_alive",
         "parts",
         "response_complete",
-        "size",
         "started",
         "surface",
         "task",
@@ -93,8 +100,8 @@ class HotReply:
         self.written = 0
         self.keep_alive = keep_alive
         self.surface = surface
+        self.headers = protocol.headers
         self.parts: list[bytes] = []
-        self.size = 0
         self.task: asyncio.Task[None] | None = None
         self._chunked = chunked
         self._head = b""
@@ -102,11 +109,11 @@ class HotReply:
         self._plane = protocol.plane
         self._transport = protocol.transport
 
-    def run(self, headers: list[tuple[bytes, bytes]], arrived: float) -> None:
+    def run(self, arrived: float) -> None:
         """The request is complete: send it down the line, in the one task that it gets."""
         authorization: bytes | None = None
         kept: dict[bytes, bytes] = {}
-        for name, value in headers:
+        for name, value in self.headers:
             if name == b"authorization":
                 authorization = value
             elif name in _KEPT_HEADERS:
@@ -190,7 +197,7 @@ class HotReply:
         self.response_complete = True
         self.flow = None
         if not self.keep_alive:
-            self._transport.close()
+            self._protocol.hang_up()
         self._protocol.on_response_complete()
 
 
@@ -205,9 +212,14 @@ class HotProtocol(HttpToolsProtocol):
         self.timeout_keep_alive_seconds = self.plane.limits.keep_alive_seconds
         self._arriving: HotReply | None = None
         self._current: HotReply | None = None
+        self._running: RequestResponseCycle | None = None
         self._header_bytes = 0
+        self._body_bytes = 0
+        self._body_began = 0.0
         self._refused = False
-        self._idle = True
+        self._idle = True  # nothing is asked, nothing is answered
+        self._arrives = False  # a request is arriving
+        self._ahead = False  # it arrives while an earlier one is being answered
 
     # -- the connection --
 
@@ -218,13 +230,37 @@ class HotProtocol(HttpToolsProtocol):
         self.plane.house.deadlines.watch(self)
         if len(self.connections) > self.plane.limits.connections:
             self._refuse(Unavailable("Too many connections", retry_after=1))
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone, for whatever reason: what it asked for is stopped at once."""
         self.plane.house.deadlines.forget(self)
         if self._current is not None and not self._current.response_complete:
             self._current.leave()
+        if self._running is not None and not self._running.response_complete:  # uvicorn tells only the last one asked
+            self._running.disconnected = True
+            self._running.message_event.set()
         super().connection_lost(exc)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is arriving or being answered."""
+        return not self._idle
+
+    def shutdown(self) -> None:
+        """The gateway is about to stop. Whoever is idle may ask once more, and reads that this is the end."""
+        cycle: object = self.cycle  # None before the first request, whatever uvicorn's annotation says
+        if cycle is not None:
+            self.cycle.keep_alive = False
+
+    def hang_up(self) -> None:
+        """Close; after a refusal only when the client has stopped sending: else it might never read the refusal."""
+        if self._refused and not self.transport.is_closing():
+            self.transport.write_eof()
+            self._idle = True
+            self.deadline = self.loop.time() + _LINGER_SECONDS
+        else:
+            self.transport.close()
 
     def expire(self, _now: float) -> None:
         """A deadline has passed: an idle connection is closed, a slow request refused, a stalled reader dropped."""
@@ -246,22 +282,31 @@ class HotProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """The client reads again."""
         super().resume_writing()
-        self.deadline = NEVER
+        self.deadline = self.loop.time() + self.timeout_keep_alive_seconds if self._idle else NEVER
         if self._current is not None and self._current.flow is not None:
             self._current.flow.resume()
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer a request that is not HTTP in the one error shape."""
-        self._refuse(BadRequest(msg))
-
     # -- the parser --
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what the client sends; after a refusal, only let it finish."""
+        if self._refused:
+            return
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._without_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(BadRequest("This is not a valid HTTP request"))
 
     def on_message_begin(self) -> None:
         """A request begins; uvicorn's scope is only made for requests that need it."""
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
-        self._header_bytes = 0
+        self._header_bytes = self._body_bytes = 0
+        self._arrives = True
+        self._ahead = not self._idle
         if self._idle:
             self._idle = False
             self.deadline = self.loop.time() + self.plane.limits.header_seconds
@@ -281,69 +326,95 @@ class HotProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Choose the way: the line for a hot route, the ASGI application for the rest."""
-        if self._refused:
-            return
-        if problem := self._bad_host() or self._bad_body():
+        if self._refused or self.parser.should_upgrade():
+            return  # an upgrade is not taken: the same request comes again without it
+        if problem := self._problem():
             self._refuse(problem)
             return
-        self.deadline = self.loop.time() + self.plane.limits.body_seconds
+        self._body_began = self.loop.time()
+        self._await_body(self._body_began)
         surface = self.plane.surfaces.get(self.url)
         if surface is not None and self._is_free() and self.parser.get_method() == b"POST":
             version = self.parser.get_http_version()
-            keep_alive = version != "1.0" and self.parser.should_keep_alive()
+            keep_alive = version != "1.0" and self.parser.should_keep_alive() and not self.plane.draining
             hot = HotReply(self, surface, keep_alive=keep_alive, chunked=version != "1.0")
             self._arriving = self._current = hot
             self.cycle = hot  # type: ignore[assignment]  # it plays the part
             if self.expect_100_continue:
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            return
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
-        super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects
-        self.headers.extend(headers)
-        super().on_headers_complete()
+        else:
+            url, headers, expects = self.url, self.headers, self.expect_100_continue
+            super().on_message_begin()
+            self.url, self.expect_100_continue = url, expects
+            self.headers.extend(headers)
+            super().on_headers_complete()
+            if self.plane.draining:
+                self.cycle.keep_alive = False
+        self.headers = []  # what follows the body is nothing to go by
 
     def on_body(self, body: bytes) -> None:
         """Collect the body, up to the cap."""
         if self._refused:
             return
-        self.deadline = self.loop.time() + self.plane.limits.body_seconds
-        hot = self._arriving
-        if hot is None:
-            super().on_body(body)
-            if len(self.cycle.body) > self.plane.limits.body_bytes:
-                self._refuse(self._too_large())
-            return
-        hot.size += len(body)
-        if hot.size > self.plane.limits.body_bytes:
+        self._await_body(self.loop.time())
+        self._body_bytes += len(body)
+        if self._body_bytes > self.plane.limits.body_bytes:
             self._refuse(self._too_large())
-            return
-        hot.parts.append(body)
+        elif self._arriving is None:
+            super().on_body(body)
+        else:
+            self._arriving.parts.append(body)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        if self._refused:
+        if self._refused or self.parser.should_upgrade():
             return
-        self.deadline = NEVER
+        self._arrives = False
+        if not self._ahead:
+            self.deadline = NEVER
         hot, self._arriving = self._arriving, None
         if hot is None:
             super().on_message_complete()
         else:
-            hot.run(self.headers, self.plane.house.clock.monotonic())
+            hot.run(self.plane.house.clock.monotonic())
 
     def on_response_complete(self) -> None:
         """Wait for the next request, without a timer of its own."""
         self.server_state.total_requests += 1
-        if self.transport.is_closing():
+        if self._refused or self.transport.is_closing():
             return
-        self._idle = True
-        self.deadline = self.loop.time() + self.timeout_keep_alive_seconds
         self.flow.resume_reading()
         if self.pipeline:
-            self._idle = False
             self.deadline = NEVER
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
+        elif self._arrives and self._ahead:
+            self._ahead = False
+            self.deadline = self.loop.time() + self.plane.limits.header_seconds
+        else:
+            self._idle = True
+            self.deadline = self.loop.time() + self.timeout_keep_alive_seconds
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - an ASGI application
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _await_body(self, now: float) -> None:
+        """Give the body until the next pause that is too long, and on the whole until it comes too slowly."""
+        if not self._ahead:
+            pause = self.plane.limits.body_seconds
+            self.deadline = min(now, self._body_began + self._body_bytes / _LEAST_BODY_RATE) + pause
+
+    def _without_upgrade(self, rest: bytes) -> None:
+        """Parse the request once more without its wish for another protocol, which also hides its body."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refuse(BadRequest("This is not a proxy"))
+            return
+        lines = [b"%b %b HTTP/%b" % (method, self.url, self.parser.get_http_version().encode())]
+        lines += [b"%b: %b" % header for header in self.headers if header[0] not in _UPGRADE_HEADERS]
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
 
     # -- refusals --
 
@@ -357,21 +428,27 @@ class HotProtocol(HttpToolsProtocol):
         if self._header_bytes > limits.header_bytes or len(self.headers) > limits.header_count:
             self._refuse(BadRequest("The request has too many or too large headers"))
 
-    def _bad_host(self) -> TurnoutError | None:
-        hosts = [value for name, value in self.headers if name == b"host"]
-        if len(hosts) == 1 and hosts[0] and _BAD_IN_HOST.isdisjoint(hosts[0]):
-            return None
-        if not hosts and self.parser.get_http_version() == "1.0":
-            return None
-        return BadRequest("The request needs exactly one valid Host header")
-
-    def _bad_body(self) -> TurnoutError | None:
+    def _problem(self) -> TurnoutError | None:
+        """Why a request with this head is refused whatever its body holds."""
+        hosts: list[bytes] = []
+        keys = 0
         for name, value in self.headers:
-            if name == b"content-length" and value.isdigit() and int(value) > self.plane.limits.body_bytes:
-                return self._too_large()
-            if name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
+            if name not in _JUDGED_HEADERS:
+                continue
+            if name == b"host":
+                hosts.append(value)
+            elif name == b"authorization":
+                keys += 1
+            elif name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
                 return BadRequest("Compressed request bodies are not accepted")
-        return None
+            elif name == b"content-length" and value.isdigit() and int(value) > self.plane.limits.body_bytes:
+                return self._too_large()
+        version = self.parser.get_http_version()
+        if version not in _VERSIONS:
+            return BadRequest("Only HTTP/1.1 and HTTP/1.0 are spoken here")
+        if keys > 1:
+            return BadRequest("The request has more than one Authorization header")
+        return None if _is_valid_host(hosts, version) else BadRequest("The request needs exactly one valid Host header")
 
     def _too_large(self) -> PayloadTooLarge:
         return PayloadTooLarge(f"The body is larger than {self.plane.limits.body_bytes} bytes")
@@ -382,9 +459,25 @@ class HotProtocol(HttpToolsProtocol):
             return
         self._refused = True
         self._arriving = None
-        if not self._is_free() and (self._current is None or self._current.task is not None):
-            self.transport.close()
-            return
+        cycle = self.cycle
+        if not self._is_free():
+            if self.pipeline or not self._still_arrives(cycle):
+                self.transport.close()
+                return
+            cycle.disconnected = True
+            cycle.message_event.set()
         reply = HotReply(self, next(iter(self.plane.surfaces.values())), keep_alive=False, chunked=True)
         self.cycle = reply  # type: ignore[assignment]  # it plays the part
         reply.refuse(error, None)
+
+    def _still_arrives(self, cycle: RequestResponseCycle | HotReply) -> bool:
+        """Whether *cycle* is the request that is just arriving, and nothing has been said about it yet."""
+        if isinstance(cycle, HotReply):
+            return cycle.task is None
+        return cycle.more_body and not cycle.response_started
+
+
+def _is_valid_host(hosts: list[bytes], version: str) -> bool:
+    if len(hosts) != 1:
+        return not hosts and version == "1.0"
+    return bool(hosts[0]) and _BAD_IN_HOST.isdisjoint(hosts[0])

@@ -18,6 +18,7 @@ from turnout.api.protocol import DataPlane, HotProtocol
 __all__ = ["DrainingServer", "make_server"]
 
 _SETTLE_SECONDS = 2.0
+_STEP_SECONDS = 0.05
 _EXIT_AT_ONCE = 1
 
 
@@ -25,8 +26,12 @@ _EXIT_AT_ONCE = 1
 class DrainingServer(uvicorn.Server):
     """Stops on :meth:`drain`: no new connections, running answers get a while, then they are told and cut."""
 
-    def __init__(self, settings: uvicorn.Config, started: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: uvicorn.Config, plane: DataPlane | None, drain_seconds: float, started: Callable[[], None]
+    ) -> None:
         super().__init__(settings)
+        self._plane = plane
+        self._drain_seconds = drain_seconds
         self._on_start = started
 
     @contextlib.contextmanager
@@ -40,13 +45,30 @@ class DrainingServer(uvicorn.Server):
         self._on_start()
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
-        """Drain, then let cancelled requests write their record and their last words."""
-        await super().shutdown(sockets)
-        if tasks := set(self.server_state.tasks):
-            await asyncio.wait(tasks, timeout=_SETTLE_SECONDS)
-        for connection in list(self.server_state.connections):
+        """Close the port, let running answers finish or else be told, and close every connection.
+
+        A request on a connection that is open already is still served, or learns from ``/ready`` that the end is near.
+        """
+        for server in self.servers:
+            server.close()
+        for listening in sockets or []:
+            listening.close()
+        if self._plane is not None:
+            self._plane.draining = True
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + self._drain_seconds
+        while loop.time() < ends and (state.tasks or any(map(_busy, state.connections))):  # noqa: ASYNC110 - as uvicorn does
+            await asyncio.sleep(_STEP_SECONDS)
+        if tasks := set(state.tasks):
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=_SETTLE_SECONDS)  # they write their record and their last words
+        for connection in list(state.connections):
             connection.transport.close()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(_STEP_SECONDS)
 
     def drain(self) -> None:
         """Begin to stop; the second time, stop at once."""
@@ -68,6 +90,12 @@ def make_server(
         access_log=False,
         server_header=False,
         backlog=4096,
-        timeout_graceful_shutdown=drain_seconds,  # type: ignore[arg-type]  # a float serves as well
     )
-    return DrainingServer(settings, started)
+    return DrainingServer(settings, plane, drain_seconds, started)
+
+
+def _busy(connection: object) -> bool:
+    if isinstance(connection, HotProtocol):
+        return connection.busy
+    cycle = connection.cycle if isinstance(connection, HttpToolsProtocol) else None
+    return cycle is not None and not cycle.response_complete
