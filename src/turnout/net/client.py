@@ -20,6 +20,9 @@ __all__ = ["Client", "Exchange", "Origin", "Sink"]
 _MAX_HEADER_BYTES = 64 * 2**10
 _MAX_IDLE_SECONDS = 45.0
 _DRAIN_SECONDS = 2.0
+_STALE_SECONDS = 1.0
+"""A kept connection that closes later than this after a request was not stale: the provider may have worked."""
+_UNANSWERED = "The provider closed the connection without an answer"
 _KEPT_HEADERS = frozenset({b"retry-after", b"content-type", b"content-encoding", b"content-length"})
 _OK = 200
 
@@ -103,7 +106,8 @@ class Client:
         Raises:
             UpstreamError: it cannot be reached, a deadline passed, or what came is not HTTP.
         """
-        ends_at = self._loop.time() + timeouts.total
+        began = self._loop.time()
+        ends_at = began + timeouts.total
         while True:
             connection = _take_idle(origin)
             reused = connection is not None
@@ -112,8 +116,8 @@ class Client:
             try:
                 await connection.send(message, sink, timeouts.idle, first_byte, ends_at)
             except _StaleError:
-                if not reused:
-                    raise UpstreamError("The provider closed the connection without an answer") from None
+                if not reused or self._loop.time() - began > _STALE_SECONDS:
+                    raise UpstreamError(_UNANSWERED, may_be_billed=True) from None
             except BaseException:
                 connection.abort()
                 raise
@@ -160,15 +164,15 @@ class _Connection(asyncio.Protocol):
         self._parser: Any = httptools.HttpResponseParser(self)  # no types there
         self._sink: Sink | None = None
         self._done: asyncio.Future[None] | None = None
-        self._complete = self._got_bytes = self._paused = self._framed = self._reusable = False
+        self._complete = self._got_bytes = self._paused = self._framed = self._reusable = self._headers_seen = False
         self._first_byte_due = True
-        self._header_bytes = 0
+        self._header_bytes = self._unfinished_head = 0
         self._headers: dict[bytes, bytes] = {}
         self._idle_seconds = 0.0
         self._ends_at = NEVER
         self.deadline = NEVER
         self.closed = False
-        self._idle = False
+        self._idle = True  # nothing was asked yet
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set before anything else happens
 
     # -- what the client does --
@@ -176,13 +180,16 @@ class _Connection(asyncio.Protocol):
     def send(
         self, message: bytes, sink: Sink, idle_seconds: float, first_byte: float, ends_at: float
     ) -> asyncio.Future[None]:
+        if self.closed:
+            raise _StaleError
         self._idle = False
         self._sink = sink
         self._idle_seconds = idle_seconds
         self._ends_at = ends_at
         self.deadline = min(self._loop.time() + first_byte, ends_at)
-        self._complete = self._got_bytes = self._framed = self._reusable = False
+        self._complete = self._got_bytes = self._framed = self._reusable = self._headers_seen = False
         self._first_byte_due = True
+        self._header_bytes = self._unfinished_head = 0
         self._done = done = self._loop.create_future()
         sink.begin(self)
         self.transport.write(message)
@@ -199,7 +206,7 @@ class _Connection(asyncio.Protocol):
     # -- what a sink does --
 
     def pause(self) -> None:
-        if not self._paused and not self.closed:
+        if not self._paused and self._done is not None:  # not once the exchange is over
             self._paused = True
             self.deadline = NEVER  # the client's write deadline counts now, not the provider's
             self.transport.pause_reading()
@@ -212,7 +219,8 @@ class _Connection(asyncio.Protocol):
 
     def renew(self) -> None:
         self._first_byte_due = False
-        self.deadline = min(self._loop.time() + self._idle_seconds, self._ends_at)
+        if not self._paused:
+            self.deadline = min(self._loop.time() + self._idle_seconds, self._ends_at)
 
     def enough(self) -> None:
         """Finish now, and keep the connection only if the message ends soon."""
@@ -245,6 +253,10 @@ class _Connection(asyncio.Protocol):
             self._fail(error)
         if self._complete and not self.closed:
             self._release()
+        elif not self._headers_seen:
+            self._unfinished_head += len(data)  # the parser tells of a header only once it is whole
+            if self._unfinished_head > _MAX_HEADER_BYTES:
+                self._fail(_head_too_large())
 
     def eof_received(self) -> None:
         if self._done is not None and self._headers_seen and not self._framed:
@@ -277,19 +289,16 @@ class _Connection(asyncio.Protocol):
 
     # -- what the parser says --
 
-    _headers_seen = False
-
     def on_message_begin(self) -> None:
         if self._complete:
             raise UpstreamError("The provider sent more than its answer")
         self._headers = {}
-        self._header_bytes = 0
         self._headers_seen = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > _MAX_HEADER_BYTES:
-            raise UpstreamError("The provider's answer has too large a head", may_be_billed=True)
+            raise _head_too_large()
         name = name.lower()
         if name in _KEPT_HEADERS:
             self._headers[name] = value
@@ -340,3 +349,7 @@ class _Connection(asyncio.Protocol):
         self._idle = True
         self.deadline = self._loop.time() + _MAX_IDLE_SECONDS
         self._origin.idle.append(self)
+
+
+def _head_too_large() -> UpstreamError:
+    return UpstreamError("The provider's answer has too large a head", may_be_billed=True)
