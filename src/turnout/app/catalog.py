@@ -56,7 +56,7 @@ def snapshot_of(
     if FAKE in providers:
         rows += sample_rows(FAKE, MODELS)
     snapshot = build(rows, models, providers, built=now)
-    if not listed:
+    if not listed and path.parent.is_dir():
         with suppress(OSError):  # a read-only data directory costs time at the next start, nothing else
             snapshot_file.save(snapshot, path, mark)
     return snapshot

@@ -1,29 +1,29 @@
-"""The commands."""
+"""All commands together, and how they end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+import sys
 from typing import Annotated
 
 import typer
 
 from turnout import __version__
+from turnout.base.errors import TurnoutError
+from turnout.cli import catalog, chat, configuration, doctor, keys, serving
 
-__all__ = ["application", "main"]
+__all__ = ["application", "run"]
 
 application = typer.Typer(
     name="turnout", no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None,
     help="A self-hosted gateway to every large language model.",
 )  # fmt: skip
-
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file.", show_default=False)]
-
-
-def main() -> None:
-    """Run the command line; exit status 0 for success, 1 for failure, 2 for bad usage or configuration."""
-    application()
+application.command()(serving.serve)
+application.command()(serving.fake)
+application.add_typer(configuration.commands, name="config")
+application.add_typer(keys.commands, name="keys")
+application.add_typer(catalog.commands, name="catalog")
+application.command()(chat.chat)
+application.command()(doctor.doctor)
 
 
 @application.callback(invoke_without_command=True)
@@ -33,34 +33,37 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
 
 
-@application.command()
-def serve(
-    config: ConfigOption = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default=False)] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.", show_default=False)] = None,
-    workers: Annotated[int | None, typer.Option(help="Worker processes.", show_default=False)] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Where state is kept.", show_default=False)] = None,
-) -> None:
-    """Serve the API."""
-    from turnout.app import serve as serving  # noqa: PLC0415 - other commands need not wait for it
-
-    values = {"host": host, "port": port, "workers": workers, "data_dir": None if data_dir is None else str(data_dir)}
-    flags = {"server": {name: value for name, value in values.items() if value is not None}}
-    with _clear_errors():
-        serving.serve(config, flags, lambda text: print(text, flush=True))  # noqa: T201 - the operator reads it
-
-
-@contextmanager
-def _clear_errors() -> Iterator[None]:
-    """One clear line and the right exit status for what the operator can mend."""
-    from turnout.base.errors import TurnoutError  # noqa: PLC0415 - only when something runs
-    from turnout.config import BadConfiguration  # noqa: PLC0415 - the same
-
+def run() -> None:
+    """Run the command that was asked for, and exit with its status; what went wrong is told in one line."""
     try:
-        yield
-    except BadConfiguration as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+        status = application(prog_name="turnout", standalone_mode=False)
+    except typer.TyperException as error:
+        sys.exit(_usage(error))
     except (TurnoutError, OSError) as error:
-        typer.echo(f"turnout: {error}", err=True)
-        raise typer.Exit(1) from None
+        sys.exit(_failure(error))
+    except Exception as error:
+        from turnout.config import BadConfiguration  # noqa: PLC0415 - it takes a while, and most commands go well
+
+        if not isinstance(error, BadConfiguration):
+            raise
+        typer.echo(str(error), err=True)
+        sys.exit(2)
+    sys.exit(status or 0)
+
+
+def _usage(error: typer.TyperException) -> int:
+    """Tell of bad usage; the status."""
+    message = getattr(error, "format_message", lambda: str(error))()
+    context = getattr(error, "ctx", None)
+    if not message.strip() or type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(message, err=True)
+    else:
+        command = context.command_path if context is not None else "turnout"
+        typer.echo(f"turnout: {' '.join(message.split()).rstrip('.')} (see {command} --help)", err=True)
+    return int(getattr(error, "exit_code", 2))
+
+
+def _failure(error: TurnoutError | OSError) -> int:
+    """Tell of a failure; the status."""
+    typer.echo(f"turnout: {' '.join(str(error).split())}", err=True)
+    return 1

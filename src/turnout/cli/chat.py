@@ -1,0 +1,139 @@
+"""A conversation with a model through a running server."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+from urllib.parse import urlsplit
+
+import typer
+
+from turnout.base.errors import BadRequest, TurnoutError, Unavailable
+from turnout.cli.options import ConfigOption
+
+__all__ = ["chat"]
+
+_SECONDS = 600.0
+_OK = 200
+
+
+class _Server(NamedTuple):
+    """Where to ask, and with which key."""
+
+    url: str
+    key: str | None
+
+
+def chat(
+    model: Annotated[str, typer.Argument(help="Such as fake/echo or author/slug.")],
+    prompt: Annotated[
+        str | None, typer.Argument(help="Left out: standard input; on a terminal, line by line.", show_default=False)
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="The server. Left out: the one of the configuration.", show_default=False)
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Left out: $TURNOUT_API_KEY, else the first key.", show_default=False)
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Ask a model through a running server and print its answer as it comes."""
+    server = _server(config, url, key)
+    talk = sys.stdin.isatty() and prompt is None
+    messages: list[dict[str, str]] = []
+    for text in _prompts(prompt, talk=talk):
+        messages.append({"role": "user", "content": text})
+        messages.append({"role": "assistant", "content": _answer(server, model, messages)})
+
+
+def _prompts(prompt: str | None, *, talk: bool) -> Iterator[str]:
+    if prompt is not None:
+        yield prompt
+    elif not talk:
+        yield sys.stdin.read()
+    else:
+        while True:
+            try:
+                text = input("> ")
+            except EOFError:
+                return
+            if text.strip():
+                yield text
+
+
+def _server(config: Path | None, url: str | None, key: str | None) -> _Server:
+    """What the flags leave out comes from the configuration that the server was started with."""
+    if url is not None and key is not None:
+        return _Server(url.rstrip("/"), key)
+    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - not needed with both flags
+
+    settings = load_configuration(config).settings
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.server.host, settings.server.host)  # noqa: S104 - compared
+    usual = f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}"
+    if key is None and settings.auth.api_key is not None:
+        key = settings.auth.api_key.reveal()
+    if key is None:
+        first = Path(settings.server.data_dir) / "first-key"
+        key = first.read_text().strip() if first.is_file() else None
+    return _Server((url or usual).rstrip("/"), key)
+
+
+def _answer(server: _Server, model: str, messages: list[dict[str, str]]) -> str:
+    """Print the answer while it arrives; return it.
+
+    Raises:
+        Unavailable: there is no server, or it breaks off.
+        TurnoutError: the server refuses or fails, with its own words.
+    """
+    pieces: list[str] = []
+    try:
+        for event in _events(server, {"model": model, "messages": messages, "stream": True}):
+            if "error" in event:
+                typer.echo()
+                raise TurnoutError(event["error"]["message"])
+            for choice in event["choices"]:
+                piece = choice["delta"].get("content") or ""
+                pieces.append(piece)
+                typer.echo(piece, nl=False)
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise Unavailable(f"no answer from {server.url}: {reason} (is it running? turnout serve)") from None
+    typer.echo()
+    return "".join(pieces)
+
+
+def _events(server: _Server, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The events of one stream, ``[DONE]`` left out."""
+    with closing(_connection(server)) as connection:
+        headers = {"Content-Type": "application/json"}
+        if server.key is not None:
+            headers["Authorization"] = f"Bearer {server.key}"
+        path = f"{urlsplit(server.url).path}/api/v1/chat/completions"
+        connection.request("POST", path, json.dumps(body), headers)
+        answer = connection.getresponse()
+        if answer.status != _OK:
+            raise TurnoutError(_refusal(answer.status, answer.read()))
+        for line in answer:
+            text = line.decode().strip()
+            if text.startswith("data: ") and text != "data: [DONE]":
+                yield json.loads(text.removeprefix("data: "))
+
+
+def _connection(server: _Server) -> http.client.HTTPConnection:
+    parts = urlsplit(server.url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise BadRequest(f"{server.url} is no address of a server")
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return kind(parts.hostname, parts.port, timeout=_SECONDS)
+
+
+def _refusal(status: int, body: bytes) -> str:
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, LookupError, TypeError):
+        return f"the server answered with status {status}"

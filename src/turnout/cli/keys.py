@@ -1,0 +1,139 @@
+"""Commands that manage keys in the store; a running server notices within a second."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from turnout.cli.options import ConfigOption, print_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from turnout.contracts.store import Store
+    from turnout.domain.account import Key
+
+__all__ = ["commands"]
+
+commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, list, switch off or delete keys.")
+
+_T = TypeVar("_T")
+_SHOWN_DIGITS = 12
+_SECONDS_PER_DAY = 86_400
+_Management = Annotated[bool, typer.Option("--management", help="Make a management key.")]
+_Which = Annotated[
+    str, typer.Argument(metavar="KEY", help="Its name, label, hash, first digits of its hash, or itself.")
+]
+
+
+@commands.command()
+def create(
+    name: Annotated[str, typer.Argument(help="A name to find it by.")],
+    management: _Management = False,  # noqa: FBT002 - a flag
+    days: Annotated[
+        float | None, typer.Option(min=0.001, help="Days until it expires. Left out: it does not.", show_default=False)
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Make a key and print it, once."""
+    from turnout.accounts.issue import issue_key  # noqa: PLC0415 - help need not wait for it
+    from turnout.base.clock import SYSTEM_CLOCK  # noqa: PLC0415 - the same
+
+    expires = None if days is None else SYSTEM_CLOCK.wall() + days * _SECONDS_PER_DAY
+    secret, _ = _in_store(
+        config, lambda store: issue_key(store, name, SYSTEM_CLOCK, management=management, expires=expires)
+    )
+    typer.echo(secret.reveal())
+
+
+@commands.command("list")
+def list_keys(config: ConfigOption = None) -> None:
+    """List all keys and what each has spent."""
+    from turnout.base.money import Pico, dollars  # noqa: PLC0415 - help need not wait for it
+
+    async def read(store: Store) -> list[tuple[Key, Pico]]:
+        return [(key, Pico(await store.spent(key.hash, 0.0))) for key in await store.keys()]
+
+    rows = [
+        (
+            key.name,
+            key.label,
+            key.hash[:_SHOWN_DIGITS],
+            "management" if key.management else "ordinary",
+            _state(key),
+            _day(key.created),
+            dollars(spent),
+        )
+        for key, spent in _in_store(config, read)
+    ]
+    print_table(("name", "label", "hash", "kind", "state", "created", "spent $"), rows, right=("spent $",))
+
+
+@commands.command()
+def disable(key: _Which, config: ConfigOption = None) -> None:
+    """Switch a key off: callers with it get a 401."""
+    _switch(config, key, disabled=True)
+
+
+@commands.command()
+def enable(key: _Which, config: ConfigOption = None) -> None:
+    """Switch a key on again."""
+    _switch(config, key, disabled=False)
+
+
+@commands.command()
+def delete(key: _Which, config: ConfigOption = None) -> None:
+    """Delete a key; what was recorded of its use stays."""
+    from turnout.accounts.issue import find_key  # noqa: PLC0415 - help need not wait for it
+
+    async def remove(store: Store) -> Key:
+        found = find_key(await store.keys(), key)
+        await store.delete_key(found.hash)
+        return found
+
+    found = _in_store(config, remove)
+    typer.echo(f"{found.name} ({found.label}) is deleted")
+
+
+def _switch(config: Path | None, wanted: str, *, disabled: bool) -> None:
+    from turnout.accounts.issue import find_key  # noqa: PLC0415 - help need not wait for it
+
+    async def switch(store: Store) -> Key:
+        found = find_key(await store.keys(), wanted)
+        await store.disable_key(found.hash, disabled=disabled)
+        return found
+
+    found = _in_store(config, switch)
+    typer.echo(f"{found.name} ({found.label}) is {'disabled' if disabled else 'enabled'}")
+
+
+def _in_store(config: Path | None, work: Callable[[Store], Awaitable[_T]]) -> _T:
+    """What *work* makes of the store that the configuration names."""
+    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - help need not wait for it
+    from turnout.app.state import store_of  # noqa: PLC0415 - the same
+
+    async def opened() -> _T:
+        store = store_of(load_configuration(config).settings)
+        await store.open()
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(opened())
+
+
+def _state(key: Key) -> str:
+    if key.disabled:
+        return "disabled"
+    if key.expires is None:
+        return "active"
+    return f"{'expired' if key.expires <= datetime.now(UTC).timestamp() else 'active, expires'} {_day(key.expires)}"
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()

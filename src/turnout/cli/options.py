@@ -1,0 +1,36 @@
+"""What several commands share: an option, tables."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["ConfigOption", "is_terminal", "print_table"]
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file.", show_default=False)]
+
+
+def is_terminal() -> bool:
+    """Whether somebody reads along."""
+    return sys.stdout.isatty()
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
+    """A table for a reader; for a program, one row a line with tabs between its cells. *right* columns are numbers."""
+    if not is_terminal():
+        for row in (columns, *rows):
+            typer.echo("\t".join(row))
+        return
+    from rich.console import Console  # noqa: PLC0415 - only where somebody reads
+    from rich.table import Table  # noqa: PLC0415 - the same
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False, markup=False).print(table)
