@@ -45,6 +45,9 @@ class Deadlines:
 
     def _sweep(self) -> None:
         now = self._loop.time()
-        for thing in [thing for thing in self._watched if thing.deadline <= now]:
-            thing.expire(now)
-        self._timer = self._loop.call_later(_SWEEP_SECONDS, self._sweep) if self._watched else None
+        try:
+            for thing in [thing for thing in self._watched if thing.deadline <= now]:
+                if thing in self._watched and thing.deadline <= now:  # an earlier one may have changed that
+                    thing.expire(now)
+        finally:  # a mistake in one of them must not stop the clock for all
+            self._timer = self._loop.call_later(_SWEEP_SECONDS, self._sweep) if self._watched else None

@@ -27,12 +27,15 @@ class EventSplitter:
     Source: the HTML standard, "Server-sent events", parsing an event stream.
     """
 
-    __slots__ = ("_data", "_pending", "_started")
+    __slots__ = ("_after_cr", "_data", "_idle", "_pending", "_size", "_start")
 
     def __init__(self) -> None:
-        self._pending = b""
+        self._idle = False  # nothing is unfinished
+        self._start: bytes | None = b""  # what may become a byte order mark
+        self._after_cr = False  # a line feed would belong to the line before
+        self._pending: list[bytes] = []
         self._data: list[bytes] = []
-        self._started = False
+        self._size = 0  # of the unfinished event
 
     def feed(self, piece: bytes) -> list[bytes]:
         """The data of every event that *piece* completes, in order.
@@ -40,7 +43,7 @@ class EventSplitter:
         Raises:
             EventTooLarge: an unfinished event has outgrown the cap.
         """
-        if self._started and not self._pending and not self._data and piece[-2:] == b"\n\n" and b"\r" not in piece:
+        if self._idle and piece[-2:] == b"\n\n" and b"\r" not in piece:
             if piece[:6] == b"data: " and piece.find(b"\n") == len(piece) - 2:
                 return [piece[6:-2]]  # by far the most common: one event, one line
             return self._lines(piece[:-1].split(b"\n"))
@@ -48,24 +51,37 @@ class EventSplitter:
 
     def flush(self) -> list[bytes]:
         """What the end of the stream completes: providers leave out the last blank line."""
-        rest, self._pending = self._pending, b""
-        return self._lines([*_LINE_END.split(rest), b""])
+        rest, self._pending = b"".join(self._pending), []
+        return self._lines([rest, b""])
 
     def _feed_slowly(self, piece: bytes) -> list[bytes]:
-        pending = self._pending + piece
-        if not self._started:
-            if len(pending) < len(_BOM) and _BOM.startswith(pending):
-                self._pending = pending
+        if self._start is not None:
+            piece = self._start + piece
+            if len(piece) < len(_BOM) and _BOM.startswith(piece):
+                self._start = piece
                 return []
-            self._started = True
-            pending = pending.removeprefix(_BOM)
-        # A CR at the very end may be the first half of a CRLF: leave it for the next piece.
-        held_back = b"\r" if pending.endswith(b"\r") else b""
-        lines = _LINE_END.split(pending.removesuffix(b"\r")) if held_back else _LINE_END.split(pending)
-        self._pending = lines.pop() + held_back
-        if len(self._pending) + sum(map(len, self._data)) > MAX_EVENT_BYTES:
+            self._start = None
+            piece = piece.removeprefix(_BOM)
+        if not piece:
+            return []
+        if self._after_cr and piece[:1] == b"\n":
+            piece = piece[1:]
+        self._after_cr = piece[-1:] == b"\r" if piece else False
+        lines = _LINE_END.split(piece)
+        rest = lines.pop()
+        events: list[bytes] = []
+        if lines:
+            self._size -= sum(map(len, self._pending))
+            lines[0] = b"".join([*self._pending, lines[0]])
+            self._pending = []
+            events = self._lines(lines)
+        if rest:
+            self._pending.append(rest)  # searched once: a long event must not be read anew for each of its pieces
+            self._size += len(rest)
+        if self._size > MAX_EVENT_BYTES:
             raise EventTooLarge(f"an event is larger than {MAX_EVENT_BYTES} bytes")
-        return self._lines(lines)
+        self._idle = not (self._pending or self._data or self._after_cr)
+        return events
 
     def _lines(self, lines: list[bytes]) -> list[bytes]:
         events: list[bytes] = []
@@ -74,8 +90,11 @@ class EventSplitter:
                 if self._data:
                     events.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
                     self._data = []
+                    self._size = 0
             elif line.startswith(b"data:"):
                 self._data.append(line[6:] if line[5:6] == b" " else line[5:])
+                self._size += len(line)
             elif line == b"data":
                 self._data.append(b"")
+                self._size += len(line)
         return events
