@@ -118,8 +118,8 @@ class _AsgiReply:
     def start(self, generation_id: str, overhead_ms: float, dropped: str) -> None:
         """Send the head of a stream."""
         self.started = True
-        headers = self._heads.answer(generation_id, overhead_ms, dropped, b"text/event-stream")
-        headers.append((b"cache-control", b"no-cache"))
+        lines = self._heads.answer(generation_id, overhead_ms, dropped, b"text/event-stream")
+        headers = _pairs(lines + b"cache-control: no-cache\r\n")
         self._put({"type": "http.response.start", "status": 200, "headers": headers})
 
     def write(self, data: bytes) -> None:
@@ -133,8 +133,8 @@ class _AsgiReply:
         self._put({"type": "http.response.body", "body": data, "more_body": False})
         self.close()
 
-    def _whole(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        headers.append((b"content-length", b"%d" % len(body)))
+    def _whole(self, status: int, lines: bytes, body: bytes) -> None:
+        headers = [*_pairs(lines), (b"content-length", b"%d" % len(body))]
         self._put({"type": "http.response.start", "status": status, "headers": headers})
         self._put({"type": "http.response.body", "body": body, "more_body": False})
         self.close()
@@ -147,3 +147,9 @@ class _AsgiReply:
         if len(self._waiting) > _MAX_WAITING and self.flow is not None and not self._paused:
             self._paused = True
             self.flow.pause()
+
+
+def _pairs(lines: bytes) -> list[tuple[bytes, bytes]]:
+    """Header lines as ASGI wants them."""
+    cut = [line.partition(b": ") for line in lines.split(b"\r\n") if line]
+    return [(name, value) for name, _, value in cut]

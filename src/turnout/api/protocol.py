@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, ClassVar, final
 
@@ -26,15 +26,15 @@ from turnout.net.deadlines import NEVER
 
 __all__ = ["DataPlane", "HotProtocol", "ServerLimits"]
 
-_KEPT_HEADERS = frozenset({
-    b"http-referer", b"referer", b"user-agent", b"x-openrouter-title", b"x-session-id", b"x-title",
-})  # fmt: skip
-_JUDGED_HEADERS = frozenset({b"authorization", b"content-encoding", b"content-length", b"host"})
+_SINGLE_HEADERS = (b"authorization", b"content-length", b"host")
 _UPGRADE_HEADERS = frozenset({b"connection", b"http2-settings", b"upgrade"})
 _VERSIONS = frozenset({"1.0", "1.1"})
+_PLAIN_ENCODINGS = frozenset({b"", b"identity"})
+_SHORT_LENGTH = 3  # digits: not worth reading
 _BAD_IN_HOST = frozenset(b"/?#@\\ \t")
 _LINGER_SECONDS = 2.0
 _LEAST_BODY_RATE = 1000.0  # bytes per second, after the first `body_seconds`
+_WHOLE = b"HTTP/1.1 %d %b\r\n%b%b%bcontent-length: %d\r\n\r\n%b"
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 
@@ -61,6 +61,15 @@ class DataPlane:
     heads: Heads
     limits: ServerLimits
     draining: bool = False
+    _dated: list[tuple[bytes, bytes]] = field(default_factory=list)
+    _date: bytes = b""
+
+    def date_line(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """The ``date`` header as a line; uvicorn makes a new list of *headers* once a second."""
+        if headers is not self._dated:
+            self._dated = headers
+            self._date = b"".join(b"%b: %b\r\n" % header for header in headers)
+        return self._date
 
 
 class _NoEvent:
@@ -94,13 +103,21 @@ class HotReply:
     )
     message_event: ClassVar[_NoEvent] = _NoEvent()
 
-    def __init__(self, protocol: HotProtocol, surface: Surface, *, keep_alive: bool, chunked: bool) -> None:
+    def __init__(
+        self,
+        protocol: HotProtocol,
+        surface: Surface,
+        headers: Mapping[bytes, bytes],
+        *,
+        keep_alive: bool,
+        chunked: bool,
+    ) -> None:
         self.flow: Flow | None = None
         self.gone = self.started = self.disconnected = self.response_complete = False
         self.written = 0
         self.keep_alive = keep_alive
         self.surface = surface
-        self.headers = protocol.headers
+        self.headers = headers
         self.parts: list[bytes] = []
         self.task: asyncio.Task[None] | None = None
         self._chunked = chunked
@@ -111,16 +128,9 @@ class HotReply:
 
     def run(self, arrived: float) -> None:
         """The request is complete: send it down the line, in the one task that it gets."""
-        authorization: bytes | None = None
-        kept: dict[bytes, bytes] = {}
-        for name, value in self.headers:
-            if name == b"authorization":
-                authorization = value
-            elif name in _KEPT_HEADERS:
-                kept[name] = value
         body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
         self.parts = []
-        call = Call(self.surface, authorization, body, self, arrived, kept)
+        call = Call(self.surface, self.headers.get(b"authorization"), body, self, arrived, self.headers)
         protocol = self._protocol
         self.task = protocol.loop.create_task(self._serve(call))
         protocol.tasks.add(self.task)
@@ -133,8 +143,8 @@ class HotReply:
 
     def whole(self, generation_id: str, overhead_ms: float, body: bytes, dropped: str) -> None:
         """Send a JSON answer."""
-        headers = self._plane.heads.answer(generation_id, overhead_ms, dropped, b"application/json")
-        self._send_whole(200, headers, body)
+        lines = self._plane.heads.answer(generation_id, overhead_ms, dropped, b"application/json")
+        self._send_whole(200, lines, body)
 
     def refuse(self, error: TurnoutError, generation_id: str | None) -> None:
         """Send an error."""
@@ -143,10 +153,10 @@ class HotReply:
     def start(self, generation_id: str, overhead_ms: float, dropped: str) -> None:
         """Keep the head; it leaves together with the first bytes of the stream."""
         self.started = True
-        headers = self._plane.heads.answer(generation_id, overhead_ms, dropped, b"text/event-stream")
-        headers.append((b"cache-control", b"no-cache"))
-        headers.append((b"transfer-encoding", b"chunked") if self._chunked else (b"connection", b"close"))
-        self._head = self._lines(200, headers)
+        lines = self._plane.heads.answer(generation_id, overhead_ms, dropped, b"text/event-stream")
+        framing = b"transfer-encoding: chunked\r\n" if self._chunked else b"connection: close\r\n"
+        date = self._plane.date_line(self._protocol.server_state.default_headers)
+        self._head = b"HTTP/1.1 200 OK\r\n%bcache-control: no-cache\r\n%b%b\r\n" % (lines, framing, date)
 
     def write(self, data: bytes) -> None:
         """Send more of the stream."""
@@ -179,19 +189,14 @@ class HotReply:
         if self.task is not None:
             self.task.cancel()
 
-    def _send_whole(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    def _send_whole(self, status: int, lines: bytes, body: bytes) -> None:
         if self.gone or self.response_complete:
             return
-        headers.append((b"content-length", b"%d" % len(body)))
-        if not self.keep_alive:
-            headers.append((b"connection", b"close"))
-        self._transport.write(self._lines(status, headers) + body)
+        date = self._plane.date_line(self._protocol.server_state.default_headers)
+        close = b"" if self.keep_alive else b"connection: close\r\n"
+        reason = _REASONS.get(status, b"")
+        self._transport.write(_WHOLE % (status, reason, lines, date, close, len(body), body))
         self._end()
-
-    def _lines(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
-        lines = [b"HTTP/1.1 %d %b" % (status, _REASONS.get(status, b"")), *map(b"%b: %b".__mod__, headers)]
-        lines += map(b"%b: %b".__mod__, self._protocol.server_state.default_headers)
-        return b"\r\n".join(lines) + b"\r\n\r\n"
 
     def _end(self) -> None:
         self.response_complete = True
@@ -213,12 +218,13 @@ class HotProtocol(HttpToolsProtocol):
         self._arriving: HotReply | None = None
         self._current: HotReply | None = None
         self._running: RequestResponseCycle | None = None
-        self._header_bytes = 0
+        self._received = 0  # bytes since the request began
         self._body_bytes = 0
         self._body_began = 0.0
         self._refused = False
         self._idle = True  # nothing is asked, nothing is answered
         self._arrives = False  # a request is arriving
+        self._in_head = False  # and its head is not complete
         self._ahead = False  # it arrives while an earlier one is being answered
 
     # -- the connection --
@@ -292,61 +298,65 @@ class HotProtocol(HttpToolsProtocol):
         """Parse what the client sends; after a refusal, only let it finish."""
         if self._refused:
             return
+        self._received += len(data)
+        if self._arrives:
+            self._await_more()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._without_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse(BadRequest("This is not a valid HTTP request"))
+        if self._in_head and self._received > self.plane.limits.header_bytes:
+            self._refuse(_head_too_large())
 
     def on_message_begin(self) -> None:
         """A request begins; uvicorn's scope is only made for requests that need it."""
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
-        self._header_bytes = self._body_bytes = 0
-        self._arrives = True
+        self._received = self._body_bytes = 0
+        self._arrives = self._in_head = True
         self._ahead = not self._idle
         if self._idle:
             self._idle = False
             self.deadline = self.loop.time() + self.plane.limits.header_seconds
 
     def on_url(self, url: bytes) -> None:
-        """Collect the target, up to the cap."""
+        """Collect the target."""
         self.url += url
-        self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Collect a header, up to the caps."""
-        name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        self.headers.append((name, value))
-        self._count_head(len(name) + len(value))
+        """Collect a header."""
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Choose the way: the line for a hot route, the ASGI application for the rest."""
         if self._refused or self.parser.should_upgrade():
             return  # an upgrade is not taken: the same request comes again without it
-        if problem := self._problem():
+        self._in_head = False
+        headers = dict(self.headers)
+        if problem := self._problem(headers):
             self._refuse(problem)
             return
-        self._body_began = self.loop.time()
-        self._await_body(self._body_began)
+        self.expect_100_continue = headers.get(b"expect", b"").lower() == b"100-continue"
+        self._body_began = now = self.loop.time()
+        if not self._ahead:
+            self.deadline = now + self.plane.limits.body_seconds
         surface = self.plane.surfaces.get(self.url)
         if surface is not None and self._is_free() and self.parser.get_method() == b"POST":
             version = self.parser.get_http_version()
             keep_alive = version != "1.0" and self.parser.should_keep_alive() and not self.plane.draining
-            hot = HotReply(self, surface, keep_alive=keep_alive, chunked=version != "1.0")
+            hot = HotReply(self, surface, headers, keep_alive=keep_alive, chunked=version != "1.0")
             self._arriving = self._current = hot
             self.cycle = hot  # type: ignore[assignment]  # it plays the part
             if self.expect_100_continue:
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         else:
-            url, headers, expects = self.url, self.headers, self.expect_100_continue
+            url, pairs, expects = self.url, self.headers, self.expect_100_continue
             super().on_message_begin()
             self.url, self.expect_100_continue = url, expects
-            self.headers.extend(headers)
+            self.headers.extend(pairs)
             super().on_headers_complete()
             if self.plane.draining:
                 self.cycle.keep_alive = False
@@ -356,7 +366,6 @@ class HotProtocol(HttpToolsProtocol):
         """Collect the body, up to the cap."""
         if self._refused:
             return
-        self._await_body(self.loop.time())
         self._body_bytes += len(body)
         if self._body_bytes > self.plane.limits.body_bytes:
             self._refuse(self._too_large())
@@ -399,11 +408,11 @@ class HotProtocol(HttpToolsProtocol):
         self._running = cycle
         super()._start_asgi_task(cycle, app)
 
-    def _await_body(self, now: float) -> None:
-        """Give the body until the next pause that is too long, and on the whole until it comes too slowly."""
-        if not self._ahead:
-            pause = self.plane.limits.body_seconds
-            self.deadline = min(now, self._body_began + self._body_bytes / _LEAST_BODY_RATE) + pause
+    def _await_more(self) -> None:
+        """More has come: give the body until the next pause that is too long, and on the whole until it is too slow."""
+        if not self._ahead and not self._in_head:
+            slowest = self._body_began + self._body_bytes / _LEAST_BODY_RATE
+            self.deadline = min(self.loop.time(), slowest) + self.plane.limits.body_seconds
 
     def _without_upgrade(self, rest: bytes) -> None:
         """Parse the request once more without its wish for another protocol, which also hides its body."""
@@ -422,33 +431,32 @@ class HotProtocol(HttpToolsProtocol):
         cycle: object = self.cycle  # None before the first request, whatever uvicorn's annotation says
         return cycle is None or self.cycle.response_complete
 
-    def _count_head(self, size: int) -> None:
-        self._header_bytes += size
+    def _problem(self, headers: Mapping[bytes, bytes]) -> TurnoutError | None:
+        """Why a request with this head is refused whatever its body holds; *headers* has the last of each name."""
         limits = self.plane.limits
-        if self._header_bytes > limits.header_bytes or len(self.headers) > limits.header_count:
-            self._refuse(BadRequest("The request has too many or too large headers"))
-
-    def _problem(self) -> TurnoutError | None:
-        """Why a request with this head is refused whatever its body holds."""
-        hosts: list[bytes] = []
-        keys = 0
-        for name, value in self.headers:
-            if name not in _JUDGED_HEADERS:
-                continue
-            if name == b"host":
-                hosts.append(value)
-            elif name == b"authorization":
-                keys += 1
-            elif name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
-                return BadRequest("Compressed request bodies are not accepted")
-            elif name == b"content-length" and value.isdigit() and int(value) > self.plane.limits.body_bytes:
-                return self._too_large()
+        if len(headers) != len(self.headers):
+            names = [name for name, _ in self.headers]
+            for name in _SINGLE_HEADERS:
+                if names.count(name) > 1:
+                    return BadRequest(f"The request has more than one {name.decode().title()} header")
+        if len(self.headers) > limits.header_count or (
+            self._received > limits.header_bytes and _size(self.url, self.headers) > limits.header_bytes
+        ):
+            return _head_too_large()
+        if headers.get(b"content-encoding", b"").strip().lower() not in _PLAIN_ENCODINGS:
+            return BadRequest("Compressed request bodies are not accepted")
+        length = headers.get(b"content-length", b"")
+        if len(length) > _SHORT_LENGTH and length.isdigit() and int(length) > limits.body_bytes:
+            return self._too_large()
         version = self.parser.get_http_version()
         if version not in _VERSIONS:
             return BadRequest("Only HTTP/1.1 and HTTP/1.0 are spoken here")
-        if keys > 1:
-            return BadRequest("The request has more than one Authorization header")
-        return None if _is_valid_host(hosts, version) else BadRequest("The request needs exactly one valid Host header")
+        host = headers.get(b"host")
+        if not host or not _BAD_IN_HOST.isdisjoint(host):
+            if host is None and version == "1.0":
+                return None
+            return BadRequest("The request needs exactly one valid Host header")
+        return None
 
     def _too_large(self) -> PayloadTooLarge:
         return PayloadTooLarge(f"The body is larger than {self.plane.limits.body_bytes} bytes")
@@ -466,7 +474,7 @@ class HotProtocol(HttpToolsProtocol):
                 return
             cycle.disconnected = True
             cycle.message_event.set()
-        reply = HotReply(self, next(iter(self.plane.surfaces.values())), keep_alive=False, chunked=True)
+        reply = HotReply(self, next(iter(self.plane.surfaces.values())), {}, keep_alive=False, chunked=True)
         self.cycle = reply  # type: ignore[assignment]  # it plays the part
         reply.refuse(error, None)
 
@@ -477,7 +485,9 @@ class HotProtocol(HttpToolsProtocol):
         return cycle.more_body and not cycle.response_started
 
 
-def _is_valid_host(hosts: list[bytes], version: str) -> bool:
-    if len(hosts) != 1:
-        return not hosts and version == "1.0"
-    return bool(hosts[0]) and _BAD_IN_HOST.isdisjoint(hosts[0])
+def _head_too_large() -> BadRequest:
+    return BadRequest("The request has too many or too large headers")
+
+
+def _size(url: bytes, headers: list[tuple[bytes, bytes]]) -> int:
+    return len(url) + sum(len(name) + len(value) for name, value in headers)

@@ -9,40 +9,30 @@ from turnout.base.errors import TurnoutError
 
 __all__ = ["Heads"]
 
-_EXPOSED = b"x-generation-id, x-turnout-overhead-ms, x-turnout-dropped, retry-after"
+_ANSWER = b"content-type: %b\r\nx-generation-id: %b\r\nx-turnout-overhead-ms: %.3f\r\n%b%b"
+_CORS = (
+    b"access-control-allow-origin: *\r\n"
+    b"access-control-expose-headers: x-generation-id, x-turnout-overhead-ms, x-turnout-dropped, retry-after\r\n"
+)
 
 
 @final
 class Heads:
-    """Header lists of answers: name and value pairs as ASGI has them, lower-case."""
+    """Headers of answers, as the lines that go over the wire: names in lower case, each line with its end."""
 
     def __init__(self, *, cors: bool) -> None:
-        self._common: tuple[tuple[bytes, bytes], ...] = (
-            (
-                (b"access-control-allow-origin", b"*"),
-                (b"access-control-expose-headers", _EXPOSED),
-            )
-            if cors
-            else ()
-        )
+        self._common = _CORS if cors else b""
 
-    def answer(self, generation_id: str, overhead_ms: float, dropped: str, kind: bytes) -> list[tuple[bytes, bytes]]:
+    def answer(self, generation_id: str, overhead_ms: float, dropped: str, kind: bytes) -> bytes:
         """Headers of an answer; *kind* is its content type, *dropped* the parameters that were left out."""
-        headers = [
-            (b"content-type", kind),
-            (b"x-generation-id", generation_id.encode()),
-            (b"x-turnout-overhead-ms", b"%.3f" % overhead_ms),
-            *self._common,
-        ]
-        if dropped:
-            headers.append((b"x-turnout-dropped", dropped.encode()))
-        return headers
+        left_out = b"x-turnout-dropped: %b\r\n" % dropped.encode() if dropped else b""
+        return _ANSWER % (kind, generation_id.encode(), overhead_ms, self._common, left_out)
 
-    def refusal(self, error: TurnoutError, generation_id: str | None) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    def refusal(self, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes, bytes]:
         """Status, headers and body of an error."""
-        headers = [(b"content-type", b"application/json"), *self._common]
+        lines = [b"content-type: application/json\r\n", self._common]
         if generation_id is not None:
-            headers.append((b"x-generation-id", generation_id.encode()))
+            lines.append(b"x-generation-id: %b\r\n" % generation_id.encode())
         if (seconds := retry_after_of(error)) is not None:
-            headers.append((b"retry-after", b"%d" % seconds))
-        return status_of(error), headers, error_body(error)
+            lines.append(b"retry-after: %d\r\n" % seconds)
+        return status_of(error), b"".join(lines), error_body(error)
