@@ -28,7 +28,7 @@ class _Message(Struct):
 _read_messages = reader(list[_Message])
 _PLAIN = Traits()
 _LIST = ord("[")
-_JUDGED_OBJECTS = ("provider", "reasoning")
+_JUDGED_FIELDS = ("provider", "reasoning", "plugins", "response_format", "metadata", "logit_bias")
 
 
 def read_fields(body: bytes) -> dict[str, Raw]:
@@ -52,8 +52,8 @@ def chat_request(fields: dict[str, Raw]) -> ChatRequest:
     messages = fields.pop("messages", None)
     try:
         parameters = _read_parameters(encode(fields))
-        for name in _JUDGED_OBJECTS:
-            if name in fields and bytes(fields[name])[:1] == b"{":
+        for name in _JUDGED_FIELDS:
+            if name in fields:
                 refuse_duplicates(bytes(fields[name]))
     except BadJSON as error:
         raise BadRequest(str(error)) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import msgspec
@@ -23,12 +24,16 @@ json_text: Callable[[str | None], bytes] = lru_cache(4096)(encode)
 """JSON of a short text that comes again and again: model names, finish reasons."""
 
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
-_KEY = re.compile(rb'\s*"((?:[^"\\]|\\.)*)"\s*:\s*')
+_decode_list = msgspec.json.Decoder(list[Raw]).decode
+_KEY = re.compile(rb'\s*"([^"\\]*(?:\\.[^"\\]*)*)"\s*:\s*')
 _NEXT = re.compile(rb"\s*([,}])")
 _NO_BRACKETS = bytes(c for c in range(256) if c not in b"[]{}")
 _SHORT = 4096
 _OPENING = (b"{", b"[")
-_CLOSED_PAIRS = (b"[]", b"{}")
+_STEPS = bytes.maketrans(b"{}[]", b"\x01\xff\x01\xff")
+_MAX_FIELDS = 1_000
+_MAX_BRACKETS = 500_000
+_MAX_QUOTES = 1_000_000
 
 
 class BadJSON(ValueError):
@@ -39,7 +44,8 @@ def decode_fields(body: bytes) -> dict[str, Raw]:
     """The top level of a JSON object as ``{key: raw slice}``; nested values stay bytes.
 
     The whole body is checked: UTF-8, syntax, and nesting of at most ``MAX_JSON_DEPTH``; the top level also
-    for duplicate keys. Raw slices point into *body*.
+    for duplicate keys. Raw slices point into *body*. What would keep the event loop busy is refused: thousands of
+    fields, hundreds of thousands of values.
 
     Raises:
         BadJSON: any of these checks fails.
@@ -49,12 +55,14 @@ def decode_fields(body: bytes) -> dict[str, Raw]:
             body.decode()
         except UnicodeDecodeError as error:
             raise BadJSON(f"the body is not valid UTF-8 (byte {error.start})") from None
-    if _too_deep(body):
-        raise BadJSON(f"the body is nested deeper than {MAX_JSON_DEPTH} levels")
+    if _opened(body) > MAX_JSON_DEPTH:
+        _refuse_depth(body)
     try:
         fields = _decode_fields(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadJSON(_plain(str(error))) from None
+    if len(fields) > _MAX_FIELDS:
+        raise BadJSON(f"the body has more than {_MAX_FIELDS} fields")
     if len(encode(fields)) != len(body):  # else there is no room for a second key
         _refuse_duplicates(body, fields)
     return fields
@@ -79,15 +87,23 @@ def excerpt(text: str, limit: int = 400) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def refuse_duplicates(body: bytes) -> None:
-    """Refuse an object whose top level repeats a key.
+def refuse_duplicates(value: bytes) -> None:
+    """Refuse a JSON value that holds an object with the same key twice, however deep. It must be valid JSON.
 
     Raises:
         BadJSON: a key stands twice.
     """
-    fields = _decode_fields(body)
-    if len(encode(fields)) != len(body):  # else there is no room for a second key
-        _refuse_duplicates(body, fields)
+    if value[:1] == b"{":
+        fields = _decode_fields(value)
+        if len(encode(fields)) != len(value):  # else there is no room for a second key
+            _refuse_duplicates(value, fields)
+        inner = list(fields.values())
+    elif value[:1] == b"[":
+        inner = _decode_list(value)
+    else:
+        return
+    for item in inner:
+        refuse_duplicates(bytes(item))
 
 
 def _refuse_duplicates(body: bytes, fields: dict[str, Raw]) -> None:
@@ -111,18 +127,16 @@ def _refuse_duplicates(body: bytes, fields: dict[str, Raw]) -> None:
         raise BadJSON("a key stands twice")
 
 
-def _too_deep(body: bytes) -> bool:
-    """Whether the nesting exceeds the limit; exact for valid JSON, and at C speed for large bodies."""
-    if _opened(body) <= MAX_JSON_DEPTH:
-        return False
+def _refuse_depth(body: bytes) -> None:
+    """Refuse nesting beyond the limit: exact for valid JSON, in time and memory that hostile bodies cannot blow up."""
     unescaped = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    brackets = b"".join(unescaped.split(b'"')[::2]).translate(None, _NO_BRACKETS)
-    for _ in range(MAX_JSON_DEPTH):
-        if not brackets:
-            return False
-        for pair in _CLOSED_PAIRS:
-            brackets = brackets.replace(pair, b"")
-    return bool(brackets)
+    if unescaped.count(b'"') > _MAX_QUOTES:
+        raise BadJSON("the body holds too many texts")
+    brackets = b"".join(unescaped.split(b'"')[::2]).translate(_STEPS, _NO_BRACKETS)
+    if len(brackets) > _MAX_BRACKETS:
+        raise BadJSON("the body holds too many lists and objects")
+    if max(accumulate(memoryview(brackets).cast("b")), default=0) > MAX_JSON_DEPTH:
+        raise BadJSON(f"the body is nested deeper than {MAX_JSON_DEPTH} levels")
 
 
 def _opened(body: bytes) -> int:
