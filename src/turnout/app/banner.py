@@ -22,14 +22,16 @@ def banner(address: str, key: Secret | None, management_key: Secret | None, prov
         lines.append(f"  Management: {management_key.reveal()}  (shown once: keep it)")
     if key is not None:
         lines.append(f"  API key:    {key.reveal()}")
+    if serving:
+        lines.append("  Models:     turnout catalog search TEXT --callable")
     bearer = key.reveal() if key is not None else "$TURNOUT_API_KEY"
-    model = "fake/echo" if not serving else "MODEL"
-    if not serving or key is not None:
-        lines += [
-            "",
-            f"  curl {address}/api/v1/chat/completions \\",
-            f"    -H 'Authorization: Bearer {bearer}' \\",
-            "    -H 'Content-Type: application/json' \\",
-            f"""    -d '{{"model":"{model}","messages":[{{"role":"user","content":"Hello, Turnout!"}}]}}'""",
-        ]
+    fake = any(one.usable and one.dialect == "fake" for one in providers.values())
+    model = "fake/echo" if fake else "MODEL"
+    lines += [
+        "",
+        f"  curl {address}/api/v1/chat/completions \\",
+        f'    -H "Authorization: Bearer {bearer}" \\',
+        "    -H 'Content-Type: application/json' \\",
+        f"""    -d '{{"model":"{model}","messages":[{{"role":"user","content":"Hello, Turnout!"}}]}}'""",
+    ]
     return "\n".join([*lines, ""])
