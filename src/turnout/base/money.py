@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import NewType
 
 __all__ = [
@@ -24,6 +24,8 @@ PICO_PER_DOLLAR = 10**12
 MAX_PICO = 2**63 - 1
 """The largest amount that is stored: about 9.2 million dollars."""
 
+_EXACT = Context(prec=150)
+"""More digits than a price may have: reading one rounds nothing."""
 _DECIMAL = re.compile(r"\d{1,12}(\.\d{1,30})?([eE][+-]?\d{1,2})?", re.ASCII)
 
 
@@ -40,7 +42,7 @@ def parse_price(text: str) -> Pico:
     """
     if not _DECIMAL.fullmatch(text):
         raise InvalidPrice(f"not a price in dollars: {text[:40]!r}")
-    scaled = Decimal(text).scaleb(12)
+    scaled = Decimal(text).scaleb(12, _EXACT)
     amount = int(scaled)
     if amount != scaled:
         raise InvalidPrice(f"finer than a pico-dollar (12 decimals): {text[:40]!r}")

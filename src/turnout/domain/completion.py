@@ -45,7 +45,8 @@ def normal_finish_reason(native: str | None) -> str | None:
     """One of ``FINISH_REASONS`` for whatever word a provider uses; an unknown word means "stop"; None stays None."""
     if native is None or native in FINISH_REASONS:
         return native
-    return _NORMAL.get(native.lower(), "stop")
+    word = native.lower()
+    return word if word in FINISH_REASONS else _NORMAL.get(word, "stop")
 
 
 class ChunkChoice(Struct):

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from fractions import Fraction
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from turnout.base.limits import MAX_TOKENS
+from turnout.base.money import MAX_PICO, Pico, dollars, parse_price
+from turnout.domain.usage import NO_USAGE, Pricing, Usage, cost
+
+COUNTS = [name for name in Usage.__struct_fields__ if name != "estimated"]
+PRICES = Pricing.__struct_fields__
+USAGES = st.builds(Usage, **{name: st.integers(0, MAX_TOKENS) for name in COUNTS})
+PRICINGS = st.builds(
+    Pricing,
+    **{name: st.integers(0, MAX_PICO) for name in ("prompt", "completion", "request")},
+    **{
+        name: st.none() | st.integers(0, MAX_PICO) for name in PRICES if name not in {"prompt", "completion", "request"}
+    },
+)
+
+
+@given(USAGES)
+def test_every_bucket_counts_in_exactly_one_total(usage: Usage) -> None:
+    assert usage.prompt_tokens + usage.completion_tokens == sum(getattr(usage, name) for name in COUNTS)
+
+
+@given(USAGES, PRICINGS)
+def test_a_cost_is_exact_and_never_negative_and_adds_up(usage: Usage, pricing: Pricing) -> None:
+    price = cost(usage, pricing)
+    assert all(type(part) is int and part >= 0 for part in (price.prompt, price.completion, price.request))
+    assert price.total == price.prompt + price.completion + price.request
+
+
+@given(USAGES, USAGES, PRICINGS)
+def test_more_usage_never_costs_less_and_usage_adds_up(first: Usage, second: Usage, pricing: Pricing) -> None:
+    both = Usage(**{name: getattr(first, name) + getattr(second, name) for name in COUNTS})
+    apart = cost(first, pricing), cost(second, pricing)
+    assert cost(both, pricing).prompt == apart[0].prompt + apart[1].prompt
+    assert cost(both, pricing).completion == apart[0].completion + apart[1].completion
+
+
+@given(USAGES, st.integers(0, 10**9), st.integers(0, 10**9))
+def test_prices_that_are_not_stated_fall_back_to_prompt_and_completion(
+    usage: Usage, prompt: int, completion: int
+) -> None:
+    price = cost(usage, Pricing(prompt=Pico(prompt), completion=Pico(completion)))
+    assert price.prompt == usage.prompt_tokens * prompt
+    assert price.completion == usage.completion_tokens * completion
+
+
+@pytest.mark.parametrize(
+    ("bucket", "price"),
+    [
+        ("fresh", "prompt"),
+        ("cache_read", "input_cache_read"),
+        ("cache_write", "input_cache_write"),
+        ("cache_write_1h", "input_cache_write_1h"),
+        ("audio_prompt", "audio"),
+        ("completion", "completion"),
+        ("reasoning", "internal_reasoning"),
+        ("audio_completion", "audio_output"),
+        ("image_completion", "image_output"),
+    ],
+)
+@pytest.mark.parametrize("amount", [0, 7])
+def test_each_bucket_has_its_own_price_and_zero_is_a_price(bucket: str, price: str, amount: int) -> None:
+    pricing = Pricing(**({"prompt": 1000, "completion": 1000} | {price: amount}))  # type: ignore[arg-type]  # names by parameter
+    assert cost(replace(NO_USAGE, **{bucket: 3}), pricing).total == 3 * amount
+
+
+def test_an_hour_of_cache_costs_as_much_as_a_short_one_unless_stated() -> None:
+    pricing = Pricing(prompt=Pico(1), input_cache_write=Pico(5))
+    assert cost(Usage(cache_write_1h=2), pricing).total == 10
+
+
+def test_a_request_fee_is_due_without_any_tokens() -> None:
+    assert cost(NO_USAGE, Pricing(request=Pico(9))).total == 9
+
+
+def test_free_means_that_nothing_costs_anything() -> None:
+    assert Pricing().free
+    assert not any(Pricing(**{name: Pico(1)}).free for name in ("prompt", "completion", "request"))
+
+
+def test_a_million_cheap_tokens_cost_exactly_what_they_should() -> None:
+    pricing = Pricing(prompt=parse_price("0.0000001"), completion=parse_price("0.0000004"))
+    assert dollars(cost(Usage(fresh=1_000_000, completion=1_000_000), pricing).total) == "0.5"
+
+
+@given(USAGES, PRICINGS)
+def test_records_of_usage_and_prices_survive_being_written(usage: Usage, pricing: Pricing) -> None:
+    assert msgspec.json.decode(msgspec.json.encode(usage), type=Usage) == usage
+    assert msgspec.json.decode(msgspec.json.encode(pricing), type=Pricing) == pricing
+    assert Fraction(cost(usage, pricing).total).denominator == 1
