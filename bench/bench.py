@@ -67,19 +67,19 @@ def _dispatch(options: argparse.Namespace, session: Session) -> int:
             peers = [named_peer(name) for name in options.names]
         case _:
             peers = [named_peer("turnout")]
-    missed = [title for peer in peers for title in _measure(session, peer)]
+    missed = [title for peer in peers for title in _measure(session, peer, options.slack)]
     return 1 if missed and options.enforce else 0
 
 
-def _measure(session: Session, peer: Peer) -> list[str]:
-    """Measure *peer* against nginx, print the table and write the results; return the titles of missed musts."""
+def _measure(session: Session, peer: Peer, slack: float) -> list[str]:
+    """Measure *peer* against nginx, print the table and write the results; return what misses its must by *slack*."""
     reference = named_peer(_REFERENCE)
     reference.require_program()
     measure_pairs(session, reference, peer, with_direct=True)
     if peer.command:
         measure_starts(session, [reference, peer])
     shown = [figure for figure in session.figures if peer.command or figure.work]
-    table, missed = limits_table(session.samples, shown, peer.name, _REFERENCE)
+    table, missed = limits_table(session.samples, shown, peer.name, _REFERENCE, slack)
     _print_result(session, [reference, peer], table)
     return missed
 
@@ -123,6 +123,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="length of each run that is not a stream (about 1)")
     parser.add_argument("--figures", nargs="+", metavar="NAME", help=", ".join(figure.name for figure in FIGURES))
     parser.add_argument("--enforce", action="store_true", help="exit with 1 when a must is missed")
+    parser.add_argument("--slack", type=float, default=1.0, help="with --enforce: allow this times a must (noise)")
     parser.add_argument("--against", metavar="REVISION", help="compare: the git revision to compare with")
     parser.add_argument("--key", default="sk-bench", help="url: the gateway's key")
     parser.add_argument("--model", default="{mock_model}", help="url: the gateway's name for a model of the mock")

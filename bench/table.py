@@ -55,8 +55,10 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
     return ordered[low], ordered[n - 1 - low]
 
 
-def limits_table(samples: Samples, figures: Sequence[Figure], peer: str, reference: str) -> tuple[str, list[str]]:
-    """Markdown table of *peer* against *reference* and the limits, and the titles of the rows that miss a must."""
+def limits_table(
+    samples: Samples, figures: Sequence[Figure], peer: str, reference: str, slack: float = 1.0
+) -> tuple[str, list[str]]:
+    """Markdown table of *peer* against *reference* and the limits, and the titles of the rows beyond *slack* musts."""
     rows = [["figure", "unit", "direct", reference, peer, "ratio", "spread", "must", "aim", "ok?"]]
     missed = []
     for figure in figures:
@@ -65,7 +67,8 @@ def limits_table(samples: Samples, figures: Sequence[Figure], peer: str, referen
         if value is None and figure.limit is None:
             continue
         verdict = _verdict(figure, value, ratios)
-        if verdict == "NO":
+        judged = _judged(figure, value, ratios)
+        if verdict == "NO" and (judged is None or (figure.limit and judged > figure.limit.must * slack)):
             missed.append(figure.title)
         must, aim = _limit_texts(figure)
         direct = None if figure.beyond_direct else samples.median(figure.name, "direct")
@@ -100,12 +103,19 @@ def _verdict(figure: Figure, value: float | None, ratios: list[float]) -> str:
     limit = figure.limit
     if limit is None:
         return "-"
-    judged = (median(ratios) if ratios else None) if limit.of_ratio else value
+    judged = _judged(figure, value, ratios)
     if judged is None:
         return "NO"
     if limit.aim is not None and judged <= limit.aim:
         return "aim"
     return "yes" if judged <= limit.must else "NO"
+
+
+def _judged(figure: Figure, value: float | None, ratios: list[float]) -> float | None:
+    """What the figure's limit is about: the ratio to the reference, or the value itself."""
+    if figure.limit is not None and figure.limit.of_ratio:
+        return median(ratios) if ratios else None
+    return value
 
 
 def _limit_texts(figure: Figure) -> tuple[str, str]:
