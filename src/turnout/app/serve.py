@@ -115,6 +115,7 @@ def _logs(loaded: config.Loaded) -> None:
     ]
     configure_logs(settings.logging.level, settings.logging.format, [one for one in secrets if isinstance(one, Secret)])
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # each start of a new installation would tell its steps
 
 
 def _listen(host: str, port: int) -> socket.socket:
