@@ -164,11 +164,12 @@ class OpenAIAdapter:
 class _Decoder:
     """Events of a chat-completions stream to chunks."""
 
-    __slots__ = ("_finished", "_splitter", "_tools", "ended")
+    __slots__ = ("_failure", "_finished", "_splitter", "_tools", "ended")
 
     def __init__(self) -> None:
         self._splitter = EventSplitter()
         self._tools = ToolCalls()
+        self._failure: UpstreamError | None = None
         self._finished = False
         self.ended = False
 
@@ -180,6 +181,8 @@ class _Decoder:
         return self._chunks(events)
 
     def flush(self) -> list[Chunk]:
+        if self._failure is not None:
+            raise self._failure
         return self._chunks(self._splitter.flush())
 
     def _chunks(self, events: list[bytes]) -> list[Chunk]:
@@ -192,7 +195,12 @@ class _Decoder:
                 if not self._finished:
                     chunks.append(Chunk([ChunkChoice(finish_reason="tool_calls" if self._tools.seen else "stop")]))
             elif event:
-                chunks.append(self._chunk(event))
+                try:
+                    chunks.append(self._chunk(event))
+                except UpstreamError as error:
+                    if not chunks:
+                        raise
+                    self._failure, self.ended = error, True  # what came before it, even in one piece, is passed on
         return chunks
 
     def _chunk(self, event: bytes) -> Chunk:
