@@ -58,7 +58,7 @@ class HealthBook:
         """An attempt failed in a way that counts against the endpoint; *kind* says whether it was reached at all."""
         endpoint = self._endpoints.setdefault(endpoint_id, _Endpoint())
         endpoint.failed[endpoint.turn_to(int(now / _SLOT_SECONDS))] += 1
-        endpoint.in_a_row += 1
+        endpoint.in_a_row = endpoint.in_a_row + 1 if now - endpoint.last_failure <= _WINDOW_SECONDS else 1
         endpoint.unreachable = kind == "unreachable"
         endpoint.last_failure = now
 

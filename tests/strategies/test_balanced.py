@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from examples import a_candidate
+from turnout.domain.routing import Candidate
+from turnout.strategies.balanced import balanced
+from turnout.strategies.price import blended_price, by_price
+
+DRAWS = 4_000
+
+
+def _all_well(_candidate: Candidate) -> bool:
+    return False
+
+
+def _shares(candidates: Sequence[Candidate], ailing: Sequence[str] = ()) -> dict[str, float]:
+    dice = Random(7)
+    firsts = Counter(
+        balanced(candidates, lambda one: one.provider.slug in ailing, dice)[0].provider.slug for _ in range(DRAWS)
+    )
+    return {slug: count / DRAWS for slug, count in firsts.items()}
+
+
+def test_the_first_is_drawn_by_the_inverse_square_of_its_price() -> None:
+    shares = _shares([a_candidate("one", "1"), a_candidate("two", "2"), a_candidate("three", "3")])
+    assert shares == pytest.approx({"one": 36 / 49, "two": 9 / 49, "three": 4 / 49}, abs=0.02)
+
+
+def test_endpoints_of_one_price_are_drawn_evenly() -> None:
+    shares = _shares([a_candidate("one"), a_candidate("two")])
+    assert shares == pytest.approx({"one": 0.5, "two": 0.5}, abs=0.03)
+
+
+def test_free_endpoints_come_first_and_are_drawn_evenly() -> None:
+    candidates = [a_candidate("cheap", "0.000000000001"), a_candidate("free", "0"), a_candidate("gratis", "0")]
+    assert _shares(candidates) == pytest.approx({"free": 0.5, "gratis": 0.5}, abs=0.03)
+    assert balanced(candidates, _all_well, Random(1))[2].provider.slug == "cheap"
+
+
+def test_an_ailing_endpoint_is_last_however_cheap() -> None:
+    candidates = [a_candidate("ill", "0"), a_candidate("one", "1"), a_candidate("two", "2")]
+    assert _shares(candidates, ["ill"]) == pytest.approx({"one": 0.8, "two": 0.2}, abs=0.02)
+    for seed in range(20):
+        assert balanced(candidates, lambda one: one.provider.slug == "ill", Random(seed))[-1].provider.slug == "ill"
+
+
+def test_after_the_first_the_rest_goes_by_price() -> None:
+    candidates = [a_candidate(str(price), str(price)) for price in (5, 3, 1, 4, 2)]
+    for seed in range(50):
+        rest = [one.provider.slug for one in balanced(candidates, _all_well, Random(seed))[1:]]
+        assert rest == sorted(rest)
+
+
+def test_when_all_are_ailing_they_go_by_price() -> None:
+    candidates = [a_candidate(str(price), str(price)) for price in (2, 1, 3)]
+    assert [one.provider.slug for one in balanced(candidates, lambda _: True, Random(1))] == ["1", "2", "3"]
+
+
+def test_the_same_dice_give_the_same_order() -> None:
+    candidates = [a_candidate(str(price), str(price)) for price in (2, 1, 3)]
+    assert balanced(candidates, _all_well, Random(3)) == balanced(candidates, _all_well, Random(3))
+
+
+def test_a_prompt_weighs_three_times_as_much_as_an_answer() -> None:
+    assert blended_price(a_candidate(prompt="0.000001", completion="0.000005")) == 8 * 10**6
+
+
+PRICED = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6), st.booleans()), min_size=1, max_size=6).map(
+    lambda rows: [
+        (a_candidate(f"p{n}", f"{prompt / 10**6:.6f}", f"{completion / 10**6:.6f}"), ill)
+        for n, (prompt, completion, ill) in enumerate(rows)
+    ]
+)
+
+
+@given(PRICED, st.integers())
+def test_every_candidate_is_kept_once_and_the_ailing_come_last(rows: list[tuple[Candidate, bool]], seed: int) -> None:
+    candidates = [candidate for candidate, _ in rows]
+    sick = {id(candidate) for candidate, ill in rows if ill}
+    for strategy in (balanced, by_price):
+        ordered = strategy(candidates, lambda one: id(one) in sick, Random(seed))
+        assert sorted(map(id, ordered)) == sorted(map(id, candidates))
+        illness = [id(one) in sick for one in ordered]
+        assert illness == sorted(illness)
+
+
+@given(PRICED, st.integers())
+def test_by_price_is_ascending_and_does_not_depend_on_dice_or_order(
+    rows: list[tuple[Candidate, bool]], seed: int
+) -> None:
+    candidates = [candidate for candidate, _ in rows]
+    ordered = by_price(candidates, _all_well, Random(seed))
+    assert [blended_price(one) for one in ordered] == sorted(blended_price(one) for one in candidates)
+    assert ordered == by_price(candidates[::-1], _all_well, Random(seed + 1))
