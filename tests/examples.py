@@ -27,14 +27,14 @@ def prices(prompt: str = "0", completion: str = "0", request: str = "0", **other
 
 def a_provider(slug: str = "acme", **fields: Any) -> Provider:  # noqa: ANN401 - any field of a provider
     """A provider that is usable unless *fields* say otherwise."""
-    return Provider(
-        **({"slug": slug, "name": slug.title(), "base_url": "http://127.0.0.1:9/v1", "usable": True} | fields)
-    )
+    usual: dict[str, Any] = {"name": slug.title(), "base_url": "http://127.0.0.1:9/v1", "usable": True}
+    return Provider(slug=slug, **(usual | fields))
 
 
 def an_endpoint(provider: str = "acme", model: str = "acme/tiny", **fields: Any) -> Endpoint:  # noqa: ANN401 - any field of an endpoint
     """An endpoint whose tag is its provider unless *fields* say otherwise."""
-    return Endpoint(**({"model_id": model, "provider": provider, "tag": provider, "upstream_model": "tiny-1"} | fields))
+    usual: dict[str, Any] = {"tag": provider, "upstream_model": "tiny-1"}
+    return Endpoint(model_id=model, provider=provider, **(usual | fields))
 
 
 def a_model(model_id: str, endpoints: Sequence[Endpoint] = (), **fields: Any) -> Model:  # noqa: ANN401 - any field of a model

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from examples import a_candidate
 from turnout.domain.routing import Candidate
 from turnout.strategies.balanced import balanced
-from turnout.strategies.price import blended_price, by_price
 
 DRAWS = 4_000
 
@@ -68,10 +67,6 @@ def test_the_same_dice_give_the_same_order() -> None:
     assert balanced(candidates, _all_well, Random(3)) == balanced(candidates, _all_well, Random(3))
 
 
-def test_a_prompt_weighs_three_times_as_much_as_an_answer() -> None:
-    assert blended_price(a_candidate(prompt="0.000001", completion="0.000005")) == 8 * 10**6
-
-
 PRICED = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6), st.booleans()), min_size=1, max_size=6).map(
     lambda rows: [
         (a_candidate(f"p{n}", f"{prompt / 10**6:.6f}", f"{completion / 10**6:.6f}"), ill)
@@ -84,18 +79,7 @@ PRICED = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6), st.boo
 def test_every_candidate_is_kept_once_and_the_ailing_come_last(rows: list[tuple[Candidate, bool]], seed: int) -> None:
     candidates = [candidate for candidate, _ in rows]
     sick = {id(candidate) for candidate, ill in rows if ill}
-    for strategy in (balanced, by_price):
-        ordered = strategy(candidates, lambda one: id(one) in sick, Random(seed))
-        assert sorted(map(id, ordered)) == sorted(map(id, candidates))
-        illness = [id(one) in sick for one in ordered]
-        assert illness == sorted(illness)
-
-
-@given(PRICED, st.integers())
-def test_by_price_is_ascending_and_does_not_depend_on_dice_or_order(
-    rows: list[tuple[Candidate, bool]], seed: int
-) -> None:
-    candidates = [candidate for candidate, _ in rows]
-    ordered = by_price(candidates, _all_well, Random(seed))
-    assert [blended_price(one) for one in ordered] == sorted(blended_price(one) for one in candidates)
-    assert ordered == by_price(candidates[::-1], _all_well, Random(seed + 1))
+    ordered = balanced(candidates, lambda one: id(one) in sick, Random(seed))
+    assert sorted(map(id, ordered)) == sorted(map(id, candidates))
+    illness = [id(one) in sick for one in ordered]
+    assert illness == sorted(illness)
