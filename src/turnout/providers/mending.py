@@ -15,6 +15,7 @@ __all__ = ["ToolCalls", "is_plain", "mend_delta", "mend_message"]
 
 _read_object = reader(dict[str, Raw])
 _PLAIN: Final = (b'{"content":"', b'{"role":"assistant","content":"')
+_TEXT_ONLY = frozenset({"content", "refusal", "role"})
 _KEPT_NULLS = frozenset({"content", "refusal"})
 _SHELLS = frozenset({"audio", "function_call"})
 """Objects that some providers always send, with nothing in them."""
@@ -61,6 +62,9 @@ def mend_message(fields: dict[str, Raw], upstream_id: str | None) -> dict[str, R
 
     *upstream_id* seeds the ids of tool calls that have none. Raises UpstreamError when the tool calls make no sense.
     """
+    if fields.keys() <= _TEXT_ONLY and _is_text(fields):
+        fields.pop("role", None)
+        return fields
     message = _mend(fields)
     calls = [_whole_call(call, upstream_id, place) for place, call in enumerate(_calls(message))]
     if calls:
@@ -68,6 +72,11 @@ def mend_message(fields: dict[str, Raw], upstream_id: str | None) -> dict[str, R
     if bytes(message.get("refusal", b"")) == b'""':
         del message["refusal"]
     return message
+
+
+def _is_text(fields: dict[str, Raw]) -> bool:
+    """Whether a message says a text and refuses nothing."""
+    return bytes(fields.get("content", b""))[:1] == b'"' and bytes(fields.get("refusal", b"null")) == b"null"
 
 
 def mend_delta(delta: bytes, tools: ToolCalls, upstream_id: str | None) -> Raw:

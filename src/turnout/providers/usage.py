@@ -46,6 +46,8 @@ def read_usage(raw: Raw) -> Usage | None:
         return None
     incoming = _details(wire.prompt_tokens_details, wire.input_tokens_details)
     outgoing = _details(wire.completion_tokens_details, wire.output_tokens_details)
+    if not (incoming or outgoing or wire.reasoning_tokens or wire.prompt_cache_hit_tokens or wire.cached_tokens):
+        return Usage(fresh=prompt, completion=completion)
     reasoning = _count(outgoing.get("reasoning_tokens")) or _count(wire.reasoning_tokens) or 0
     if reasoning and _count(wire.total_tokens) == prompt + completion + reasoning:
         completion += reasoning
@@ -84,6 +86,8 @@ def estimated_usage(prompt_bytes: int, answer_bytes: int) -> Usage:
 def _wholes(wire: _WireUsage) -> tuple[int | None, int | None]:
     """Tokens in and out; where one is missing, the total tells it."""
     prompt, completion = _count(wire.prompt_tokens), _count(wire.completion_tokens)
+    if prompt is not None and completion is not None:
+        return prompt, completion
     prompt = _count(wire.input_tokens) if prompt is None else prompt
     completion = _count(wire.output_tokens) if completion is None else completion
     total = _count(wire.total_tokens)
@@ -94,8 +98,11 @@ def _wholes(wire: _WireUsage) -> tuple[int | None, int | None]:
     return prompt, completion
 
 
-def _details(*candidates: object) -> dict[str, object]:
-    return next((details for details in candidates if isinstance(details, dict)), {})
+def _details(own: object, other: object) -> dict[str, object]:
+    """The details under the one name or the other."""
+    if isinstance(own, dict):
+        return own
+    return other if isinstance(other, dict) else {}
 
 
 def _count(value: object) -> int | None:
