@@ -62,7 +62,9 @@ def add_data_plane(app: FastAPI) -> None:
         document = own()
         if "/api/v1/chat/completions" not in document["paths"]:
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            [request], parts = msgspec.json.schema_components([ChatParameters], ref_template=_REF)
+            [request], parts = msgspec.json.schema_components(
+                [ChatParameters], schema_hook=lambda _kind: {"description": "Any value."}, ref_template=_REF
+            )
             schemas |= parts | {"Error": _ERROR_SCHEMA}
             chat = {"allOf": [request, {"type": "object", "properties": {"messages": {"type": "array"}}}]}
             legacy = {"allOf": [request, {"type": "object", "properties": {"prompt": {"type": "string"}}}]}

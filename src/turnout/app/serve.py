@@ -114,8 +114,9 @@ def _logs(loaded: config.Loaded) -> None:
         *(one.api_key for one in settings.providers.values()),
     ]
     configure_logs(settings.logging.level, settings.logging.format, [one for one in secrets if isinstance(one, Secret)])
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # each start of a new installation would tell its steps
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # we report mistakes without quoting requests; it would
+    for chatty in ("alembic", "watchfiles"):  # they tell each of their steps
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def _listen(host: str, port: int) -> socket.socket:

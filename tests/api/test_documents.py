@@ -1,0 +1,16 @@
+from pathlib import Path
+
+from gateway import Gateway
+
+
+def test_the_document_and_its_page_are_public_and_name_every_family(tmp_path: Path) -> None:
+    with Gateway(tmp_path) as gateway:
+        document = gateway.request("GET", "/openapi.json", key=None)
+        page = gateway.request("GET", "/docs", key=None)
+    assert (document.status, page.status) == (200, 200)
+    paths = document.json()["paths"]
+    assert {"/api/v1/chat/completions", "/api/v1/completions", "/api/v1/models", "/api/v1/generation"} <= paths.keys()
+    assert all(path in page.body.decode() for path in paths)
+    chat = paths["/api/v1/chat/completions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert "ChatParameters" in str(chat)
+    assert "temperature" in document.json()["components"]["schemas"]["ChatParameters"]["properties"]
