@@ -18,7 +18,7 @@ from openrouter.operations import GetCurrentKeyResponse
 
 from turnout.accounts.reports import Spending, generation_report, key_report, spending, windows
 from turnout.base.money import Pico
-from turnout.domain.account import Account, AttemptRecord, Generation, Key
+from turnout.domain.account import Account, AttemptRecord, Generation, Key, generation_row
 from turnout.domain.usage import Pricing, Usage
 from turnout.stores.sqlite import SQLiteStore
 
@@ -189,7 +189,7 @@ async def test_spending_is_summed_per_window(store: SQLiteStore) -> None:
     days_ago = {"today": 0, "tuesday": 2, "last week": 6, "last month": 30}
     await store.add_generations(
         [
-            replace(FULL, id=name, created=now - days * 86_400, cost=Pico(10**index))
+            generation_row(replace(FULL, id=name, created=now - days * 86_400, cost=Pico(10**index)))
             for index, (name, days) in enumerate(days_ago.items())
         ]
     )

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,9 +15,9 @@ from msgspec.structs import replace
 
 from turnout.base.clock import Clock
 from turnout.base.money import MAX_PICO, Pico
-from turnout.domain.account import AttemptRecord, Generation
+from turnout.domain.account import AttemptRecord, Generation, generation_row
 from turnout.domain.usage import Pricing, Usage
-from turnout.ledger.journal import BrokenLine, Journal, format_line, parse_line
+from turnout.ledger.journal import BrokenLine, Journal, format_line, line_of, parse_line
 
 FROZEN = Clock(lambda: 1790000000.0, lambda: 0.0)
 GENERATION = Generation(
@@ -55,7 +56,9 @@ def lines_of(directory: Path) -> list[bytes]:
 def test_a_line_gives_back_what_was_put_into_it_to_the_last_digit(generation: Generation) -> None:
     line = format_line(generation)
     assert line.count(b"\n") == 1
-    assert parse_line(line[:-1]) == generation
+    row = parse_line(line)
+    assert row == parse_line(line[:-1]) == generation_row(generation)
+    assert msgspec.json.decode(row.record, type=Generation) == generation
 
 
 @given(generations, st.data())
@@ -73,6 +76,12 @@ def test_a_flipped_bit_is_noticed(generation: Generation, data: st.DataObject) -
         parse_line(bytes(line))
 
 
+@pytest.mark.parametrize("payload", [b"", b"{}", b"[]", b'{"id":"a"}', b"\xff", b"[" * 100_000])
+def test_a_whole_line_that_is_no_generation_is_refused(payload: bytes) -> None:
+    with pytest.raises(BrokenLine):
+        parse_line(line_of(payload))
+
+
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_are_refused(line: bytes) -> None:
     with pytest.raises(BrokenLine):
@@ -82,7 +91,7 @@ def test_arbitrary_bytes_are_refused(line: bytes) -> None:
 def test_a_generation_is_in_the_file_when_append_returns(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journals", "worker-0")
     journal.append(GENERATION)
-    assert [parse_line(line) for line in lines_of(tmp_path / "journals")] == [GENERATION]
+    assert [parse_line(line) for line in lines_of(tmp_path / "journals")] == [generation_row(GENERATION)]
     journal.close()
 
 
@@ -166,7 +175,7 @@ def test_what_a_full_disk_refuses_is_written_later_in_order(
             whole.append(parse_line(line))
         except BrokenLine:
             assert room
-    assert whole == records
+    assert whole == [generation_row(record) for record in records]
     journal.close()
 
 

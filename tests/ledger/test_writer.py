@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from turnout.base.errors import Unavailable
 from turnout.base.money import Pico
-from turnout.domain.account import Generation
+from turnout.domain.account import Generation, generation_row
 from turnout.ledger.journal import Journal, format_line, parse_line
 from turnout.ledger.writer import REJECTED, JournalWriter
 from turnout.stores.sqlite import SQLiteStore
@@ -36,11 +36,13 @@ GENERATION = Generation(
 WORKER = """
 import os, sys
 from pathlib import Path
+import msgspec
 from msgspec.structs import replace
+from turnout.domain.account import Generation
 from turnout.ledger.journal import Journal, parse_line
 
 journal = Journal(Path(sys.argv[1]), "worker", max_bytes=60_000)
-pattern = parse_line(sys.argv[2].encode())
+pattern = msgspec.json.decode(parse_line(sys.argv[2].encode()).record, type=Generation)
 number = 0
 while True:
     name = f"gen-{os.getpid()}-{number:08d}"
@@ -199,7 +201,7 @@ async def test_a_generation_that_the_store_refuses_holds_up_no_other(store: SQLi
     writer = JournalWriter(directory, store)
     assert await writer.drain_once() == 5
     assert writer.refused == 1
-    assert parse_line((directory / REJECTED).read_bytes()[:-1]) == bad
+    assert parse_line((directory / REJECTED).read_bytes()) == generation_row(bad)
     assert await writer.drain_once() == 0
     assert writer.refused == 1
     journal.close()

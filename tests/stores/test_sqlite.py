@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from msgspec.structs import replace
 
 from turnout.base.errors import NotFound, Unavailable
 from turnout.base.money import MAX_PICO, Pico
-from turnout.contracts.store import Store
-from turnout.domain.account import Account, AttemptRecord, Generation, Key
+from turnout.contracts.store import Delivery, Store
+from turnout.domain.account import Account, AttemptRecord, Generation, GenerationRow, Key, generation_row
 from turnout.domain.usage import Pricing, Usage
+from turnout.stores.schema import GENERATIONS
 from turnout.stores.sqlite import SQLiteStore
 
 USAGE = Usage(fresh=1000, cache_read=300, completion=250, reasoning=20, estimated=True)
@@ -44,8 +45,11 @@ async def store(tmp_path: Path) -> AsyncIterator[SQLiteStore]:
     await opened.close()
 
 
-def many(count: int, start: int = 0) -> list[Generation]:
-    return [replace(GENERATION, id=f"gen-1-{number}") for number in range(start, start + count)]
+ROW = generation_row(GENERATION)
+
+
+def many(count: int, start: int = 0) -> list[GenerationRow]:
+    return [generation_row(replace(GENERATION, id=f"gen-1-{number}")) for number in range(start, start + count)]
 
 
 def test_it_fulfils_the_contract(tmp_path: Path) -> None:
@@ -54,12 +58,12 @@ def test_it_fulfils_the_contract(tmp_path: Path) -> None:
 
 
 async def test_a_generation_comes_back_as_it_was_put(store: SQLiteStore) -> None:
-    assert await store.add_generations([GENERATION]) == 1
+    assert await store.add_generations([ROW]) == 1
     assert await store.generation(GENERATION.id, "default") == GENERATION
 
 
 async def test_a_generation_of_another_account_is_as_one_that_does_not_exist(store: SQLiteStore) -> None:
-    await store.add_generations([GENERATION])
+    await store.add_generations([ROW])
     assert await store.generation(GENERATION.id, "other") is None
     assert await store.generation("gen-none", "default") is None
 
@@ -67,11 +71,10 @@ async def test_a_generation_of_another_account_is_as_one_that_does_not_exist(sto
 async def test_adding_a_generation_again_changes_nothing(store: SQLiteStore) -> None:
     assert await store.add_generations(many(5)) == 5
     assert await store.add_generations(many(10)) == 5
+    assert await store.add_generations([*many(1), *many(1)]) == 0
     assert await store.add_generations([]) == 0
     assert await store.spent(GENERATION.key_hash, 0.0) == 10 * GENERATION.cost
-    found = await store.generation("gen-1-3", "default")
-    assert found is not None
-    assert found.attempts == GENERATION.attempts
+    assert await store.generation("gen-1-3", "default") == replace(GENERATION, id="gen-1-3")
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -83,10 +86,7 @@ async def test_whatever_is_repeated_each_generation_counts_once(
     new = 0
     for batch in batches:
         new += await store.add_generations(
-            [
-                replace(GENERATION, id=f"{key_hash}-{number}", key_hash=key_hash, cost=Pico(10**12 + number))
-                for number in batch
-            ]
+            [replace(ROW, id=f"{key_hash}-{number}", key_hash=key_hash, cost=Pico(10**12 + number)) for number in batch]
         )
     distinct = {number for batch in batches for number in batch}
     assert new == len(distinct)
@@ -96,7 +96,7 @@ async def test_whatever_is_repeated_each_generation_counts_once(
 async def test_sums_are_exact_where_64_bits_or_doubles_are_not(store: SQLiteStore) -> None:
     costs = [MAX_PICO, MAX_PICO, 1, 999_999]
     await store.add_generations(
-        [replace(GENERATION, id=f"gen-{number}", cost=Pico(cost)) for number, cost in enumerate(costs)]
+        [replace(ROW, id=f"gen-{number}", cost=Pico(cost)) for number, cost in enumerate(costs)]
     )
     assert await store.spent(GENERATION.key_hash, 0.0) == sum(costs)
 
@@ -104,9 +104,9 @@ async def test_sums_are_exact_where_64_bits_or_doubles_are_not(store: SQLiteStor
 async def test_spending_is_counted_from_a_moment_on_and_per_key(store: SQLiteStore) -> None:
     await store.add_generations(
         [
-            replace(GENERATION, id="before", created=99.9, cost=Pico(1)),
-            replace(GENERATION, id="at", created=100.0, cost=Pico(2)),
-            replace(GENERATION, id="other", created=100.0, cost=Pico(4), key_hash="other"),
+            replace(ROW, id="before", created=99.9, cost=Pico(1)),
+            replace(ROW, id="at", created=100.0, cost=Pico(2)),
+            replace(ROW, id="other", created=100.0, cost=Pico(4), key_hash="other"),
         ]
     )
     assert await store.spent(GENERATION.key_hash, 100.0) == 2
@@ -115,9 +115,68 @@ async def test_spending_is_counted_from_a_moment_on_and_per_key(store: SQLiteSto
 
 async def test_a_batch_with_one_bad_generation_is_not_added_at_all(store: SQLiteStore) -> None:
     with pytest.raises(OverflowError):
-        await store.add_generations([GENERATION, replace(GENERATION, id="bad", cost=Pico(2**70))], {"file": 7})
-    assert await store.generation(GENERATION.id, "default") is None
+        await store.add_generations([*many(250), replace(ROW, id="bad", cost=Pico(2**70))], {"file": 7})
+    assert await store.generation("gen-1-0", "default") is None
     assert await store.journal_offsets() == {}
+
+
+@pytest.mark.parametrize("count", [1, 9, 10, 99, 100, 321])
+async def test_any_number_is_added_however_it_falls_into_statements(store: SQLiteStore, count: int) -> None:
+    assert await store.add_generations(iter(many(count))) == count
+    assert await store.spent(GENERATION.key_hash, 0.0) == count * GENERATION.cost
+    assert await store.generation(f"gen-1-{count - 1}", "default") == replace(GENERATION, id=f"gen-1-{count - 1}")
+
+
+async def test_generations_are_fetched_and_added_off_the_event_loop(store: SQLiteStore) -> None:
+    threads = []
+
+    def rows() -> Iterator[GenerationRow]:
+        threads.append(threading.current_thread())
+        yield from many(3)
+
+    def source() -> Delivery:
+        threads.append(threading.current_thread())
+        return Delivery(rows(), {"file": 7})
+
+    assert await store.take_generations(source) == 3
+    assert await store.journal_offsets() == {"file": 7}
+    assert threading.current_thread() not in threads
+    assert len(set(threads)) == 1
+
+
+async def test_what_a_source_raises_comes_out_and_nothing_is_added(store: SQLiteStore) -> None:
+    def rows() -> Iterator[GenerationRow]:
+        yield from many(300)
+        raise RuntimeError("the disk is gone")
+
+    with pytest.raises(RuntimeError, match="gone"):
+        await store.take_generations(lambda: Delivery(rows(), {"file": 7}))
+    assert await store.generation("gen-1-0", "default") is None
+    assert await store.journal_offsets() == {}
+
+
+async def test_nothing_to_add_is_no_transaction(store: SQLiteStore, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "turnout.db", isolation_level=None)) as blocker:
+        blocker.execute("BEGIN IMMEDIATE")
+        async with asyncio.timeout(5):
+            assert await store.take_generations(lambda: None) == 0
+
+
+@pytest.mark.parametrize("record", ["", "{}", "{", ROW.record[:-1], "[" * 100_000])
+async def test_a_record_that_cannot_be_read_is_reported_and_harms_no_other(
+    store: SQLiteStore, caplog: pytest.LogCaptureFixture, record: str
+) -> None:
+    await store.add_generations([replace(ROW, id="bad", record=record), ROW])
+    with pytest.raises(Unavailable):
+        await store.generation("bad", "default")
+    assert "the record of generation bad cannot be read" in caplog.text
+    assert await store.generation(GENERATION.id, "default") == GENERATION
+    assert await store.spent(GENERATION.key_hash, 0.0) == 2 * GENERATION.cost
+
+
+def test_the_columns_of_a_row_stand_in_the_order_of_the_table() -> None:
+    columns = ["user" if column.name == "end_user" else column.name for column in GENERATIONS.columns]
+    assert columns == list(GenerationRow.__struct_fields__)
 
 
 async def test_journal_offsets_are_kept_until_forgotten(store: SQLiteStore) -> None:
@@ -152,13 +211,13 @@ async def test_every_change_of_a_key_moves_the_revision_and_nothing_else_does(st
     assert sorted(set(seen)) == seen
     assert not await store.disable_key(KEY.hash, disabled=True)
     assert not await store.delete_key(KEY.hash)
-    await store.add_generations([GENERATION])
+    await store.add_generations([ROW])
     assert await store.keys_revision() == seen[-1]
 
 
 async def test_a_deleted_key_leaves_its_generations(store: SQLiteStore) -> None:
     await store.put_key(KEY)
-    await store.add_generations([GENERATION])
+    await store.add_generations([ROW])
     await store.delete_key(KEY.hash)
     assert await store.generation(GENERATION.id, "default") == GENERATION
 
@@ -216,9 +275,9 @@ async def test_a_closed_store_says_so_and_may_be_closed_again(tmp_path: Path) ->
 
 async def test_a_store_that_cannot_write_says_unavailable(store: SQLiteStore, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "turnout.db")) as other, other:
-        other.execute("ALTER TABLE attempts RENAME TO elsewhere")
+        other.execute("ALTER TABLE generations RENAME TO elsewhere")
     with pytest.raises(Unavailable) as caught:
-        await store.add_generations([GENERATION])
+        await store.add_generations([ROW])
     assert str(tmp_path) not in caught.value.message
 
 
@@ -228,6 +287,6 @@ async def test_commits_reach_the_disk_within_a_second_or_so(
     synced = asyncio.Event()
     loop = asyncio.get_running_loop()
     monkeypatch.setattr("turnout.stores.sqlite.os.fsync", lambda _: loop.call_soon_threadsafe(synced.set))
-    await store.add_generations([GENERATION])
+    await store.add_generations([ROW])
     async with asyncio.timeout(5):
         await synced.wait()

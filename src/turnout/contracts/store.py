@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
-from turnout.domain.account import Account, Generation, Key
+from turnout.domain.account import Account, Generation, GenerationRow, Key
 
-__all__ = ["Store"]
+__all__ = ["Delivery", "Store"]
+
+
+class Delivery(NamedTuple):
+    """Generations from journals, with the offset (bytes, by journal name) up to which each journal has been read.
+
+    ``rows`` may be made as they are asked for.
+    """
+
+    rows: Iterable[GenerationRow]
+    offsets: Mapping[str, int]
 
 
 class Store(Protocol):
@@ -53,12 +63,32 @@ class Store(Protocol):
         """A number that grows with every change of a key: what makes caches elsewhere forget."""
         ...
 
-    async def add_generations(self, generations: Sequence[Generation]) -> int:
-        """Add those that are not there yet, with their attempts, in one transaction; returns how many were new."""
+    async def add_generations(self, rows: Iterable[GenerationRow], offsets: Mapping[str, int] | None = None) -> int:
+        """Add those whose id is not there yet and keep *offsets*, in one transaction; returns how many were new."""
+        ...
+
+    async def take_generations(self, source: Callable[[], Delivery | None]) -> int:
+        """As :meth:`add_generations`, with what *source* returns; None is no transaction.
+
+        *source* is called once and its rows are taken once, in the thread that writes: reading, parsing and inserting
+        are one trip away from the event loop. What either raises is raised here, and nothing is added.
+        """
+        ...
+
+    async def journal_offsets(self) -> Mapping[str, int]:
+        """All offsets that are kept."""
+        ...
+
+    async def forget_journals(self, files: Collection[str]) -> None:
+        """Drop the offsets of *files*; when this returns, all that came from them survives a power cut."""
         ...
 
     async def generation(self, generation_id: str, account_id: str) -> Generation | None:
-        """One generation of one account."""
+        """One generation of one account.
+
+        Raises:
+            Unavailable: it is there, but its record cannot be read.
+        """
         ...
 
     async def spent(self, key_hash: str, since: float) -> int:

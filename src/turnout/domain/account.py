@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from turnout.base.money import Pico
 from turnout.domain.usage import NO_USAGE, Pricing, Usage
 
-__all__ = ["Account", "AttemptRecord", "Generation", "Key", "Outcome"]
+__all__ = ["Account", "AttemptRecord", "Generation", "GenerationRow", "Key", "Outcome", "generation_row"]
 
 Outcome = Literal["answered", "failed", "cancelled"]
 
@@ -90,3 +91,38 @@ class Generation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str | None = None
     user_agent: str | None = None
     attempts: tuple[AttemptRecord, ...] = ()
+
+
+class GenerationRow(Struct, frozen=True, gc=False):
+    """A generation as a store keeps it: what is looked up or summed as columns of its own, everything as JSON.
+
+    The columns bear the names of the fields of a :class:`Generation`, so that they can be decoded from its JSON
+    without the rest; ``record`` is that JSON, attempts included.
+    """
+
+    id: str
+    account_id: str
+    key_hash: str
+    created: float
+    outcome: Outcome
+    model: str = ""
+    provider: str | None = None
+    user: str | None = None
+    cost: Pico = Pico(0)
+    record: str = ""
+
+
+def generation_row(generation: Generation) -> GenerationRow:
+    """The row of *generation*."""
+    return GenerationRow(
+        id=generation.id,
+        account_id=generation.account_id,
+        key_hash=generation.key_hash,
+        created=generation.created,
+        outcome=generation.outcome,
+        model=generation.model,
+        provider=generation.provider,
+        user=generation.user,
+        cost=generation.cost,
+        record=msgspec.json.encode(generation).decode(),
+    )

@@ -12,16 +12,17 @@ import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
-from typing import Protocol, final
+from typing import final
 
 from turnout.base.errors import Unavailable
-from turnout.contracts.store import Store
-from turnout.domain.account import Generation
-from turnout.ledger.journal import JOURNAL_SUFFIX, UNBORN_SUFFIX, BrokenLine, format_line, parse_line
+from turnout.contracts.store import Delivery, Store
+from turnout.domain.account import GenerationRow
+from turnout.ledger.journal import JOURNAL_SUFFIX, UNBORN_SUFFIX, BrokenLine, line_of, parse_line
 
-__all__ = ["REJECTED", "JournalStore", "JournalWriter"]
+__all__ = ["REJECTED", "JournalWriter"]
 
 REJECTED = "rejected.lines"
 """Where lines go that are no generations, or that the store refuses: nothing vanishes without a trace."""
@@ -34,31 +35,26 @@ _MAX_PAUSE = 5.0  # seconds
 _log = logging.getLogger(__name__)
 
 
-class JournalStore(Store, Protocol):
-    """A store that also remembers how far journals have been read."""
-
-    async def add_generations(self, generations: Sequence[Generation], offsets: Mapping[str, int] | None = None) -> int:
-        """Add the new ones and keep *offsets* (bytes by journal name), in one transaction."""
-        ...
-
-    async def journal_offsets(self) -> Mapping[str, int]:
-        """All offsets that are kept."""
-        ...
-
-    async def forget_journals(self, files: Collection[str]) -> None:
-        """Drop the offsets of *files*; when this returns, all that came from them survives a power cut."""
-        ...
-
-
 class _Batch:
     """What one pass over the journals found."""
 
     def __init__(self) -> None:
-        self.generations: list[Generation] = []
+        self.lines: list[bytes] = []
         self.offsets: dict[str, int] = {}
         self.finished: list[str] = []
         self.broken: list[bytes] = []
         self.more = False
+        self.complete = False  # the pass came to its end
+
+    def rows(self) -> Iterator[GenerationRow]:
+        """What the lines hold, parsed when it is asked for; ``broken`` has the others once all have been taken."""
+        self.broken.clear()
+        for line in self.lines:
+            try:
+                yield parse_line(line)
+            except BrokenLine:
+                if line != b"\n":  # that parts a torn line from the next
+                    self.broken.append(line)
 
 
 @final
@@ -70,7 +66,7 @@ class JournalWriter:
         refused: generations that the store refused for good, such as a cost beyond 64 bits.
     """
 
-    def __init__(self, directory: Path, store: JournalStore) -> None:
+    def __init__(self, directory: Path, store: Store) -> None:
         self._directory = directory
         self._store = store
         self._offsets: dict[str, int] | None = None
@@ -107,60 +103,71 @@ class JournalWriter:
                 await self._store.forget_journals(gone)
         added = 0
         while True:
-            batch = await asyncio.to_thread(self._collect, self._offsets)
-            added += await self._settle(batch, self._offsets)
+            batch = _Batch()
+            added += await self._take(batch, self._offsets)
+            await self._tidy_up(batch, self._offsets)
             if not batch.more:
                 return added
 
-    async def _settle(self, batch: _Batch, offsets: dict[str, int]) -> int:
-        """Put *batch* into the store, then bring everything else in line with that."""
+    async def _take(self, batch: _Batch, offsets: dict[str, int]) -> int:
+        """Fill *batch* from the journals and put it into the store, all in the thread of the store."""
+
+        def collect() -> Delivery | None:
+            self._collect(batch, offsets)
+            return Delivery(batch.rows(), batch.offsets) if batch.offsets else None
+
+        try:
+            added = await self._store.take_generations(collect)
+        except Unavailable:
+            raise
+        except Exception:  # one bad generation must not hold up all others for ever
+            if not batch.complete:
+                raise
+            _log.warning("the store refuses a batch of generations; trying them one by one", exc_info=True)
+            added = await self._add_singly(batch)
+        offsets.update(batch.offsets)
+        return added
+
+    async def _add_singly(self, batch: _Batch) -> int:
         added = 0
-        if batch.offsets:
+        for row in batch.rows():
             try:
-                added = await self._store.add_generations(batch.generations, batch.offsets)
+                added += await self._store.add_generations([row])
             except Unavailable:
                 raise
-            except Exception:  # noqa: BLE001 - one bad generation must not hold up all others for ever
-                _log.warning("the store refuses a batch of generations; trying them one by one", exc_info=True)
-                added = await self._add_singly(batch)
-            offsets.update(batch.offsets)
+            except Exception:  # noqa: BLE001 - the same, for the one that is bad
+                self.refused += 1
+                _log.exception("the store refuses generation %s", row.id)
+                await asyncio.to_thread(self._set_aside, [line_of(row.record.encode())])
+        await self._store.add_generations([], batch.offsets)
+        return added
+
+    async def _tidy_up(self, batch: _Batch, offsets: dict[str, int]) -> None:
+        """Set broken lines of *batch* aside and delete the journals that it finished."""
         if batch.broken:
             self.broken += len(batch.broken)
             _log.warning("%d torn or damaged lines in journals, %d since the start", len(batch.broken), self.broken)
-            await asyncio.to_thread(self._set_aside, [line + b"\n" for line in batch.broken])
+            await asyncio.to_thread(self._set_aside, [line.rstrip(b"\n") + b"\n" for line in batch.broken])
         if batch.finished:
             await self._store.forget_journals(batch.finished)
             for name in batch.finished:
                 (self._directory / name).unlink(missing_ok=True)
                 offsets.pop(name, None)
-        return added
 
-    async def _add_singly(self, batch: _Batch) -> int:
-        added = 0
-        for generation in batch.generations:
-            try:
-                added += await self._store.add_generations([generation])
-            except Unavailable:
-                raise
-            except Exception:  # noqa: BLE001 - the same, for the one that is bad
-                self.refused += 1
-                _log.exception("the store refuses generation %s", generation.id)
-                await asyncio.to_thread(self._set_aside, [format_line(generation)])
-        await self._store.add_generations([], batch.offsets)
-        return added
-
-    def _collect(self, offsets: Mapping[str, int]) -> _Batch:
+    def _collect(self, batch: _Batch, offsets: dict[str, int]) -> None:
         """Up to a batch of new lines, beginning with another journal each time, so that none starves."""
-        batch = _Batch()
-        names = sorted(path.name for path in self._directory.glob(f"*{JOURNAL_SUFFIX}"))
+        try:
+            names = sorted(name for name in os.listdir(self._directory) if name.endswith(JOURNAL_SUFFIX))  # noqa: PTH208 - ten times as fast
+        except FileNotFoundError:
+            names = []
         self._turn += 1
         first = self._turn % len(names) if names else 0
         for name in names[first:] + names[:first]:
-            if len(batch.generations) >= _BATCH:
+            if len(batch.lines) >= _BATCH:
                 batch.more = True
                 break
             _read_journal(self._directory / name, offsets.get(name, 0), batch)
-        return batch
+        batch.complete = True
 
     def _set_aside(self, lines: Sequence[bytes]) -> None:
         path = self._directory / REJECTED
@@ -199,30 +206,27 @@ def _read_journal(path: Path, offset: int, batch: _Batch) -> None:
     try:
         ended = _unowned(descriptor)  # asked before reading: what is there then is all there will ever be
         size = os.fstat(descriptor).st_size
+        if size <= offset and not ended:
+            return
         piece = os.pread(descriptor, _PIECE, offset)
         if b"\n" not in piece and len(piece) == _PIECE:
             piece = os.pread(descriptor, size - offset, offset)
     finally:
         os.close(descriptor)
-    end = offset
-    while len(batch.generations) < _BATCH and (cut := piece.find(b"\n", end - offset)) >= 0:
-        _read_line(piece[end - offset : cut], batch)
-        end = offset + cut + 1
-    tail = piece[end - offset :]
-    if ended and offset + len(piece) >= size and b"\n" not in tail:
+    lines = BytesIO(piece).readlines()  # four times as fast as splitting
+    tail = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
+    taken = lines[: _BATCH - len(batch.lines)]
+    batch.lines += taken
+    end = offset + sum(map(len, taken))
+    seen = offset + len(piece)
+    if len(taken) < len(lines):
+        batch.more = True
+    elif ended and seen >= size:
         batch.finished.append(path.name)
-        _read_line(tail, batch)
-        end += len(tail)
-    elif (end != offset and offset + len(piece) < size) or b"\n" in tail:
+        if tail:
+            batch.lines.append(tail)
+        end = seen
+    elif end != offset and seen < size:
         batch.more = True
     if end != offset:
         batch.offsets[path.name] = end
-
-
-def _read_line(line: bytes, batch: _Batch) -> None:
-    if not line:
-        return  # the newline that parts a torn line from the next
-    try:
-        batch.generations.append(parse_line(line))
-    except BrokenLine:
-        batch.broken.append(line)

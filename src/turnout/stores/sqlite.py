@@ -8,22 +8,26 @@ follows within a second: a killed process loses nothing, a power cut at most the
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, final
 
+import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, literal, select, update
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from turnout.base.clock import SYSTEM_CLOCK, Clock
 from turnout.base.errors import NotFound, Unavailable
-from turnout.domain.account import Account, Generation, Key
-from turnout.stores import rows
-from turnout.stores.schema import ACCOUNTS, ATTEMPTS, GENERATIONS, JOURNALS, KEYS, REVISIONS
-from turnout.stores.sqlite_file import READ, WRITE, connect, prepare
+from turnout.contracts.store import Delivery
+from turnout.domain.account import Account, Generation, GenerationRow, Key
+from turnout.stores import rows as between
+from turnout.stores.schema import ACCOUNTS, GENERATIONS, JOURNALS, KEYS, REVISIONS
+from turnout.stores.sqlite_file import READ, WRITE, prepare
+from turnout.stores.sqlite_insert import insert_generations
+from turnout.stores.sqlite_lane import Lane
 
 __all__ = ["SQLiteStore"]
 
@@ -32,6 +36,9 @@ T = TypeVar("T")
 _SYNC_WITHIN = 1.0  # seconds
 _KEYS = "keys"
 _MILLION = literal(10**6)
+
+_decode_generation = msgspec.json.Decoder(Generation).decode
+_log = logging.getLogger(__name__)
 
 _put_account = insert(ACCOUNTS)
 _put_account = _put_account.on_conflict_do_update(
@@ -49,8 +56,6 @@ _put_offset = _put_offset.on_conflict_do_update(
     index_elements=[JOURNALS.c.file], set_={"offset": _put_offset.excluded["offset"]}
 )
 _forget_journal = delete(JOURNALS).where(JOURNALS.c.file == bindparam("name"))
-_add_generations = insert(GENERATIONS).on_conflict_do_nothing(index_elements=[GENERATIONS.c.id])
-_add_attempts = insert(ATTEMPTS).on_conflict_do_nothing(index_elements=[ATTEMPTS.c.generation_id, ATTEMPTS.c.position])
 # A sum of 64-bit integers may overflow; millions and the rest are added up apart and joined in Python.
 _spent = select(func.sum(GENERATIONS.c.cost // _MILLION), func.sum(GENERATIONS.c.cost % _MILLION))
 
@@ -65,8 +70,8 @@ class SQLiteStore:
     def __init__(self, path: Path, clock: Clock = SYSTEM_CLOCK) -> None:
         self._path = path
         self._clock = clock
-        self._writer = _Lane(path, WRITE)
-        self._reader = _Lane(path, READ)
+        self._writer = Lane(path, WRITE)
+        self._reader = Lane(path, READ)
         self._sync: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
@@ -96,7 +101,7 @@ class SQLiteStore:
 
     async def put_account(self, account: Account) -> None:
         """Add or replace an account."""
-        await self._write(lambda connection: connection.execute(_put_account, rows.account_row(account)))
+        await self._write(lambda connection: connection.execute(_put_account, between.account_row(account)))
 
     async def put_key(self, key: Key) -> None:
         """Add or replace a key.
@@ -106,7 +111,7 @@ class SQLiteStore:
         """
 
         def put(connection: Connection) -> None:
-            connection.execute(_put_key, rows.key_row(key))
+            connection.execute(_put_key, between.key_row(key))
             connection.execute(_bump)
 
         try:
@@ -118,7 +123,7 @@ class SQLiteStore:
         """The key of that hash, disabled ones included."""
         query = select(KEYS).where(KEYS.c.hash == key_hash)
         found = await self._reader.run(lambda connection: connection.execute(query).mappings().one_or_none())
-        return None if found is None else rows.key_of(found)
+        return None if found is None else between.key_of(found)
 
     async def keys(self, account_id: str | None = None) -> Sequence[Key]:
         """All keys, or those of one account, oldest first."""
@@ -126,7 +131,7 @@ class SQLiteStore:
         if account_id is not None:
             query = query.where(KEYS.c.account_id == account_id)
         found = await self._reader.run(lambda connection: connection.execute(query).mappings().all())
-        return [rows.key_of(row) for row in found]
+        return [between.key_of(row) for row in found]
 
     async def disable_key(self, key_hash: str, *, disabled: bool) -> bool:
         """Switch a key off or on; False when there is none."""
@@ -157,24 +162,30 @@ class SQLiteStore:
         query = select(REVISIONS.c.value).where(REVISIONS.c.name == _KEYS)
         return await self._reader.run(lambda connection: connection.execute(query).scalar() or 0)
 
-    async def add_generations(self, generations: Sequence[Generation], offsets: Mapping[str, int] | None = None) -> int:
-        """Add those that are not there yet, with their attempts; returns how many were new.
+    async def add_generations(self, rows: Iterable[GenerationRow], offsets: Mapping[str, int] | None = None) -> int:
+        """Add those whose id is not there yet; returns how many were new.
 
         *offsets* says how far (bytes) the journals of that name have been read; it is kept in the same transaction.
+
+        Raises:
+            OverflowError: a cost does not fit into 64 bits; nothing is added.
         """
+        return await self.take_generations(lambda: Delivery(rows, offsets or {}))
 
-        def add(connection: Connection) -> int:
-            new = 0
-            if generations:
-                records, attempts = rows.generation_rows(generations)
-                new = connection.execute(_add_generations, records).rowcount
-                if attempts and new:
-                    connection.execute(_add_attempts, attempts)
-            if offsets:
-                connection.execute(_put_offset, [{"file": file, "offset": offset} for file, offset in offsets.items()])
-            return new
+    async def take_generations(self, source: Callable[[], Delivery | None]) -> int:
+        """As :meth:`add_generations`, with what *source* returns; it is called in the thread that writes."""
 
-        return await self._write(add)
+        def take() -> int | None:
+            delivery = source()
+            if delivery is None:
+                return None
+            return self._writer.transact(lambda connection: _add(connection, delivery))
+
+        new = await self._writer.call(take)
+        if new is None:
+            return 0
+        self._sync_later()
+        return new
 
     async def journal_offsets(self) -> dict[str, int]:
         """How far (bytes) each journal has been read, by file name."""
@@ -189,17 +200,21 @@ class SQLiteStore:
         await self._writer.call(self._sync_log)
 
     async def generation(self, generation_id: str, account_id: str) -> Generation | None:
-        """One generation of one account."""
-        one = select(GENERATIONS).where(GENERATIONS.c.id == generation_id, GENERATIONS.c.account_id == account_id)
-        its_attempts = select(ATTEMPTS).where(ATTEMPTS.c.generation_id == generation_id).order_by(ATTEMPTS.c.position)
+        """One generation of one account.
 
-        def find(connection: Connection) -> Generation | None:
-            row = connection.execute(one).mappings().one_or_none()
-            if row is None:
-                return None
-            return rows.generation_of(row, connection.execute(its_attempts).mappings().all())
-
-        return await self._reader.run(find)
+        Raises:
+            Unavailable: it is there, but its record cannot be read.
+        """
+        query = select(GENERATIONS.c.record)
+        query = query.where(GENERATIONS.c.id == generation_id, GENERATIONS.c.account_id == account_id)
+        record = await self._reader.run(lambda connection: connection.execute(query).scalar_one_or_none())
+        if record is None:
+            return None
+        try:
+            return _decode_generation(record)
+        except (msgspec.DecodeError, RecursionError):
+            _log.exception("the record of generation %s cannot be read", generation_id)
+            raise Unavailable("The record of this generation cannot be read") from None
 
     async def spent(self, key_hash: str, since: float) -> int:
         """Pico-dollars that a key has spent from *since* (unix seconds), exact."""
@@ -209,9 +224,12 @@ class SQLiteStore:
 
     async def _write(self, operation: Callable[[Connection], T]) -> T:
         result = await self._writer.run(operation)
+        self._sync_later()
+        return result
+
+    def _sync_later(self) -> None:
         if self._sync is None:
             self._sync = asyncio.get_running_loop().call_later(_SYNC_WITHIN, self._sync_soon)
-        return result
 
     def _sync_soon(self) -> None:
         self._sync = None
@@ -229,63 +247,9 @@ class SQLiteStore:
             raise Unavailable("The store cannot be reached") from error
 
 
-@final
-class _Lane:
-    """A thread with a connection: what it is given runs there, one after the other."""
-
-    def __init__(self, path: Path, begin: str) -> None:
-        self._path = path
-        self._begin = begin
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="turnout-sqlite")
-        self._connection: Connection | None = None
-        self._closed = False
-
-    def submit(self, operation: Callable[[], object]) -> None:
-        """Run *operation* when its turn comes; nobody waits for it."""
-        self._thread.submit(operation)
-
-    async def call(self, operation: Callable[[], T]) -> T:
-        """Run *operation* in the thread.
-
-        Raises:
-            Unavailable: the lane is closed.
-        """
-        if self._closed:
-            raise Unavailable("The store is closed")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, operation)
-
-    async def run(self, operation: Callable[[Connection], T]) -> T:
-        """Run *operation* in the thread, in a transaction of its own."""
-        return await self.call(lambda: self._transact(operation))
-
-    async def open(self) -> None:
-        """Connect."""
-
-        def open_here() -> None:
-            self._connection = connect(self._path, self._begin)
-
-        await self.call(open_here)
-
-    async def close(self) -> None:
-        """Finish what waits, disconnect, end the thread."""
-
-        def close_here() -> None:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection.engine.dispose()
-                self._connection = None
-
-        if self._closed:
-            return
-        await self.call(close_here)
-        self._closed = True
-        self._thread.shutdown()
-
-    def _transact(self, operation: Callable[[Connection], T]) -> T:
-        if self._connection is None:
-            raise Unavailable("The store is not open")
-        try:
-            with self._connection.begin():
-                return operation(self._connection)
-        except OperationalError as error:
-            raise Unavailable("The store cannot be reached") from error
+def _add(connection: Connection, delivery: Delivery) -> int:
+    new = insert_generations(connection, delivery.rows)
+    if delivery.offsets:
+        kept = [{"file": file, "offset": offset} for file, offset in delivery.offsets.items()]
+        connection.execute(_put_offset, kept)
+    return new

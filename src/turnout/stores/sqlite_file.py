@@ -27,9 +27,11 @@ WRITE = "BEGIN IMMEDIATE"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _PRAGMAS = (
+    "PRAGMA page_size = 8192",  # of a new file; with rows of about 1 kB a fifth cheaper to write than 4096
     "PRAGMA busy_timeout = 10000",  # milliseconds
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
+    "PRAGMA wal_autocheckpoint = 2000",  # pages, 16 MiB: pages that change often are copied back more rarely
 )
 _ENFORCE = "PRAGMA foreign_keys = ON"
 _VERSION = Table("alembic_version", MetaData(), Column("version_num", Text))

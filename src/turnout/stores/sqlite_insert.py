@@ -1,0 +1,57 @@
+"""Many generations into SQLite with few statements.
+
+The driver lets go of Python's global lock for each step of a statement and must get it back after it. One statement
+of a hundred rows asks for it once, where a hundred statements would get into the event loop's way a hundred times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from itertools import islice
+
+from msgspec.structs import astuple
+from sqlalchemy import Connection
+from sqlalchemy.dialects.sqlite import dialect, insert
+
+from turnout.domain.account import GenerationRow
+from turnout.stores.schema import GENERATIONS
+
+__all__ = ["insert_generations"]
+
+_SIZES = (100, 10, 1)  # rows of a statement
+
+
+def insert_generations(connection: Connection, rows: Iterable[GenerationRow]) -> int:
+    """Add those whose id is not there yet; returns how many that were.
+
+    Takes *rows* by the hundred, so that making them holds the global lock for short moments only. After an error some
+    are added and some are not: the caller's transaction must be rolled back.
+
+    Raises:
+        OverflowError: a cost does not fit into 64 bits.
+    """
+    new = 0
+    source = iter(rows)
+    while part := list(islice(source, _SIZES[0])):
+        begin = 0
+        for size in _SIZES:
+            while len(part) - begin >= size:
+                values: list[object] = []
+                for row in part[begin : begin + size]:
+                    values += astuple(row)  # the columns stand in the same order
+                new += connection.exec_driver_sql(_statement(size), tuple(values)).rowcount
+                begin += size
+    return new
+
+
+@cache
+def _statement(size: int) -> str:
+    """The insertion of *size* rows.
+
+    ``OR FAIL`` instead of the default: for the sake of undoing half a statement SQLite would first copy every page
+    that the statement touches, and the transaction is rolled back anyway.
+    """
+    names = [column.name for column in GENERATIONS.columns]
+    adding = insert(GENERATIONS).prefix_with("OR FAIL").values([dict.fromkeys(names)] * size)
+    return str(adding.on_conflict_do_nothing(index_elements=[GENERATIONS.c.id]).compile(dialect=dialect()))
