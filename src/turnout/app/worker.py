@@ -49,6 +49,7 @@ __all__ = ["Orders", "work"]
 _SURFACES: Mapping[bytes, Surface] = {b"/chat/completions": ChatSurface(), b"/completions": CompletionsSurface()}
 _MOUNTS = (b"/api/v1", b"/v1")
 _COLLECT_AFTER = 25_000  # objects; the default of 700 costs a fifth of a request
+_RETRY_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -159,7 +160,13 @@ class _Worker:
 
     def _jobs(self, reload_wanted: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
         """What runs beside the requests."""
-        jobs = [self._house.keys.watch(), self._tallies.run(), self._reload(reload_wanted), self._list_models()]
+        jobs = [
+            self._house.keys.watch(),
+            self._tallies.run(),
+            self._reload(reload_wanted),
+            self._list_models(),
+            self._retry_journal(),
+        ]
         if self._orders.alone:
             jobs.append(self._writer.run())
         if self._loaded.path is not None:
@@ -190,6 +197,13 @@ class _Worker:
         """Ask servers of the operator's own what they serve."""
         house = self._house
         house.rails = await self._switchman.extend(self._loaded.settings, house.rails, house.client)
+
+    async def _retry_journal(self) -> None:
+        """Write what a full disk has refused as soon as it takes it, even if no further request comes."""
+        while True:
+            await asyncio.sleep(_RETRY_SECONDS)
+            if self._journal.failing:
+                self._journal.flush()
 
     async def _reload(self, wanted: asyncio.Event) -> None:
         """Swap in a changed configuration, or keep the old one and say why."""
