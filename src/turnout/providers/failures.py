@@ -14,6 +14,9 @@ from turnout.base.jsons import excerpt
 __all__ = ["failure_from_status", "failure_in_stream", "retry_after_seconds"]
 
 _MAX_RETRY_AFTER = 3600
+_MAX_PLAIN_WORDS = 300
+_WORDY = ("message", "detail", "error", "error_message", "msg")
+"""Where an error object keeps its message."""
 _CONTEXT_CODES = ("context_length", "context length", "context window", "maximum context", "too many tokens")
 _POLICY_CODES = ("content_policy", "content_filter", "moderation", "safety system")
 
@@ -69,19 +72,25 @@ _STATUS_OF_WORD: Mapping[str, int] = {
 }
 """Codes and types of errors that come with a 200, where no number tells the status."""
 _UNKNOWN_STATUS = 502
+_ABOUT_OUR_CREDENTIAL = frozenset({401, 402, 403})
 _OTHER = _Meaning("provider_unavailable", "endpoint", "error", "The provider failed")
 
 
 def failure_from_status(status: int, body: bytes, retry_after: int | None = None) -> UpstreamError:
-    """The error that a status other than 200 stands for. Only what concerns the client's request is quoted."""
+    """The error that a status other than 200 stands for.
+
+    The provider's words are the message where they concern the client's request, and quoted in ``raw`` where they
+    do not; words about this gateway's credential, which may repeat it, are left out.
+    """
     code, words = _words(body)
     meaning = _BY_STATUS.get(status, _OTHER)
     error_type = meaning.error_type
     if meaning.message is None and status in {400, 413, 422}:
         error_type = _finer_type(error_type, f"{code} {words}".lower())
-    quoted = excerpt(words) if meaning.message is None and words else None
+    quoted = excerpt(words) if words and status not in _ABOUT_OUR_CREDENTIAL else None
+    shown = quoted if meaning.message is None else meaning.message
     return UpstreamError(
-        quoted or meaning.message or f"The provider answered with status {status}",
+        shown or f"The provider answered with status {status}",
         error_type=error_type,
         provider_code=code or str(status),
         raw=quoted,
@@ -98,7 +107,7 @@ def failure_in_stream(error: object) -> UpstreamError:
     code, words = _words(body)
     status = _status_in(error)
     found = failure_from_status(status, body)
-    quoted = excerpt(words) if words and status not in {401, 402, 403} else None
+    quoted = excerpt(words) if words and status not in _ABOUT_OUR_CREDENTIAL else None
     return UpstreamError(
         quoted or found.message,
         error_type=found.error_type,
@@ -154,18 +163,39 @@ def _words(body: bytes) -> tuple[str, str]:
     try:
         answer: object = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return "", ""
+        return "", _plain_words(body)
     if isinstance(answer, list) and answer:
         answer = answer[0]
+    if isinstance(answer, str):
+        return "", answer
     if not isinstance(answer, dict):
         return "", ""
-    inner = answer.get("error", answer)
+    inner = answer.get("error") or answer.get("errors") or answer
+    if isinstance(inner, list):
+        inner = inner[0]
     if isinstance(inner, str):
         return _text(answer.get("code")), inner
     if not isinstance(inner, dict):
         return "", ""
     code = _text(inner.get("code")) or _text(inner.get("status")) or _text(inner.get("type"))
-    return code, _text(inner.get("message")) or _text(inner.get("detail")) or _text(inner.get("error"))
+    return code, next((words for name in _WORDY if (words := _message(inner.get(name)))), "")
+
+
+def _message(value: object) -> str:
+    """A message, also where it stands in a list of complaints."""
+    if isinstance(value, list) and value:
+        value = value[0]
+    if isinstance(value, dict):
+        value = value.get("message") or value.get("msg")
+    return _text(value)
+
+
+def _plain_words(body: bytes) -> str:
+    """A short answer in plain text; no page, and nothing binary."""
+    if len(body) > _MAX_PLAIN_WORDS or not body.isascii():
+        return ""
+    words = body.decode().strip()
+    return "" if words[:1] in {"<", "{", "["} or not words.isprintable() else words
 
 
 def _text(value: object) -> str:

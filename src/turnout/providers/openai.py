@@ -51,6 +51,7 @@ class _WireChoice(Struct):
     finish_reason: str | None = None
     native_finish_reason: str | None = None
     logprobs: Raw = NULL
+    error: Raw = NULL
 
 
 class _WireCompletion(Struct):
@@ -78,16 +79,17 @@ class _WireEvent(Struct):
     x_groq: _WireGroq | None = None
 
 
-class _WireChoiceUsage(Struct):
+class _WireRest(Struct):
     usage: Raw = NULL
+    error: Raw = NULL
 
 
-class _WireChoicesUsage(Struct):
-    choices: list[_WireChoiceUsage]
+class _WireRests(Struct):
+    choices: list[_WireRest]
 
 
 _read_completion = reader(_WireCompletion)
-_read_choice_usage = reader(_WireChoicesUsage)
+_read_rests = reader(_WireRests)
 _read_event: Callable[[bytes], _WireEvent] = msgspec.json.Decoder(_WireEvent).decode
 
 
@@ -137,6 +139,8 @@ class OpenAIAdapter:
         _refuse_error(wire.error)
         if not wire.choices:
             raise _nonsense()
+        for choice in wire.choices:
+            _refuse_error(choice.error)
         return Completion(
             choices=[_choice(choice, place, wire.id) for place, choice in enumerate(wire.choices)],
             usage=read_usage(wire.usage),
@@ -220,7 +224,7 @@ class _Decoder:
                 choice.delta = mend_delta(delta, self._tools, wire.id)
             if choice.finish_reason is not None:
                 self._finish(choice)
-                usage = usage if usage is not NULL or b'"usage"' not in event else _usage_in_choice(event)
+                usage = usage if usage is not NULL else _rest_of_choices(event)
         return Chunk(
             choices,
             None if usage is NULL or bytes(usage) == _NULL else read_usage(usage),
@@ -264,12 +268,17 @@ def _choice(wire: _WireChoice, place: int, upstream_id: str | None) -> Choice:
     return Choice(message, index, finish, wire.native_finish_reason or native, wire.logprobs)
 
 
-def _usage_in_choice(event: bytes) -> Raw:
-    """Usage where Moonshot puts it: inside the last chunk's choice."""
+def _rest_of_choices(event: bytes) -> Raw:
+    """Usage where Moonshot puts it, inside the last chunk's choice. Raises UpstreamError for an error there."""
+    if b'"usage"' not in event and b'"error"' not in event:
+        return NULL
     try:
-        return next((choice.usage for choice in _read_choice_usage(event).choices if choice.usage is not NULL), NULL)
+        rests = _read_rests(event).choices
     except BadJSON:
         return NULL
+    for rest in rests:
+        _refuse_error(rest.error)
+    return next((rest.usage for rest in rests if rest.usage is not NULL), NULL)
 
 
 def _nonsense() -> UpstreamError:
