@@ -175,7 +175,7 @@ class FakeServer:
         """All entries so far."""
         if not self.journal_path.exists():
             return []
-        return [json.loads(line) for line in self.journal_path.read_text().splitlines()]
+        return [json.loads(line) for line in self.journal_path.read_bytes().split(b"\n") if line]
 
 
 def provider_table(slug: str, base_url: str, **keys: str) -> str:

@@ -219,6 +219,7 @@ class HotProtocol(HttpToolsProtocol):
         self._current: HotReply | None = None
         self._running: RequestResponseCycle | None = None
         self._received = 0  # bytes since the request began
+        self._piece = 0  # bytes that came last
         self._body_bytes = 0
         self._body_began = 0.0
         self._refused = False
@@ -298,7 +299,8 @@ class HotProtocol(HttpToolsProtocol):
         """Parse what the client sends; after a refusal, only let it finish."""
         if self._refused:
             return
-        self._received += len(data)
+        self._piece = len(data)
+        self._received += self._piece
         if self._arrives:
             self._await_more()
         try:
@@ -307,17 +309,18 @@ class HotProtocol(HttpToolsProtocol):
             self._without_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse(BadRequest("This is not a valid HTTP request"))
-        if self._in_head and self._received > self.plane.limits.header_bytes:
-            self._refuse(_head_too_large())
+        if self._arrives:
+            self._refuse_excess()
 
     def on_message_begin(self) -> None:
         """A request begins; uvicorn's scope is only made for requests that need it."""
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
-        self._received = self._body_bytes = 0
+        self._body_bytes = 0
         self._arrives = self._in_head = True
         self._ahead = not self._idle
+        self._received = 0 if self._ahead else self._piece
         if self._idle:
             self._idle = False
             self.deadline = self.loop.time() + self.plane.limits.header_seconds
@@ -360,7 +363,7 @@ class HotProtocol(HttpToolsProtocol):
             super().on_headers_complete()
             if self.plane.draining:
                 self.cycle.keep_alive = False
-        self.headers = []  # what follows the body is nothing to go by
+        self.headers = _Unheeded()  # what follows the body is nothing to go by
 
     def on_body(self, body: bytes) -> None:
         """Collect the body, up to the cap."""
@@ -414,6 +417,15 @@ class HotProtocol(HttpToolsProtocol):
             slowest = self._body_began + self._body_bytes / _LEAST_BODY_RATE
             self.deadline = min(self.loop.time(), slowest) + self.plane.limits.body_seconds
 
+    def _refuse_excess(self) -> None:
+        """Refuse a head that outgrows its cap before it is complete, and endless framing or trailers of a body."""
+        limits = self.plane.limits
+        if self._in_head:
+            if self._received > limits.header_bytes:
+                self._refuse(_head_too_large())
+        elif self._received - self._body_bytes > limits.header_bytes + limits.body_bytes:
+            self._refuse(self._too_large())
+
     def _without_upgrade(self, rest: bytes) -> None:
         """Parse the request once more without its wish for another protocol, which also hides its body."""
         method = self.parser.get_method()
@@ -423,6 +435,7 @@ class HotProtocol(HttpToolsProtocol):
         lines = [b"%b %b HTTP/%b" % (method, self.url, self.parser.get_http_version().encode())]
         lines += [b"%b: %b" % header for header in self.headers if header[0] not in _UPGRADE_HEADERS]
         self.parser = httptools.HttpRequestParser(self)
+        self._idle = not self._ahead
         self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
 
     # -- refusals --
@@ -440,7 +453,8 @@ class HotProtocol(HttpToolsProtocol):
                 if names.count(name) > 1:
                     return BadRequest(f"The request has more than one {name.decode().title()} header")
         if len(self.headers) > limits.header_count or (
-            self._received > limits.header_bytes and _size(self.url, self.headers) > limits.header_bytes
+            (self._ahead or self._received > limits.header_bytes)
+            and _size(self.url, self.headers) > limits.header_bytes
         ):
             return _head_too_large()
         if headers.get(b"content-encoding", b"").strip().lower() not in _PLAIN_ENCODINGS:
@@ -483,6 +497,13 @@ class HotProtocol(HttpToolsProtocol):
         if isinstance(cycle, HotReply):
             return cycle.task is None
         return cycle.more_body and not cycle.response_started
+
+
+class _Unheeded(list[tuple[bytes, bytes]]):
+    """Takes trailers and keeps none."""
+
+    def append(self, header: tuple[bytes, bytes]) -> None:
+        """Let go of *header*."""
 
 
 def _head_too_large() -> BadRequest:
