@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Iterable
 from fractions import Fraction
 
 from turnout.base.errors import BadRequest
@@ -20,6 +21,8 @@ _NEEDED_PARAMETERS = frozenset({
     "response_format", "seed", "stop", "temperature", "tool_choice", "tools", "top_a", "top_k", "top_logprobs",
     "top_p", "verbosity", "web_search_options",
 })  # fmt: skip
+_AMOUNT = re.compile(r"\d{1,40}(\.\d{0,40})?([eE][+-]?\d{1,3})?", re.ASCII)
+"""Bounded: ten digits of an exponent would keep a processor busy for minutes."""
 _BYTES_PER_TOKEN = 4
 _TOKENS_PER_MILLION = 10**6
 
@@ -104,10 +107,9 @@ def _too_dear(candidate: Candidate, cap: MaxPrice) -> bool:
     return any(limit is not None and price * units > _pico(limit) for limit, price, units in checks)
 
 
-def _pico(dollars: float | str, exact: Callable[[str], Fraction] = Fraction) -> Fraction:
-    """A price cap in pico-dollars, from a number or a string."""
-    try:
-        amount = exact(str(dollars))
-    except (ValueError, ZeroDivisionError):
-        raise BadRequest("`provider.max_price` holds something that is not a number") from None
-    return amount * PICO_PER_DOLLAR
+def _pico(dollars: float | str) -> Fraction:
+    """A price cap in pico-dollars, exact, from a number or a string."""
+    text = str(dollars)
+    if not _AMOUNT.fullmatch(text):
+        raise BadRequest("`provider.max_price` holds something that is not an amount of dollars")
+    return Fraction(text) * PICO_PER_DOLLAR

@@ -79,8 +79,12 @@ def make_plan(request: ChatRequest, routes: Routes, ailing: Callable[[Candidate]
     names = _names(request)
     allowed: list[Candidate] = []
     excluded: list[Exclusion] = []
+    met: set[str] = set()
     for name in names:
         parsed, candidates = routes.find(name)
+        if not candidates or candidates[0].model.id in met:  # the same model by another name
+            continue
+        met.add(candidates[0].model.id)
         usable: list[Candidate] = []
         for candidate in candidates:
             reason = exclusion(candidate, request)
@@ -93,7 +97,9 @@ def make_plan(request: ChatRequest, routes: Routes, ailing: Callable[[Candidate]
         raise _dead_end(names, excluded)
     preferences = request.parameters.provider
     if preferences is not None and preferences.allow_fallbacks is False and not preferences.order:
-        allowed = _first_of_each_model(allowed)
+        first = _first_of_each_model(allowed)
+        excluded += [Exclusion(one.endpoint_id, "allow_fallbacks") for one in allowed if one not in first]
+        allowed = first
     return Plan(names, tuple(allowed), tuple(excluded))
 
 
