@@ -7,7 +7,7 @@ from typing import final
 
 from msgspec import Raw
 
-from turnout.api.decode import chat_request, read_fields
+from turnout.api.decode import chat_request_in, read_fields
 from turnout.api.errors import chunk_error, error_body
 from turnout.api.figures import usage_json
 from turnout.base.errors import TurnoutError
@@ -16,7 +16,7 @@ from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Choice, Chunk, ChunkChoice, Completion
 from turnout.domain.usage import Cost, Usage
 
-__all__ = ["ChatSurface", "prompt_as_messages"]
+__all__ = ["ChatSurface"]
 
 _NULL = b"null"
 _DONE = b"data: [DONE]\n\n"
@@ -35,10 +35,7 @@ class ChatSurface:
 
     def decode(self, body: bytes) -> ChatRequest:
         """The request in *body*. A legacy ``prompt`` counts as one user message. Raises BadRequest."""
-        fields = read_fields(body)
-        if "messages" not in fields and "prompt" in fields:
-            fields["messages"] = prompt_as_messages(fields["prompt"])
-        return chat_request(fields)
+        return chat_request_in(body)
 
     def encoder(self, generation_id: str, created: int, request: ChatRequest) -> ChatEncoder:
         """A fresh encoder for one answer."""
@@ -159,11 +156,6 @@ class ChatEncoder:
 
 
 _COMPULSORY: dict[str, Raw | str | None] = {"role": "assistant", "content": None, "refusal": None, "reasoning": None}
-
-
-def prompt_as_messages(prompt: Raw) -> Raw:
-    """The messages that stand for a legacy ``prompt``: one from the user."""
-    return Raw(b'[{"role":"user","content":%b}]' % bytes(prompt))
 
 
 def _hides_reasoning(request: ChatRequest) -> bool:

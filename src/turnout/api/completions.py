@@ -8,8 +8,7 @@ from typing import final
 import msgspec
 from msgspec import Raw, Struct
 
-from turnout.api.chat import prompt_as_messages
-from turnout.api.decode import chat_request, read_fields
+from turnout.api.decode import PLAIN, chat_request, prompt_as_messages, read_fields
 from turnout.api.errors import chunk_error, error_body
 from turnout.api.figures import usage_json
 from turnout.base.errors import BadRequest, TurnoutError
@@ -54,7 +53,7 @@ class CompletionsSurface:
             fields["logprobs"], fields["top_logprobs"] = Raw(b"true"), logprobs
         elif logprobs is not None:
             fields["logprobs"] = logprobs
-        return chat_request(fields)
+        return chat_request(fields, PLAIN)
 
     def encoder(self, generation_id: str, created: int, request: ChatRequest) -> CompletionsEncoder:
         """A fresh encoder for one answer."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from msgspec import Raw, Struct
 
 from turnout.base.errors import BadRequest
-from turnout.base.jsons import BadJSON, decode_fields, encode, reader, refuse_duplicates
+from turnout.base.jsons import BadJSON, decode_fields, decode_fields_with, encode, reader, refuse_duplicates
 from turnout.domain.chat import ChatParameters, ChatRequest, Traits
 from turnout.domain.completion import NULL
 
-__all__ = ["chat_request", "read_fields"]
+__all__ = ["PLAIN", "chat_request", "chat_request_in", "prompt_as_messages", "read_fields"]
 
 _read_parameters = reader(ChatParameters)
 
@@ -25,10 +25,38 @@ class _Message(Struct):
     cache_control: Raw = NULL
 
 
+class _BadMessages(BadJSON):
+    """The messages are wrong, the JSON around them is not."""
+
+
 _read_messages = reader(list[_Message])
-_PLAIN = Traits()
+PLAIN = Traits()
+"""Messages that every provider takes."""
 _LIST = ord("[")
 _JUDGED_FIELDS = ("provider", "reasoning", "plugins", "response_format", "metadata", "logit_bias")
+
+
+def chat_request_in(body: bytes) -> ChatRequest:
+    """The request in *body*, a JSON object with ``messages`` or a legacy ``prompt``.
+
+    Raises:
+        BadRequest: it is none; the message names the field.
+    """
+    try:
+        fields, traits = decode_fields_with(body, "messages", _read_traits)
+    except _BadMessages as error:
+        raise BadRequest(str(error)) from None
+    except BadJSON as error:
+        raise BadRequest(f"Invalid JSON: {error}") from None
+    if traits is None and "prompt" in fields:
+        fields["messages"] = prompt_as_messages(fields["prompt"])
+        traits = PLAIN
+    return chat_request(fields, traits)
+
+
+def prompt_as_messages(prompt: Raw) -> Raw:
+    """The messages that stand for a legacy ``prompt``: one from the user."""
+    return Raw(b'[{"role":"user","content":%b}]' % bytes(prompt))
 
 
 def read_fields(body: bytes) -> dict[str, Raw]:
@@ -43,8 +71,8 @@ def read_fields(body: bytes) -> dict[str, Raw]:
         raise BadRequest(f"Invalid JSON: {error}") from None
 
 
-def chat_request(fields: dict[str, Raw]) -> ChatRequest:
-    """The request in *fields*, with the parameters judged; ``messages`` must be there by now.
+def chat_request(fields: dict[str, Raw], traits: Traits | None) -> ChatRequest:
+    """The request in *fields*, with the parameters judged; *traits* are those of its messages, None without any.
 
     Raises:
         BadRequest: a field has a wrong type or value; the message names it.
@@ -57,9 +85,8 @@ def chat_request(fields: dict[str, Raw]) -> ChatRequest:
                 refuse_duplicates(bytes(fields[name]))
     except BadJSON as error:
         raise BadRequest(str(error)) from None
-    if messages is None:
+    if messages is None or traits is None:
         raise BadRequest("`messages` is missing")
-    traits = _traits(messages)
     effort = parameters.reasoning.effort if parameters.reasoning is not None else None
     if effort is not None and parameters.reasoning_effort is not None and effort != parameters.reasoning_effort:
         raise BadRequest("`reasoning_effort` and `reasoning.effort` say different things")
@@ -67,14 +94,14 @@ def chat_request(fields: dict[str, Raw]) -> ChatRequest:
     return ChatRequest(parameters, fields, len(memoryview(messages)), traits)
 
 
-def _traits(messages: Raw) -> Traits:
-    """What the messages hold. Raises BadRequest when they are no list of messages, or an empty one."""
+def _read_traits(messages: Raw) -> Traits:
+    """What the messages hold. Raises _BadMessages when they are no list of messages, or an empty one."""
     try:
         found = _read_messages(messages)
     except BadJSON as error:
-        raise BadRequest(f"`messages`: {error}") from None
+        raise _BadMessages(f"`messages`: {error}") from None
     if not found:
-        raise BadRequest("`messages` is empty")
+        raise _BadMessages("`messages` is empty")
     developer = reasoning = cache_marks = False
     for message in found:
         developer = developer or message.role == "developer"
@@ -85,4 +112,4 @@ def _traits(messages: Raw) -> Traits:
         cache_marks = cache_marks or message.cache_control is not NULL
         if content[0] == _LIST and not cache_marks:
             cache_marks = b'"cache_control"' in bytes(content)
-    return Traits(developer, reasoning, cache_marks) if developer or reasoning or cache_marks else _PLAIN
+    return Traits(developer, reasoning, cache_marks) if developer or reasoning or cache_marks else PLAIN

@@ -13,7 +13,16 @@ from msgspec import Raw
 
 from turnout.base.limits import MAX_JSON_DEPTH
 
-__all__ = ["BadJSON", "decode_fields", "encode", "excerpt", "json_text", "reader", "refuse_duplicates"]
+__all__ = [
+    "BadJSON",
+    "decode_fields",
+    "decode_fields_with",
+    "encode",
+    "excerpt",
+    "json_text",
+    "reader",
+    "refuse_duplicates",
+]
 
 T = TypeVar("T")
 
@@ -29,6 +38,8 @@ _KEY = re.compile(rb'\s*"([^"\\]*(?:\\.[^"\\]*)*)"\s*:\s*')
 _NEXT = re.compile(rb"\s*([,}])")
 _NO_BRACKETS = bytes(c for c in range(256) if c not in b"[]{}")
 _SHORT = 4096
+_LONG = 16_384
+_PLACEHOLDER = b"-0.0e-00"
 _OPENING = (b"{", b"[")
 _STEPS = bytes.maketrans(b"{}[]", b"\x01\xff\x01\xff")
 _MAX_FIELDS = 1_000
@@ -50,6 +61,54 @@ def decode_fields(body: bytes) -> dict[str, Raw]:
     Raises:
         BadJSON: any of these checks fails.
     """
+    _check_text(body)
+    fields = _fields(body)
+    if len(encode(fields)) != len(body):  # else there is no room for a second key
+        _refuse_duplicates(body, fields)
+    return fields
+
+
+def decode_fields_with(body: bytes, name: str, read: Callable[[Raw], T]) -> tuple[dict[str, Raw], T | None]:
+    """As :func:`decode_fields`, with the field *name* also read; None where it is missing.
+
+    A long value is cut out before the rest is parsed, so that it is parsed once and not twice.
+
+    Raises:
+        BadJSON: as there; or *read* raised it.
+    """
+    if len(body) > _LONG and (cut := _cut_out(body, name, read)) is not None:
+        return cut
+    fields = decode_fields(body)
+    return fields, (read(fields[name]) if name in fields else None)
+
+
+def _cut_out(body: bytes, name: str, read: Callable[[Raw], T]) -> tuple[dict[str, Raw], T] | None:
+    """The fields of *body* and the value of *name*, if that is a list of objects and the last such list.
+
+    Where it is not, nothing is lost but a little time: what is cut wrongly is no JSON. The key as it is searched
+    for cannot stand inside a text, where its quotes would be escaped.
+    """
+    key = b'"%b":' % name.encode()
+    start = body.find(key) + len(key)
+    end = body.rfind(b"}]") + 2
+    if start < len(key) or end < start:
+        return None
+    _check_text(body)
+    rest = body[:start] + _PLACEHOLDER + body[end:]
+    try:
+        fields = _fields(rest)
+        if bytes(fields.get(name, b"")) != _PLACEHOLDER:
+            return None
+        if len(encode(fields)) != len(rest):
+            _refuse_duplicates(rest, fields)
+        fields[name] = value = Raw(body[start:end])
+        return fields, read(value)
+    except BadJSON:
+        return None  # the long way finds the right words for it
+
+
+def _check_text(body: bytes) -> None:
+    """Refuse what is not UTF-8, or nested too deeply."""
     if not body.isascii():
         try:
             body.decode()
@@ -57,14 +116,15 @@ def decode_fields(body: bytes) -> dict[str, Raw]:
             raise BadJSON(f"the body is not valid UTF-8 (byte {error.start})") from None
     if _opened(body) > MAX_JSON_DEPTH:
         _refuse_depth(body)
+
+
+def _fields(body: bytes) -> dict[str, Raw]:
     try:
         fields = _decode_fields(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadJSON(_plain(str(error))) from None
     if len(fields) > _MAX_FIELDS:
         raise BadJSON(f"the body has more than {_MAX_FIELDS} fields")
-    if len(encode(fields)) != len(body):  # else there is no room for a second key
-        _refuse_duplicates(body, fields)
     return fields
 
 
