@@ -68,9 +68,10 @@ def _directory(path: Path) -> Finding:
 
 async def _store(settings: config.Settings) -> Finding:
     path = store_file(settings)
-    if not path.exists():
-        return Finding("store", f"{path} will be made")
     try:
+        store = store_of(settings)
+        if not path.exists():
+            return Finding("store", f"{path} will be made")
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
@@ -80,12 +81,11 @@ async def _store(settings: config.Settings) -> Finding:
             return Finding(
                 "store", f"{path} is of an earlier version; the next start copies it and brings it up to date"
             )
-        store = store_of(settings)
         await store.open()
         keys = await store.keys()
         await store.close()
     except (TurnoutError, sqlite3.Error) as error:
-        return Finding("store", f"{path} cannot be opened: {error}", well=False)
+        return Finding("store", f"{path} cannot be used: {error}", well=False)
     return Finding("store", f"{path} opens and holds {len(keys)} key{'' if len(keys) == 1 else 's'}")
 
 
