@@ -3,10 +3,10 @@ import math
 from typing import Any
 
 import pytest
-from fake_wire import body_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fake_wire import body_of
 from turnout.providers.fake.answers import Answer, answer, embeddings
 from turnout.providers.fake.asked import read_request
 from turnout.providers.fake.words import parse_words

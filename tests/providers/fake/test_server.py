@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from fake_wire import ask, body_of, chat, payloads
 from openai import AsyncOpenAI
 
+from fake_wire import ask, body_of, chat, payloads
 from turnout.providers.fake import MODELS, FakeProvider
 
 OPTIONS = "Which?\nA) tea\nB) coffee"
