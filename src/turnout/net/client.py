@@ -108,8 +108,9 @@ class Client:
         """
         began = self._loop.time()
         ends_at = began + timeouts.total
+        stale = False
         while True:
-            connection = _take_idle(origin)
+            connection = None if stale else _take_idle(origin)  # all that are kept may be stale, or the request poison
             reused = connection is not None
             if connection is None:
                 connection = await self._connect(origin, timeouts.connect)
@@ -118,6 +119,7 @@ class Client:
             except _StaleError:
                 if not reused or self._loop.time() - began > _STALE_SECONDS:
                     raise UpstreamError(_UNANSWERED, may_be_billed=True) from None
+                stale = True
             except BaseException:
                 connection.abort()
                 raise

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from typing import final
+from typing import TypeVar, final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -40,6 +41,7 @@ _TUNING = frozenset({
 })  # fmt: skip
 """Parameters that an endpoint without them may do without; a contract such as ``tools`` is never dropped."""
 
+_T = TypeVar("_T")
 _NULL = b"null"
 _NO_ERRORS = frozenset({_NULL, b'""', b"{}", b"false"})
 _WITH_USAGE = Raw(b'{"include_usage":true}')
@@ -135,7 +137,7 @@ class OpenAIAdapter:
         try:
             wire = _read_completion(body)
         except BadJSON:
-            raise _nonsense() from None
+            wire = _mended(_read_completion, body)
         _refuse_error(wire.error)
         if not wire.choices:
             raise _nonsense()
@@ -211,7 +213,7 @@ class _Decoder:
         try:
             wire = _read_event(event)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise _nonsense() from None
+            wire = _mended(_read_event, event)
         usage = wire.usage
         if (groq := wire.x_groq) is not None:
             _refuse_error(groq.error)
@@ -279,6 +281,20 @@ def _rest_of_choices(event: bytes) -> Raw:
     for rest in rests:
         _refuse_error(rest.error)
     return next((rest.usage for rest in rests if rest.usage is not NULL), NULL)
+
+
+def _mended(read: Callable[[bytes], _T], text: bytes) -> _T:
+    """*text* read once more with null for NaN and Infinity, which sloppy servers write into JSON.
+
+    Raises:
+        UpstreamError: there is none in it, or it makes no sense even so.
+    """
+    if b"NaN" not in text and b"Infinity" not in text:
+        raise _nonsense() from None
+    try:
+        return read(encode(json.loads(text, parse_constant=lambda _: None)))
+    except (ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
+        raise _nonsense() from None
 
 
 def _nonsense() -> UpstreamError:
