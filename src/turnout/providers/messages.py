@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from turnout.base.errors import BadRequest
 from turnout.base.jsons import encode
 from turnout.domain.chat import Traits
 from turnout.domain.provider import Capabilities
@@ -18,11 +19,17 @@ def rewrite_messages(messages: Raw, traits: Traits, capabilities: Capabilities) 
     """The same messages, or new ones where needed: the role ``developer``, cache marks and earlier reasoning.
 
     A provider that takes OpenRouter's ``reasoning`` object gets everything unmodified and in order.
+
+    Raises:
+        BadRequest: a number in the messages is out of range.
     """
     developer = traits.developer and not capabilities.developer_role
     if capabilities.reasoning == "object" or not (developer or traits.reasoning or traits.cache_marks):
         return messages
-    decoded: Any = msgspec.json.decode(messages)
+    try:
+        decoded: Any = msgspec.json.decode(messages)
+    except msgspec.DecodeError:  # the text was judged when it came in, but not what its numbers are
+        raise BadRequest("`messages`: a number is out of range") from None
     for message in decoded:
         if not isinstance(message, dict):
             continue

@@ -116,7 +116,7 @@ class OpenAIAdapter:
         dropped = tuple(sorted(capabilities.drop & request.fields.keys())) if capabilities.drop else ()
         supported = endpoint.supported_parameters
         if supported is not None:
-            for name in (fields.keys() & _TUNING).difference(supported):
+            for name in sorted((fields.keys() & _TUNING).difference(supported)):
                 del fields[name]
                 dropped += (name,)
         fields["model"] = self._model_name(endpoint.upstream_model)
@@ -134,6 +134,7 @@ class OpenAIAdapter:
         Raises:
             UpstreamError: the body is no answer, or carries an error.
         """
+        _refuse_broken_text(body)
         try:
             wire = _read_completion(body)
         except BadJSON:
@@ -210,6 +211,9 @@ class _Decoder:
         return chunks
 
     def _chunk(self, event: bytes) -> Chunk:
+        _refuse_broken_text(event)
+        if b"\n" in event:  # it came in several lines, and leaves in one
+            event = event.replace(b"\n", b" ")
         try:
             wire = _read_event(event)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -281,6 +285,15 @@ def _rest_of_choices(event: bytes) -> Raw:
     for rest in rests:
         _refuse_error(rest.error)
     return next((rest.usage for rest in rests if rest.usage is not NULL), NULL)
+
+
+def _refuse_broken_text(text: bytes) -> None:
+    """The parser does not look into the slices that go on as they are, and clients stumble over what is no UTF-8."""
+    if not text.isascii():
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            raise _nonsense() from None
 
 
 def _mended(read: Callable[[bytes], _T], text: bytes) -> _T:
