@@ -115,7 +115,7 @@ def test_tuning_that_the_endpoint_lacks_is_dropped_and_named_but_no_contract_is(
 
 def test_the_names_of_dropped_parameters_stand_in_the_same_order_each_time() -> None:
     fields = {"seed": 1, "top_k": 2, "min_p": 0.1, "logit_bias": {}, "presence_penalty": 1}
-    made = outgoing(Capabilities(drop=frozenset({"seed"})), (), **fields)  # type: ignore[arg-type]  # fields by parameter
+    made = outgoing(Capabilities(drop=frozenset({"seed"})), (), **fields)
     assert list(made.dropped) == ["seed", *sorted(fields.keys() - {"seed"})]
 
 

@@ -13,7 +13,7 @@ from turnout.providers.usage import estimated_usage, read_usage
 
 BUCKETS = [name for name in Usage.__struct_fields__ if name != "estimated"]
 SANE = st.integers(0, 10_000)
-ABSURD = st.sampled_from(
+ABSURD: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, -1, -5, 1.5, "7", [], {}, MAX_TOKENS + 1, 10**30, 1e300, -0.0, 2**63, {"cached_tokens": 1}, "NaN"]
 )
 PROMPT_DETAILS = ["cached_tokens", "cache_write_tokens", "cache_creation_tokens", "audio_tokens"]
