@@ -27,7 +27,7 @@ __all__ = ["REJECTED", "JournalWriter"]
 REJECTED = "rejected.lines"
 """Where lines go that are no generations, or that the store refuses: nothing vanishes without a trace."""
 
-_BATCH = 2_000  # generations
+_BATCH = 1_000  # generations: what they change in the store fits into its page cache
 _PIECE = 2**20  # bytes read at once
 _INTERVAL = 0.05  # seconds
 _MAX_PAUSE = 5.0  # seconds
@@ -208,7 +208,7 @@ def _read_journal(path: Path, offset: int, batch: _Batch) -> None:
         size = os.fstat(descriptor).st_size
         if size <= offset and not ended:
             return
-        piece = os.pread(descriptor, _PIECE, offset)
+        piece = os.pread(descriptor, min(_PIECE, max(0, size - offset)), offset)
         if b"\n" not in piece and len(piece) == _PIECE:
             piece = os.pread(descriptor, size - offset, offset)
     finally:

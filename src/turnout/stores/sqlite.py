@@ -26,7 +26,7 @@ from turnout.domain.account import Account, Generation, GenerationRow, Key
 from turnout.stores import rows as between
 from turnout.stores.schema import ACCOUNTS, GENERATIONS, JOURNALS, KEYS, REVISIONS
 from turnout.stores.sqlite_file import READ, WRITE, prepare
-from turnout.stores.sqlite_insert import insert_generations
+from turnout.stores.sqlite_insert import insert_generations, keep_offsets
 from turnout.stores.sqlite_lane import Lane
 
 __all__ = ["SQLiteStore"]
@@ -51,10 +51,6 @@ _put_key = _put_key.on_conflict_do_update(
 )
 _bump = insert(REVISIONS).values(name=_KEYS, value=1)
 _bump = _bump.on_conflict_do_update(index_elements=[REVISIONS.c.name], set_={"value": REVISIONS.c.value + 1})
-_put_offset = insert(JOURNALS)
-_put_offset = _put_offset.on_conflict_do_update(
-    index_elements=[JOURNALS.c.file], set_={"offset": _put_offset.excluded["offset"]}
-)
 _forget_journal = delete(JOURNALS).where(JOURNALS.c.file == bindparam("name"))
 # A sum of 64-bit integers may overflow; millions and the rest are added up apart and joined in Python.
 _spent = select(func.sum(GENERATIONS.c.cost // _MILLION), func.sum(GENERATIONS.c.cost % _MILLION))
@@ -250,6 +246,5 @@ class SQLiteStore:
 def _add(connection: Connection, delivery: Delivery) -> int:
     new = insert_generations(connection, delivery.rows)
     if delivery.offsets:
-        kept = [{"file": file, "offset": offset} for file, offset in delivery.offsets.items()]
-        connection.execute(_put_offset, kept)
+        keep_offsets(connection, delivery.offsets)
     return new

@@ -31,6 +31,7 @@ _PRAGMAS = (
     "PRAGMA busy_timeout = 10000",  # milliseconds
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
+    "PRAGMA cache_size = -8000",  # KiB at most; what a transaction changes should fit
     "PRAGMA wal_autocheckpoint = 2000",  # pages, 16 MiB: pages that change often are copied back more rarely
 )
 _ENFORCE = "PRAGMA foreign_keys = ON"

@@ -1,4 +1,4 @@
-"""Many generations into SQLite with few statements.
+"""Many generations into SQLite with few statements, compiled once.
 
 The driver lets go of Python's global lock for each step of a statement and must get it back after it. One statement
 of a hundred rows asks for it once, where a hundred statements would get into the event loop's way a hundred times.
@@ -6,7 +6,7 @@ of a hundred rows asks for it once, where a hundred statements would get into th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from itertools import islice
 
@@ -15,9 +15,9 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects.sqlite import dialect, insert
 
 from turnout.domain.account import GenerationRow
-from turnout.stores.schema import GENERATIONS
+from turnout.stores.schema import GENERATIONS, JOURNALS
 
-__all__ = ["insert_generations"]
+__all__ = ["insert_generations", "keep_offsets"]
 
 _SIZES = (100, 10, 1)  # rows of a statement
 
@@ -40,13 +40,27 @@ def insert_generations(connection: Connection, rows: Iterable[GenerationRow]) ->
                 values: list[object] = []
                 for row in part[begin : begin + size]:
                     values += astuple(row)  # the columns stand in the same order
-                new += connection.exec_driver_sql(_statement(size), tuple(values)).rowcount
+                new += connection.exec_driver_sql(_rows_statement(size), tuple(values)).rowcount
                 begin += size
     return new
 
 
+def keep_offsets(connection: Connection, offsets: Mapping[str, int]) -> None:
+    """Remember how far (bytes) the journals of that name have been read."""
+    connection.exec_driver_sql(_offset_statement(), list(offsets.items()))
+
+
 @cache
-def _statement(size: int) -> str:
+def _offset_statement() -> str:
+    keeping = insert(JOURNALS)
+    keeping = keeping.on_conflict_do_update(
+        index_elements=[JOURNALS.c.file], set_={"offset": keeping.excluded["offset"]}
+    )
+    return str(keeping.compile(dialect=dialect()))
+
+
+@cache
+def _rows_statement(size: int) -> str:
     """The insertion of *size* rows.
 
     ``OR FAIL`` instead of the default: for the sake of undoing half a statement SQLite would first copy every page
