@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
+from msgspec import Struct
+
 from turnout.accounts.keys import KeyRing
 from turnout.base.clock import Clock
 from turnout.base.ids import GenerationIds
@@ -26,7 +28,9 @@ __all__ = ["Call", "House", "Rails", "Recorder"]
 
 
 class Recorder(Protocol):
-    """Where generations become durable."""
+    """Where generations become durable. While ``failing``, no more should be begun."""
+
+    failing: bool
 
     def append(self, generation: Generation) -> None:
         """Make *generation* survive the death of this process, before returning."""
@@ -68,8 +72,7 @@ class House:
         return self.health.outage(candidate.endpoint_id, self.clock.monotonic())
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True, eq=False):
     """One request of a client. ``arrived`` is monotonic; ``headers`` holds the few that are recorded."""
 
     surface: Surface

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from turnout.base.errors import UpstreamError
 from turnout.contracts.provider import Adapter
@@ -19,8 +20,7 @@ __all__ = ["Trip"]
 _CODES = {"rate_limit_exceeded": "capacity_exhausted", "not_found": "model_unavailable_upstream"}
 
 
-@dataclass(slots=True)
-class Trip:
+class Trip(Struct, eq=False):
     """One accepted request on its way: what the steps before the attempts have made."""
 
     call: Call
