@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from turnout.accounts.keys import KeyRing
 from turnout.base.clock import Clock
+from turnout.base.errors import Unavailable
 from turnout.base.ids import GenerationIds
 from turnout.contracts.provider import Adapter
 from turnout.contracts.reply import Reply
@@ -66,6 +67,15 @@ class House:
     loop: asyncio.AbstractEventLoop
     report: Callable[[str], None]
     comment_seconds: float = 15.0
+
+    def admit(self) -> None:
+        """Refuse to begin what could not be recorded.
+
+        Raises:
+            Unavailable: the journal cannot be written.
+        """
+        if self.recorder.failing:
+            raise Unavailable("Usage cannot be recorded at the moment, so nothing is served", retry_after=5)
 
     def ailing(self, candidate: Candidate) -> bool:
         """Whether the candidate's endpoint had an outage in the last half minute."""

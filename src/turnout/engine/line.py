@@ -24,8 +24,7 @@ async def serve(call: Call, house: House) -> None:
     whatever happens. Raises nothing but CancelledError.
     """
     try:
-        if house.recorder.failing:
-            raise Unavailable("Usage cannot be recorded at the moment, so nothing is served", retry_after=5)
+        house.admit()
         key = house.keys.peek(call.authorization) or await house.keys.find(call.authorization)
         request = call.surface.decode(call.body)
         rails = house.rails
