@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, final
 
 from turnout.app.metrics import TallyFiles
@@ -23,6 +23,7 @@ __all__ = ["ControlPlane"]
 
 _FLUSH_WAIT_SECONDS = 0.3
 _FLUSH_STEP_SECONDS = 0.02
+_COUNTRY_CODE = 2
 _log = logging.getLogger(__name__)
 
 
@@ -131,13 +132,18 @@ def _providers_reply(snapshot: CatalogSnapshot) -> bytes:
                     "privacy_policy_url": one.policy.privacy_policy_url,
                     "terms_of_service_url": one.policy.terms_of_service_url,
                     "status_page_url": one.policy.status_page_url,
-                    "datacenters": list(one.policy.regions),
+                    "datacenters": _countries(one.policy.regions),
                     "headquarters": one.policy.headquarters,
                 }
                 for one in snapshot.providers.values()
             ]
         }
     )
+
+
+def _countries(regions: Sequence[str]) -> list[str]:
+    """The regions that are countries, by their ISO 3166 code: clients know no others."""
+    return [region.upper() for region in regions if len(region) == _COUNTRY_CODE and region != "eu"]
 
 
 def _report(error: Exception) -> None:
