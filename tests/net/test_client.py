@@ -604,6 +604,22 @@ async def test_cancelling_closes_the_socket_within_a_second(client: Client, scri
         await asyncio.wait_for(server.wires[0].gone.wait(), 1)
 
 
+async def test_leaving_an_answer_that_has_just_ended_does_not_end_the_next_one(client: Client) -> None:
+    tasks: list[asyncio.Task[Recording]] = []
+
+    def leave(_sink: Recording, _data: bytes) -> None:
+        tasks.append(asyncio.ensure_future(asked(client, origin, first_byte=1.0)))  # takes the connection first
+        tasks[0].cancel()
+
+    async with upstream(always(reply())) as server:
+        origin = Origin(server.base_url)
+        tasks.append(asyncio.ensure_future(asked(client, origin, Recording(leave))))
+        with pytest.raises(asyncio.CancelledError):
+            await tasks[0]
+        assert (await asyncio.wait_for(tasks[1], 2)).body == b"ok"
+        assert len(server.wires) == 1
+
+
 @pytest.mark.parametrize("address", ["ftp://x", "x.example/v1", "http://", "", "file:///etc/passwd"])
 async def test_only_addresses_of_the_web_are_origins(address: str) -> None:
     with pytest.raises(ValueError, match="not an http"):

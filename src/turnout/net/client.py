@@ -121,7 +121,7 @@ class Client:
                     raise UpstreamError(_UNANSWERED, may_be_billed=True) from None
                 stale = True
             except BaseException:
-                connection.abort()
+                connection.leave(sink)
                 raise
             else:
                 return
@@ -196,6 +196,11 @@ class _Connection(asyncio.Protocol):
         sink.begin(self)
         self.transport.write(message)
         return done
+
+    def leave(self, sink: Sink) -> None:
+        """Abort what is being done for *sink*; once that is over, the connection may serve another already."""
+        if self._sink is sink:
+            self.abort()
 
     def abort(self) -> None:
         self._sink = self._done = None
