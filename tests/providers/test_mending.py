@@ -150,11 +150,13 @@ def test_pieces_of_tool_calls_keep_their_indexes() -> None:
         {"tool_calls": [{"index": 0, "id": "", "type": "", "function": {"name": None, "arguments": '{"a"'}}]},
         {"tool_calls": [{"index": 1, "id": "c2", "type": "function", "function": {"name": "g", "arguments": None}}]},
         {"tool_calls": None, "content": ""},
+        {"tool_calls": {"index": 0, "id": "c3", "function": {"name": "h", "arguments": "{}"}}},
     )
     assert [delta["tool_calls"][0]["index"] for delta in deltas[:3]] == [0, 0, 1]
     assert deltas[1] == {"tool_calls": [{"index": 0, "function": {"arguments": '{"a"'}}]}
     assert deltas[2]["tool_calls"][0]["function"] == {"name": "g", "arguments": ""}
     assert deltas[3] == {"content": ""}
+    assert deltas[4]["tool_calls"][0]["id"] == "c3"
 
 
 def test_tool_calls_without_indexes_are_told_apart_by_id_or_name() -> None:

@@ -86,6 +86,15 @@ def test_a_client_that_streams_reads_an_answer_that_came_in_one_piece(stage: Sta
         _assert_same(_read(reply, streamed=True), read_whole(exchange.response))
 
 
+@pytest.mark.parametrize("exchange", _cases([*{one.provider: one for one in _WHOLE}.values()]))
+def test_an_answer_in_one_piece_is_known_by_its_first_byte_where_its_type_says_nothing(
+    stage: Stage, exchange: Exchange
+) -> None:
+    stage.provider.play(replace(exchange, content_type="text/plain"))
+    reply = _ask(stage, _equivalent(stage, exchange) | {"stream": True})
+    _assert_same(_read(reply, streamed=True), read_whole(exchange.response))
+
+
 @pytest.mark.parametrize("stream", [False, True], ids=["one-piece", "stream"])
 @pytest.mark.parametrize("exchange", _cases(_ALL))
 def test_the_provider_is_sent_what_the_client_sent(stage: Stage, exchange: Exchange, stream: bool) -> None:  # noqa: FBT001 - a parameter of the test

@@ -89,9 +89,8 @@ class Relay(Whole):
         self._reply = reply
         self._held: list[Chunk] = []
         self._exchange: Exchange | None = None
-        self._streaming = False
+        self._streaming: bool | None = False
         self._finished = False
-        self._called_tools = False
         self._usage: Usage | None = None
         self._answer_bytes = 0
 
@@ -100,12 +99,18 @@ class Relay(Whole):
         self._exchange = exchange
 
     def head(self, status: int, headers: dict[bytes, bytes]) -> None:
-        """Decide by status and type whether chunks follow, or something to be read whole."""
+        """Decide by status and type whether chunks follow, or something to be read whole; other types leave it open."""
         super().head(status, headers)
-        self._streaming = status == _OK and not headers.get(b"content-type", b"").startswith(b"application/json")
+        kind = headers.get(b"content-type", b"")
+        if status != _OK or kind.startswith(b"application/json"):
+            self._streaming = False
+        else:
+            self._streaming = True if kind.startswith(b"text/event-stream") else None
 
     def piece(self, data: bytes) -> None:
         """Pass on what *data* completes. Raises UpstreamError when it is an error or makes no sense."""
+        if self._streaming is None:
+            self._streaming = data[:1] != b"{"  # no line of a stream begins so
         if not self._streaming:
             super().piece(data)
             return
@@ -123,7 +128,7 @@ class Relay(Whole):
             UpstreamError: a failure status, no finish reason, or no content at all.
         """
         self.refuse_failure(self._adapter)
-        if self._streaming:
+        if self._streaming is not False:
             self._take(self._decoder.flush())
         else:
             self._take([_as_chunk(self._adapter.completion(self.body()))])
@@ -131,7 +136,7 @@ class Relay(Whole):
         if not self._finished:
             if not (self._decoder.ended and (self.committed or self._usage is not None)):
                 raise UpstreamError("The provider's stream ended without a finish reason", may_be_billed=True)
-            self._take([Chunk([ChunkChoice(finish_reason="tool_calls" if self._called_tools else "stop")])])
+            self._take([Chunk([ChunkChoice(finish_reason="stop")])])
         usage = self._usage or self.usage_so_far()
         if not self.committed:
             if not usage.completion_tokens and self._draft.finish_reason not in _SPEAKING_ENDS:
@@ -165,7 +170,6 @@ class Relay(Whole):
                     self._finished = True
                     draft.finish_reason = choice.finish_reason
                     draft.native_finish_reason = choice.native_finish_reason
-                    self._called_tools = choice.finish_reason == "tool_calls"
         if self.committed:
             if any(chunk.choices for chunk in chunks):
                 self._reply.write(self._encoder.chunks(chunks))

@@ -185,6 +185,8 @@ def _calls(message: dict[str, Raw]) -> list[dict[str, Any]]:
     """The tool calls, taken out of *message*."""
     raw = message.pop("tool_calls", None)
     calls = None if raw is None else _decoded(raw)
+    if isinstance(calls, dict):
+        calls = [calls]  # text-generation-inference streams a single one
     return [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
 
 
