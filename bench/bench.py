@@ -24,7 +24,8 @@ from figures import FIGURES, QUICK, Figure
 from load import QUIET_CORES
 from measure import Session, check, measure_pairs, measure_starts
 from peers import Peer, checkout_of_revision, named_peer, peer_in_checkout, running_peer
-from processes import BENCH, BUILD, LOAD_CPU, MOCK_PORT, BenchError, Mock, build_programs, machine_lock
+from places import BENCH, BUILD, BenchError
+from processes import LOAD_CPU, MOCK_PORT, Mock, build_programs, machine_lock
 from table import comparison_table, limits_table
 
 _REFERENCE = "nginx"

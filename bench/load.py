@@ -8,7 +8,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from processes import BUILD, BenchError, busy_cpu_s, cpu_times_ns, rss_bytes
+from places import BUILD, BenchError
+from processes import busy_cpu_s, cpu_times_ns, rss_bytes
 
 if TYPE_CHECKING:
     from processes import Gateway, Mock

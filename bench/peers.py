@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from processes import BENCH, BUILD, BenchError
+from places import BENCH, BUILD, BenchError
 
 __all__ = ["Peer", "checkout_of_revision", "named_peer", "peer_in_checkout", "running_peer"]
 

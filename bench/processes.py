@@ -16,17 +16,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from places import BENCH, BUILD, BenchError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from peers import Peer
 
 __all__ = [
-    "BENCH",
-    "BUILD",
     "LOAD_CPU",
     "MOCK_PORT",
-    "BenchError",
     "Gateway",
     "Mock",
     "build_programs",
@@ -37,8 +36,6 @@ __all__ = [
     "rss_bytes",
 ]
 
-BENCH = Path(__file__).resolve().parent
-BUILD = BENCH / ".build"
 MOCK_PORT = 9100
 _CPUS = sorted(os.sched_getaffinity(0))
 GATEWAY_CPU = _CPUS[0]
@@ -46,10 +43,6 @@ LOAD_CPU = _CPUS[-1]
 _START_POLL_S = 0.002
 _STOP_PATIENCE_S = 5.0
 _CPU_CLOCK_OF_PROCESS = 2  # Linux, <linux/posix-timers.h>: CPUCLOCK_SCHED, all threads of a process
-
-
-class BenchError(Exception):
-    """The benchmark cannot go on; the message says why and what to do."""
 
 
 def build_programs() -> None:
