@@ -109,10 +109,8 @@ class OpenAIAdapter:
 
     def outgoing(self, request: ChatRequest, endpoint: Endpoint) -> Outgoing:
         """The body with the provider's model name and habits; whatever is not ours goes on byte for byte."""
-        capabilities = self._capabilities
-        fields = dict(request.fields)
-        for name in fields.keys() & self._unwanted:
-            del fields[name]
+        capabilities, unwanted = self._capabilities, self._unwanted
+        fields = {name: value for name, value in request.fields.items() if name not in unwanted}
         dropped = tuple(sorted(capabilities.drop & request.fields.keys())) if capabilities.drop else ()
         supported = endpoint.supported_parameters
         if supported is not None:
