@@ -127,6 +127,7 @@ class Relay(Whole):
         Raises:
             UpstreamError: a failure status, no finish reason, or no content at all.
         """
+        self._reply.flow = self._exchange = None  # the connection may serve another request already
         self.refuse_failure(self._adapter)
         if self._streaming is not False:
             self._take(self._decoder.flush())
@@ -162,7 +163,8 @@ class Relay(Whole):
             if chunk.usage is not None:
                 self._usage = chunk.usage
             for choice in chunk.choices:
-                self._answer_bytes += len(memoryview(choice.delta)) - _EMPTY_DELTA
+                if (size := len(memoryview(choice.delta)) - _EMPTY_DELTA) > 0:
+                    self._answer_bytes += size
                 if not speaks:
                     speaks = _has_content(choice.delta)
                     self._note_first(chunk)
