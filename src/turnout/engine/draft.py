@@ -103,6 +103,13 @@ class Draft:
             house.health.failed(candidate.endpoint_id, now, "error" if reached else "unreachable")
         self._add("failed", now, usage=delivered, error=error)
 
+    def stumbled(self, delivered: Usage) -> None:
+        """A mistake of ours ends the request: the attempt that was under way, if any, is recorded and charged."""
+        candidate = self._candidate
+        last = self._attempts[-1].endpoint_id if self._attempts else None
+        if candidate is not None and last != candidate.endpoint_id:  # each endpoint is tried once
+            self._add("failed", self._now(), usage=delivered)
+
     def answered(self, usage: Usage) -> Cost:
         """The present attempt answered in full: count, price and settle it."""
         candidate = self._candidate

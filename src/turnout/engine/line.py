@@ -46,12 +46,13 @@ async def serve(call: Call, house: House) -> None:
         draft.broke(error)
         _say(trip, error)
     except asyncio.CancelledError:
-        draft.cancelled(trip.relay.usage_so_far() if trip.relay is not None else NO_USAGE)
+        draft.cancelled(_delivered(trip))
         if not call.reply.gone:
             _say(trip, Unavailable("The gateway is shutting down", retry_after=1))
         raise
     except Exception as error:  # noqa: BLE001 - the border of the route, as above
         house.report(_where(error))
+        draft.stumbled(_delivered(trip))
         draft.broke(Internal())
         _say(trip, Internal())
 
@@ -104,6 +105,11 @@ async def _stream(trip: Trip) -> None:
         raise trip.exhausted()
     finally:
         comments.end()
+
+
+def _delivered(trip: Trip) -> Usage:
+    """What the client has got of an answer that ends here."""
+    return trip.relay.usage_so_far() if trip.relay is not None else NO_USAGE
 
 
 def _say(trip: Trip, error: TurnoutError) -> None:
