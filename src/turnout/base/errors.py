@@ -16,8 +16,8 @@ TurnoutError
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, Literal
+from collections.abc import Iterable, Mapping
+from typing import Literal
 
 __all__ = [
     "BadRequest",
@@ -33,6 +33,9 @@ __all__ = [
     "Unavailable",
     "UpstreamError",
 ]
+
+_MASK = "********"
+_SHORTEST_SECRET = 6  # characters; what is shorter cannot be told from a word
 
 
 class TurnoutError(Exception):
@@ -54,7 +57,7 @@ class TurnoutError(Exception):
         retry_after: int | None = None,
     ) -> None:
         super().__init__(message)
-        self.message: Final = message
+        self.message = message
         if error_type is not None:
             self.error_type = error_type
         self.metadata = dict(metadata or {})
@@ -162,3 +165,23 @@ class UpstreamError(TurnoutError):
         self.elsewhere = elsewhere
         self.health = health
         self.upstream_status = upstream_status
+
+    def conceal(self, secrets: Iterable[str]) -> None:
+        """Mask *secrets* in the provider's own words: some repeat the credential that they were sent."""
+        for secret in secrets:
+            self.message = _masked(self.message, secret)
+            self.raw = None if self.raw is None else _masked(self.raw, secret)
+            self.provider_code = None if self.provider_code is None else _masked(self.provider_code, secret)
+        self.args = (self.message,)
+
+
+def _masked(text: str, secret: str) -> str:
+    """*text* without *secret*, nor its beginning where the text was cut off within it."""
+    if len(secret) < _SHORTEST_SECRET:
+        return text
+    text = text.replace(secret, _MASK)
+    whole = text.removesuffix("…")
+    for length in range(min(len(secret), len(whole)), _SHORTEST_SECRET - 1, -1):
+        if whole.endswith(secret[:length]):
+            return f"{whole[:-length]}{_MASK}{text[len(whole) :]}"
+    return text

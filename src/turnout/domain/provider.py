@@ -71,3 +71,9 @@ class Provider(Struct, frozen=True, kw_only=True):
     timeouts: Timeouts = Timeouts()
     policy: Policy = Policy()
     usable: bool = False
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be read by clients: the credential, and the values of headers."""
+        credential = () if self.credential is None else (self.credential.reveal(),)
+        return credential + tuple(value for _, value in self.headers)

@@ -95,6 +95,7 @@ class Draft:
         candidate = self._candidate
         assert candidate is not None  # noqa: S101 - an attempt fails only after it began
         error.provider = candidate.provider.name
+        error.conceal(candidate.provider.secrets)
         house = self._house
         now = self._now()
         house.tally.provider(candidate.provider.slug).failed += 1

@@ -64,6 +64,7 @@ class Trip(Struct, eq=False):
     def failed(self, candidate: Candidate, error: UpstreamError) -> None:
         """Remember a failure that the client has not seen yet; it decides what is tried next."""
         self.draft.failed(error)
+        error.__traceback__ = error.__context__ = None  # their frames would keep the request and the answer for long
         self._failures += ((candidate, error),)
         if error.elsewhere == "model":
             self._spoiled_models |= {candidate.model.id}
@@ -89,6 +90,7 @@ class Trip(Struct, eq=False):
                 "requested_models": list(self.plan.requested),
                 "affected_providers": list(dict.fromkeys(c.provider.name for c, _ in self._failures)),
             }
+        self._failures = ()  # else the error, raised here, and this trip would keep each other
         return error
 
 

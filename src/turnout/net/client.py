@@ -251,11 +251,7 @@ class _Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade:
             self._fail(UpstreamError("The provider wants another protocol", may_be_billed=True))
         except httptools.HttpParserError as error:
-            cause = error.__context__
-            if isinstance(cause, Exception) and not isinstance(cause, httptools.HttpParserError):
-                self._fail(cause)  # a sink refused what it was given
-            else:
-                self._fail(UpstreamError("The provider's answer is not HTTP", may_be_billed=True))
+            self._fail(_cause_of(error))
         except Exception as error:  # noqa: BLE001 - a sink's own exception belongs to the request, not to the loop
             self._fail(error)
         if self._complete and not self.closed:
@@ -356,6 +352,14 @@ class _Connection(asyncio.Protocol):
         self._idle = True
         self.deadline = self._loop.time() + _MAX_IDLE_SECONDS
         self._origin.idle.append(self)
+
+
+def _cause_of(error: Exception) -> Exception:
+    """What a parser's error stands for. The frame that caught it must not keep this: it would keep the answer, too."""
+    cause = error.__context__
+    if isinstance(cause, Exception) and not isinstance(cause, httptools.HttpParserError):
+        return cause  # a sink refused what it was given
+    return UpstreamError("The provider's answer is not HTTP", may_be_billed=True)
 
 
 def _head_too_large() -> UpstreamError:

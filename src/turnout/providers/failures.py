@@ -14,6 +14,7 @@ from turnout.base.jsons import excerpt
 __all__ = ["failure_from_status", "failure_in_stream", "retry_after_seconds"]
 
 _MAX_RETRY_AFTER = 3600
+_MAX_CODE = 100  # characters
 _MAX_PLAIN_WORDS = 300
 _WORDY = ("message", "detail", "error", "error_message", "msg")
 """Where an error object keeps its message."""
@@ -174,11 +175,11 @@ def _words(body: bytes) -> tuple[str, str]:
     if isinstance(inner, list):
         inner = inner[0]
     if isinstance(inner, str):
-        return _text(answer.get("code")), inner
+        return excerpt(_text(answer.get("code")), _MAX_CODE), inner
     if not isinstance(inner, dict):
         return "", ""
     code = _text(inner.get("code")) or _text(inner.get("status")) or _text(inner.get("type"))
-    return code, next((words for name in _WORDY if (words := _message(inner.get(name)))), "")
+    return excerpt(code, _MAX_CODE), next((words for name in _WORDY if (words := _message(inner.get(name)))), "")
 
 
 def _message(value: object) -> str:
