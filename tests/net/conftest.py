@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
 
+import pytest
 import uvloop
+
+from turnout.net.client import Client
+from turnout.net.deadlines import Deadlines
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     return {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    yield Client(Deadlines(asyncio.get_running_loop()), _no_certificate_store)
+    await asyncio.sleep(0)
+
+
+def _no_certificate_store() -> ssl.SSLContext:
+    return ssl.create_default_context()
