@@ -53,7 +53,7 @@ class ChatEncoder:
     def __init__(self, generation_id: str, created: int, request: ChatRequest) -> None:
         self._id = generation_id
         self._created = created
-        self._hide_reasoning = _hides_reasoning(request)
+        self._hide_reasoning = hides_reasoning(request)
         self._roles_given: set[int] = set()
         self._head = b""
         self._model = request.parameters.model
@@ -125,7 +125,8 @@ class ChatEncoder:
         if choice.index not in self._roles_given:
             self._roles_given.add(choice.index)
             if b'"role"' not in delta:
-                delta = b'{"role":"assistant"%b' % (b"}" if delta == b"{}" else b"," + delta.lstrip()[1:])
+                rest = delta.lstrip()[1:].lstrip()
+                delta = b'{"role":"assistant"%b%b' % (b"" if rest[:1] == b"}" else b",", rest)
         if self._hide_reasoning and b'"reasoning' in delta:
             delta = _without_reasoning(delta)
         reason = choice.finish_reason
@@ -158,7 +159,8 @@ class ChatEncoder:
 _COMPULSORY: dict[str, Raw | str | None] = {"role": "assistant", "content": None, "refusal": None, "reasoning": None}
 
 
-def _hides_reasoning(request: ChatRequest) -> bool:
+def hides_reasoning(request: ChatRequest) -> bool:
+    """Whether the client wants to pay for thoughts, but not to see them."""
     reasoning = request.parameters.reasoning
     return request.parameters.include_reasoning is False or (reasoning is not None and reasoning.exclude is True)
 
