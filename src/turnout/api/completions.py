@@ -8,6 +8,7 @@ from typing import final
 import msgspec
 from msgspec import Raw, Struct
 
+from turnout.api.chat import hides_reasoning
 from turnout.api.decode import PLAIN, chat_request, prompt_as_messages, read_fields
 from turnout.api.errors import chunk_error, error_body
 from turnout.api.figures import usage_json
@@ -73,6 +74,7 @@ class CompletionsEncoder:
         self._created = created
         self._model = request.parameters.model or ""
         self._provider = ""
+        self._hide_reasoning = hides_reasoning(request)
 
     def served_by(self, model: str, provider_name: str) -> None:
         """Note who answers."""
@@ -135,7 +137,7 @@ class CompletionsEncoder:
             "native_finish_reason": native,
             "logprobs": None,
         }
-        if text.reasoning:
+        if text.reasoning and not self._hide_reasoning:
             choice["reasoning"] = text.reasoning
         return choice
 

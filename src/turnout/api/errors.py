@@ -26,8 +26,13 @@ _BY_TYPE: Mapping[str, int] = {
     "content_policy_violation": 400,
     "context_length_exceeded": 400,
     "image_download_failed": 400,
+    "image_not_found": 404,
+    "image_too_large": 400,
+    "image_too_small": 400,
+    "invalid_image": 400,
     "invalid_prompt": 400,
     "invalid_request": 400,
+    "max_tokens_exceeded": 400,
     "not_found": 404,
     "payload_too_large": 413,
     "payment_required": 402,
@@ -38,8 +43,12 @@ _BY_TYPE: Mapping[str, int] = {
     "rate_limit_exceeded": 429,
     "refusal": 400,
     "server": 500,
+    "string_too_long": 400,
     "timeout": 504,
+    "token_limit_exceeded": 400,
+    "unmapped": 500,
     "unprocessable": 422,
+    "unsupported_image_format": 400,
 }
 """Source: OpenRouter, "Errors", typed list."""
 
