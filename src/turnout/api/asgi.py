@@ -58,7 +58,7 @@ async def _serve(plane: DataPlane, surface: Surface, scope: _Message, receive: _
     watcher = asyncio.ensure_future(_watch(receive, reply, line))
     try:
         await reply.pump(send)
-        await line
+        await asyncio.wait({line})  # not its outcome: a line that was stopped is no mistake of the application
     finally:
         watcher.cancel()
         if not line.done():

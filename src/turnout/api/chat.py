@@ -16,7 +16,7 @@ from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Choice, Chunk, ChunkChoice, Completion
 from turnout.domain.usage import Cost, Usage
 
-__all__ = ["ChatSurface"]
+__all__ = ["ChatSurface", "hides_reasoning"]
 
 _NULL = b"null"
 _DONE = b"data: [DONE]\n\n"
