@@ -33,6 +33,7 @@ def configure_logs(level: str, style: str, secrets: Collection[Secret] = (), str
         structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(_encode_text)
     )
     shared: list[Any] = [
+        structlog.processors.format_exc_info,  # as text, without the variables around: those hold keys and prompts
         _redactor(secrets),
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -62,18 +63,18 @@ def _redactor(secrets: Collection[Secret]) -> Callable[[Any, str, Mapping[str, A
     texts = sorted((secret.reveal() for secret in secrets if secret), key=len, reverse=True)
 
     def clean(value: Any) -> Any:  # noqa: ANN401 - anything may be logged
-        if not isinstance(value, str):
+        if value is None or isinstance(value, int | float):
             return value
+        written = str(value)
         for text in texts:
-            value = value.replace(text, "********")
-        return _KEY_LIKE.sub(lambda match: f"{match[1] or match[2]}********", value)
+            written = written.replace(text, "********")
+        return _KEY_LIKE.sub(lambda match: f"{match[1] or match[2]}********", written)
 
     def redact(_logger: Any, _name: str, event: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ANN401 - structlog's own
-        return {name: clean(value) for name, value in event.items()}
+        return {name: value if name[:1] == "_" else clean(value) for name, value in event.items()}
 
     return redact
 
 
 def _encode_text(event: Any, **_options: Any) -> str:  # noqa: ANN401 - what structlog hands over
-    plain = {name: value if isinstance(value, int | float) else str(value) for name, value in event.items()}
-    return encode(plain).decode()
+    return encode(event).decode()
