@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
@@ -105,8 +105,8 @@ class Gateway:
     def kill(self) -> None:
         """SIGKILL to the process and all of its children."""
         assert self.process is not None
-        with_children = self.process.pid
-        os.killpg(with_children, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # all are gone already
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def log(self) -> str:

@@ -81,6 +81,7 @@ def run_worker(arguments: Sequence[str]) -> None:
         fake_address=order["fake"],
         alone=False,
         announce=lambda _keys, _providers: None,
+        supervisor=order["supervisor"],
     )
     _run(work(orders))
 
@@ -93,6 +94,7 @@ def _worker_command(orders: Orders, path: Path | None, flags: Flags) -> Sequence
         "flags": flags,
         "fd": orders.listening.fileno(),
         "fake": orders.fake_address,
+        "supervisor": os.getpid(),
     }
     return [sys.executable, "-m", "turnout.app", json.dumps(order)]
 

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from socket import socket
 from typing import final
 
 from turnout.accounts.first_start import ensure_first_keys
@@ -42,7 +43,7 @@ async def supervise(orders: Orders, command: Sequence[str], workers: int) -> Non
             store, Path(settings.server.data_dir), settings.auth.api_key, settings.auth.management_key, SYSTEM_CLOCK
         )
         rails = Switchman(orders.environment, orders.fake_address).lay(settings)  # leaves the snapshot for the workers
-        crew = _Crew(orders.listening.fileno(), command, settings.limits.drain_seconds + _GRACE_SECONDS)
+        crew = _Crew(orders.listening, command, settings.limits.drain_seconds + _GRACE_SECONDS)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, crew.stop)
@@ -63,8 +64,8 @@ async def supervise(orders: Orders, command: Sequence[str], workers: int) -> Non
 class _Crew:
     """The worker processes."""
 
-    def __init__(self, descriptor: int, command: Sequence[str], drain_seconds: float) -> None:
-        self._descriptor = descriptor
+    def __init__(self, listening: socket, command: Sequence[str], drain_seconds: float) -> None:
+        self._listening = listening
         self._command = command
         self._drain_seconds = drain_seconds
         self._running: set[asyncio.subprocess.Process] = set()
@@ -76,6 +77,7 @@ class _Crew:
             self.pass_on(signal.SIGKILL)
             sys.exit(1)
         self._stopping.set()
+        self._listening.close()  # else callers would wait in its queue for an answer that nobody gives
         self.pass_on(signal.SIGTERM)
 
     def pass_on(self, number: signal.Signals) -> None:
@@ -90,7 +92,7 @@ class _Crew:
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
             began = loop.time()
-            process = await asyncio.create_subprocess_exec(*self._command, pass_fds=(self._descriptor,))
+            process = await asyncio.create_subprocess_exec(*self._command, pass_fds=(self._listening.fileno(),))
             self._running.add(process)
             if self._stopping.is_set():
                 process.terminate()

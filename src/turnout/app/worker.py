@@ -50,6 +50,7 @@ _SURFACES: Mapping[bytes, Surface] = {b"/chat/completions": ChatSurface(), b"/co
 _MOUNTS = (b"/api/v1", b"/v1")
 _COLLECT_AFTER = 25_000  # objects; the default of 700 costs a fifth of a request
 _RETRY_SECONDS = 1.0
+_FOLLOW_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 
 
@@ -64,6 +65,7 @@ class Orders:
         fake_address: base URL of the fake provider.
         alone: no supervisor is there: move the journal into the store, and look after the first keys.
         announce: called once requests are accepted.
+        supervisor: process id of the supervisor, unless alone.
     """
 
     load: Callable[[], config.Loaded]
@@ -72,6 +74,7 @@ class Orders:
     fake_address: str
     alone: bool
     announce: Callable[[FirstKeys, Mapping[str, Provider]], None]
+    supervisor: int = 0
 
 
 async def work(orders: Orders) -> None:
@@ -147,6 +150,8 @@ class _Worker:
             loop.add_signal_handler(number, self._stop, server)
         loop.add_signal_handler(signal.SIGHUP, reload_wanted.set)
         tasks = [loop.create_task(job) for job in self._jobs(reload_wanted)]
+        if not self._orders.alone:
+            tasks.append(loop.create_task(self._follow_supervisor(server)))
         try:
             await server.serve(sockets=[self._orders.listening])
         finally:
@@ -186,6 +191,13 @@ class _Worker:
     def _stop(self, server: DrainingServer) -> None:
         self._control.draining = True
         server.drain()
+
+    async def _follow_supervisor(self, server: DrainingServer) -> None:
+        """Stop when the supervisor is gone: an orphan would hold the port, and nobody would read its journal."""
+        while os.getppid() == self._orders.supervisor:  # noqa: ASYNC110 - nothing tells of a parent's death
+            await asyncio.sleep(_FOLLOW_SECONDS)
+        _log.error("the supervisor is gone, and this worker goes too")
+        self._stop(server)
 
     async def _rest(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI's own types
         """Everything that is no completion."""
