@@ -208,7 +208,10 @@ class _Worker:
     async def _list_models(self) -> None:
         """Ask servers of the operator's own what they serve."""
         house = self._house
-        house.rails = await self._switchman.extend(self._loaded.settings, house.rails, house.client)
+        before = house.rails
+        extended = await self._switchman.extend(self._loaded.settings, before, house.client)
+        if house.rails is before:  # else the configuration has changed meanwhile, and asked for itself
+            house.rails = extended
 
     async def _retry_journal(self) -> None:
         """Write what a full disk has refused as soon as it takes it, even if no further request comes."""
