@@ -22,3 +22,10 @@ def test_a_stream_ends_with_usage_and_done(tmp_path: Path) -> None:
         assert events[-2]["usage"]["completion_tokens"] == 3
         text = "".join(event["choices"][0]["delta"].get("content") or "" for event in events[:-2])
         assert text == "lorem ipsum dolor"
+
+
+def test_a_management_key_calls_no_models(tmp_path: Path) -> None:
+    with Gateway(tmp_path) as gateway:
+        body = {"model": "fake/echo", "messages": [{"role": "user", "content": "Hello"}]}
+        reply = gateway.request("POST", "/v1/chat/completions", body, key=gateway.management_key)
+        assert (reply.status, reply.json()["error"]["metadata"]["error_type"]) == (403, "permission_denied")

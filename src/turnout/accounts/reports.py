@@ -142,7 +142,7 @@ def _provider_response(attempt: AttemptRecord) -> dict[str, Any]:
     report: dict[str, Any] = {
         "endpoint_id": attempt.endpoint_id,
         "is_byok": False,
-        "latency": (attempt.ended_ms if attempt.first_byte_ms is None else attempt.first_byte_ms) - attempt.started_ms,
+        "latency": round((attempt.first_byte_ms or attempt.ended_ms) - attempt.started_ms, 3),
         "model_permaslug": attempt.model,
         "provider_name": attempt.provider_name,
         "status": attempt.status,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import traceback
 
-from turnout.base.errors import Internal, TurnoutError, Unavailable, UpstreamError
+from turnout.base.errors import Forbidden, Internal, TurnoutError, Unavailable, UpstreamError
+from turnout.domain.account import Key
 from turnout.domain.usage import NO_USAGE, Usage
 from turnout.engine.comments import Comments
 from turnout.engine.draft import Draft
@@ -26,6 +27,7 @@ async def serve(call: Call, house: House) -> None:
     try:
         house.admit()
         key = house.keys.peek(call.authorization) or await house.keys.find(call.authorization)
+        _refuse_managers(key)
         request = call.surface.decode(call.body)
         rails = house.rails
         plan = make_plan(request, rails.routes, house.ailing, house.dice)
@@ -110,6 +112,12 @@ async def _stream(trip: Trip) -> None:
 def _delivered(trip: Trip) -> Usage:
     """What the client has got of an answer that ends here."""
     return trip.relay.usage_so_far() if trip.relay is not None else NO_USAGE
+
+
+def _refuse_managers(key: Key) -> None:
+    """A key that manages must not be lying about where models are called."""
+    if key.management:
+        raise Forbidden("This is a management key: it manages, and calls no models")
 
 
 def _say(trip: Trip, error: TurnoutError) -> None:
