@@ -33,6 +33,7 @@ _PLAIN_ENCODINGS = frozenset({b"", b"identity"})
 _SHORT_LENGTH = 3  # digits: not worth reading
 _BAD_IN_HOST = frozenset(b"/?#@\\ \t")
 _LINGER_SECONDS = 2.0
+_LEAST_READ = 65_536  # bytes that a reader takes within `write_stall_seconds`
 _LEAST_BODY_RATE = 1000.0  # bytes per second, after the first `body_seconds`
 _WHOLE = b"HTTP/1.1 %d %b\r\n%b%b%bcontent-length: %d\r\n\r\n%b"
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
@@ -222,6 +223,7 @@ class HotProtocol(HttpToolsProtocol):
         self._piece = 0  # bytes that came last
         self._body_bytes = 0
         self._body_began = 0.0
+        self._unread = 0  # bytes that the client had not taken at the last look
         self._refused = False
         self._idle = True  # nothing is asked, nothing is answered
         self._arrives = False  # a request is arriving
@@ -251,8 +253,8 @@ class HotProtocol(HttpToolsProtocol):
 
     @property
     def busy(self) -> bool:
-        """Whether a request is arriving or being answered."""
-        return not self._idle
+        """Whether a request is arriving or being answered, or an answer is still being read."""
+        return not self._idle or self.transport.get_write_buffer_size() > 0
 
     def shutdown(self) -> None:
         """The gateway is about to stop. Whoever is idle may ask once more, and reads that this is the end."""
@@ -273,7 +275,7 @@ class HotProtocol(HttpToolsProtocol):
         """A deadline has passed: an idle connection is closed, a slow request refused, a stalled reader dropped."""
         self.deadline = NEVER
         if self.flow.write_paused:
-            self.transport.abort()
+            self._hurry_reader()
         elif self._idle:
             self.transport.close()
         else:
@@ -282,6 +284,7 @@ class HotProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client reads too slowly: stop the provider, and give the client a while."""
         super().pause_writing()
+        self._unread = self.transport.get_write_buffer_size()
         self.deadline = self.loop.time() + self.plane.limits.write_stall_seconds
         if self._current is not None and self._current.flow is not None:
             self._current.flow.pause()
@@ -292,6 +295,15 @@ class HotProtocol(HttpToolsProtocol):
         self.deadline = self.loop.time() + self.timeout_keep_alive_seconds if self._idle else NEVER
         if self._current is not None and self._current.flow is not None:
             self._current.flow.resume()
+
+    def _hurry_reader(self) -> None:
+        """Drop a reader that has taken next to nothing since the last look. A slow one may take its time."""
+        left = self.transport.get_write_buffer_size()
+        if self._unread - left < _LEAST_READ:
+            self.transport.abort()
+        else:
+            self._unread = left
+            self.deadline = self.loop.time() + self.plane.limits.write_stall_seconds
 
     # -- the parser --
 
