@@ -136,6 +136,13 @@ def test_the_head_carries_the_credential_and_ends_where_the_length_begins() -> N
     )
 
 
+def test_a_name_in_the_address_is_no_part_of_the_host() -> None:
+    provider = a_provider(base_url="http://someone:canary@127.0.0.1:9/v1")
+    head = OpenAIAdapter(provider, lambda: 0.0).outgoing(a_request(), an_endpoint()).head
+    assert b"Host: 127.0.0.1:9\r\n" in head
+    assert b"canary" not in head
+
+
 def test_a_provider_without_a_credential_gets_none() -> None:
     head = OpenAIAdapter(a_provider(), lambda: 0.0).outgoing(a_request(), an_endpoint()).head
     assert b"uthorization" not in head

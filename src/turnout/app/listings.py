@@ -40,7 +40,7 @@ async def _listed(client: Client, provider: Provider, origin: Origin) -> Sequenc
 def _request(provider: Provider) -> bytes:
     parts = urlsplit(provider.base_url)
     headers = {
-        "Host": parts.netloc,
+        "Host": parts.netloc.rpartition("@")[2],
         "Accept": "application/json",
         "Accept-Encoding": "identity",
         "User-Agent": "turnout",

@@ -67,7 +67,7 @@ class Exchange(Protocol):
 class Origin:
     """Where a provider listens, and the connections to it that are idle."""
 
-    __slots__ = ("host", "host_header", "idle", "port", "tls")
+    __slots__ = ("host", "idle", "port", "tls")
 
     def __init__(self, base_url: str) -> None:
         """Split *base_url*; only ``http`` and ``https`` are known.
@@ -81,7 +81,6 @@ class Origin:
         self.tls = parts.scheme == "https"
         self.host = parts.hostname
         self.port = parts.port or (443 if self.tls else 80)
-        self.host_header = parts.netloc.rpartition("@")[2].encode("idna" if not parts.netloc.isascii() else "ascii")
         self.idle: deque[_Connection] = deque()
 
 

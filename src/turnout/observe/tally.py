@@ -99,5 +99,8 @@ def _add_attempts(whole: Attempts, part: Attempts) -> None:
 
 
 def _add_histogram(whole: Histogram, part: Histogram) -> None:
-    whole.counts = [a + b for a, b in zip(whole.counts, part.counts, strict=True)]
+    if part.bounds == whole.bounds:
+        whole.counts = [a + b for a, b in zip(whole.counts, part.counts, strict=True)]
+    else:  # another version has written it: how many there were is known, how long they took only in sum
+        whole.counts[-1] += sum(part.counts)
     whole.total += part.total

@@ -247,7 +247,7 @@ class _Decoder:
 def request_head(provider: Provider, path: str) -> bytes:
     """The head of a POST to *path* below the provider's base URL, up to the value of ``Content-Length``."""
     parts = urlsplit(provider.base_url)
-    headers = {"Host": parts.netloc}
+    headers = {"Host": parts.netloc.rpartition("@")[2]}
     if provider.credential is not None:
         headers["Authorization"] = f"Bearer {provider.credential.reveal()}"
     headers |= {"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": "turnout"}
