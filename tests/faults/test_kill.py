@@ -171,7 +171,7 @@ def _kill_workers(tmp_path: Path, fake: FakeServer, cycles: int) -> None:
         load = Load(gateway)
         with load.running():
             for cycle in range(cycles):
-                time.sleep(0.3)
+                time.sleep(1.0)  # both are up again by then
                 before = _workers(gateway)
                 served = len(load.read)
                 os.kill(before[cycle % 2], signal.SIGKILL)

@@ -6,6 +6,7 @@ import json
 import socketserver
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -256,8 +257,12 @@ def test_comments_keep_the_client_waiting_and_errors_after_them_are_in_band(tmp_
         toml += model_tables("alone/stall", [("a", "stall-after-3", "{}")])
         toml += model_tables("helped/hang", [("a", "hang", "{}"), ("b", "lorem-3", "{}")])
         with Gateway(tmp_path, toml) as gateway:
-            for model, words in (("alone/hang", 0), ("alone/stall", 3)):
-                reply = gateway.chat(model, stream=True)
+            with ThreadPoolExecutor(4) as pool:
+                hung = pool.submit(gateway.chat, "alone/hang", stream=True)
+                stalled = pool.submit(gateway.chat, "alone/stall", stream=True)
+                helped = pool.submit(gateway.chat, "helped/hang", stream=True, provider={"order": ["a", "b"]})
+                whole = pool.submit(gateway.chat, "alone/hang")
+            for reply, chunks in ((hung.result(), 0), (stalled.result(), 3)):
                 assert reply.status == 200
                 assert reply.body.count(b": OPENROUTER PROCESSING\n\n") >= 2
                 events = reply.events()
@@ -265,16 +270,14 @@ def test_comments_keep_the_client_waiting_and_errors_after_them_are_in_band(tmp_
                 assert [("error" in event) for event in events[:-1]].count(True) == 1
                 assert events[-2]["error"]["code"] == 504
                 assert events[-2]["choices"][0]["finish_reason"] == "error"
-                assert reply.body.count(b'"content":') - 1 >= words
-            reply = gateway.chat("helped/hang", stream=True, provider={"order": ["a", "b"]})
-            assert reply.body.startswith(b": OPENROUTER PROCESSING\n\n")
-            events = reply.events()
+                assert reply.body.count(b'"content":') - 1 >= chunks
+            assert helped.result().body.startswith(b": OPENROUTER PROCESSING\n\n")
+            events = helped.result().events()
             assert events[-1] == "[DONE]"
             assert not any("error" in event for event in events[:-1])
             assert events[0]["provider"] == "b"
-            whole = gateway.chat("alone/hang")
-            assert whole.status == 504
-            assert b"PROCESSING" not in whole.body
+            assert whole.result().status == 504
+            assert b"PROCESSING" not in whole.result().body
 
 
 def test_an_event_without_an_end_is_cut_at_its_cap(tmp_path: Path) -> None:

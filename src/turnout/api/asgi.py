@@ -59,6 +59,12 @@ async def _serve(plane: DataPlane, surface: Surface, scope: _Message, receive: _
     try:
         await reply.pump(send)
         await asyncio.wait({line})  # not its outcome: a line that was stopped is no mistake of the application
+    except asyncio.CancelledError:  # the gateway stops: what the line has to say about it still goes out
+        line.cancel()
+        await asyncio.wait({line})
+        reply.close()
+        await reply.pump(send)
+        raise
     finally:
         watcher.cancel()
         if not line.done():

@@ -21,7 +21,7 @@ from turnout.ledger.writer import JournalWriter
 __all__ = ["supervise"]
 
 _RESTART_SECONDS = 0.2
-_LONGEST_PAUSE = 2.0
+_LONGEST_PAUSE = 1.0
 _STEADY_SECONDS = 10.0
 _GRACE_SECONDS = 5.0
 _log = logging.getLogger(__name__)
