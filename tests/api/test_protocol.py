@@ -14,7 +14,7 @@ import pytest
 from line import Records, a_call, a_house, rails_to
 from turnout.api.asgi import hot_over_asgi
 from turnout.api.chat import ChatSurface
-from turnout.api.protocol import DataPlane, ServerLimits
+from turnout.api.plane import DataPlane, ServerLimits
 from turnout.api.reply import Heads
 from turnout.app.server import DrainingServer, make_server
 from turnout.domain.provider import Timeouts

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, final
 
-from turnout.api.protocol import DataPlane
+from turnout.api.plane import DataPlane
 from turnout.base.errors import PayloadTooLarge, TurnoutError
 from turnout.contracts.reply import Flow
 from turnout.contracts.surface import Surface

@@ -9,22 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from turnout.api.reply import Heads
+from turnout.api.hot import HotReply
+from turnout.api.plane import DataPlane
 from turnout.base.errors import BadRequest, PayloadTooLarge, RequestTimeout, TurnoutError, Unavailable
-from turnout.contracts.reply import Flow
-from turnout.contracts.surface import Surface
-from turnout.engine.house import Call, House
-from turnout.engine.line import serve
 from turnout.net.deadlines import NEVER
 
-__all__ = ["DataPlane", "HotProtocol", "ServerLimits"]
+__all__ = ["HotProtocol"]
 
 _SINGLE_HEADERS = (b"authorization", b"content-length", b"host")
 _UPGRADE_HEADERS = frozenset({b"connection", b"http2-settings", b"upgrade"})
@@ -35,176 +30,6 @@ _BAD_IN_HOST = frozenset(b"/?#@\\ \t")
 _LINGER_SECONDS = 2.0
 _LEAST_READ = 65_536  # bytes that a reader takes within `write_stall_seconds`
 _LEAST_BODY_RATE = 1000.0  # bytes per second, after the first `body_seconds`
-_WHOLE = b"HTTP/1.1 %d %b\r\n%b%b%bcontent-length: %d\r\n\r\n%b"
-_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
-
-
-@dataclass(frozen=True, slots=True)
-class ServerLimits:
-    """Caps and deadlines of the server's side; bytes and seconds."""
-
-    body_bytes: int = 32 * 2**20
-    header_bytes: int = 32 * 2**10
-    header_count: int = 100
-    header_seconds: float = 10.0
-    body_seconds: float = 30.0
-    write_stall_seconds: float = 60.0
-    keep_alive_seconds: float = 75.0
-    connections: int = 10_000
-
-
-@dataclass(slots=True)
-class DataPlane:
-    """What every connection shares: the line's collaborators, the hot routes, and the limits."""
-
-    house: House
-    surfaces: Mapping[bytes, Surface]
-    heads: Heads
-    limits: ServerLimits
-    draining: bool = False
-    _dated: list[tuple[bytes, bytes]] = field(default_factory=list)
-    _date: bytes = b""
-
-    def date_line(self, headers: list[tuple[bytes, bytes]]) -> bytes:
-        """The ``date`` header as a line; uvicorn makes a new list of *headers* once a second."""
-        if headers is not self._dated:
-            self._dated = headers
-            self._date = b"".join(b"%b: %b\r\n" % header for header in headers)
-        return self._date
-
-
-class _NoEvent:
-    """Stands where uvicorn would wake its own request cycle."""
-
-    def set(self) -> None:
-        """Nobody waits."""
-
-
-@final
-class HotReply:
-    """One hot request in flight: the client's side of the line, and uvicorn's request cycle in its eyes."""
-
-    __slots__ = (
-        "_chunked",
-        "_head",
-        "_plane",
-        "_protocol",
-        "_transport",
-        "disconnected",
-        "flow",
-        "gone",
-        "headers",
-        "keep_alive",
-        "parts",
-        "response_complete",
-        "started",
-        "surface",
-        "task",
-        "written",
-    )
-    message_event: ClassVar[_NoEvent] = _NoEvent()
-
-    def __init__(
-        self,
-        protocol: HotProtocol,
-        surface: Surface,
-        headers: Mapping[bytes, bytes],
-        *,
-        keep_alive: bool,
-        chunked: bool,
-    ) -> None:
-        self.flow: Flow | None = None
-        self.gone = self.started = self.disconnected = self.response_complete = False
-        self.written = 0
-        self.keep_alive = keep_alive
-        self.surface = surface
-        self.headers = headers
-        self.parts: list[bytes] = []
-        self.task: asyncio.Task[None] | None = None
-        self._chunked = chunked
-        self._head = b""
-        self._protocol = protocol
-        self._plane = protocol.plane
-        self._transport = protocol.transport
-
-    def run(self, arrived: float) -> None:
-        """The request is complete: send it down the line, in the one task that it gets."""
-        body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
-        self.parts = []
-        call = Call(self.surface, self.headers.get(b"authorization"), body, self, arrived, self.headers)
-        protocol = self._protocol
-        self.task = protocol.loop.create_task(self._serve(call))
-        protocol.tasks.add(self.task)
-
-    async def _serve(self, call: Call) -> None:
-        try:
-            await serve(call, self._plane.house)
-        finally:
-            self._protocol.tasks.discard(self.task)
-
-    def whole(self, generation_id: str, overhead_ms: float, body: bytes, dropped: str) -> None:
-        """Send a JSON answer."""
-        lines = self._plane.heads.answer(generation_id, overhead_ms, dropped, b"application/json")
-        self._send_whole(200, lines, body)
-
-    def refuse(self, error: TurnoutError, generation_id: str | None) -> None:
-        """Send an error."""
-        self._send_whole(*self._plane.heads.refusal(error, generation_id))
-
-    def start(self, generation_id: str, overhead_ms: float, dropped: str) -> None:
-        """Keep the head; it leaves together with the first bytes of the stream."""
-        self.started = True
-        lines = self._plane.heads.answer(generation_id, overhead_ms, dropped, b"text/event-stream")
-        framing = b"transfer-encoding: chunked\r\n" if self._chunked else b"connection: close\r\n"
-        date = self._plane.date_line(self._protocol.server_state.default_headers)
-        self._head = b"HTTP/1.1 200 OK\r\n%bcache-control: no-cache\r\n%b%b\r\n" % (lines, framing, date)
-
-    def write(self, data: bytes) -> None:
-        """Send more of the stream."""
-        self.written += 1
-        if self.gone or not data:
-            return
-        head, self._head = self._head, b""
-        if self._chunked:
-            self._transport.write(b"%b%x\r\n%b\r\n" % (head, len(data), data))
-        else:
-            self._transport.write(head + data)
-
-    def finish(self, data: bytes) -> None:
-        """Send the last of the stream."""
-        if self.gone:
-            return
-        head, self._head = self._head, b""
-        if self._chunked:
-            last = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
-            self._transport.write(b"%b%b0\r\n\r\n" % (head, last))
-        else:
-            self.keep_alive = False
-            self._transport.write(head + data)
-        self._end()
-
-    def leave(self) -> None:
-        """The client has gone: stop the line where it stands."""
-        self.gone = self.disconnected = True
-        self.flow = None
-        if self.task is not None:
-            self.task.cancel()
-
-    def _send_whole(self, status: int, lines: bytes, body: bytes) -> None:
-        if self.gone or self.response_complete:
-            return
-        date = self._plane.date_line(self._protocol.server_state.default_headers)
-        close = b"" if self.keep_alive else b"connection: close\r\n"
-        reason = _REASONS.get(status, b"")
-        self._transport.write(_WHOLE % (status, reason, lines, date, close, len(body), body))
-        self._end()
-
-    def _end(self) -> None:
-        self.response_complete = True
-        self.flow = None
-        if not self.keep_alive:
-            self._protocol.hang_up()
-        self._protocol.on_response_complete()
 
 
 class HotProtocol(HttpToolsProtocol):

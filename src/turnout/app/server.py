@@ -13,7 +13,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from turnout.api.asgi import AsgiApplication
-from turnout.api.protocol import DataPlane, HotProtocol
+from turnout.api.plane import DataPlane
+from turnout.api.protocol import HotProtocol
 
 __all__ = ["DrainingServer", "make_server"]
 

@@ -21,7 +21,7 @@ from turnout.accounts.keys import KeyRing
 from turnout.api.asgi import hot_over_asgi
 from turnout.api.chat import ChatSurface
 from turnout.api.completions import CompletionsSurface
-from turnout.api.protocol import DataPlane, ServerLimits
+from turnout.api.plane import DataPlane, ServerLimits
 from turnout.api.reply import Heads
 from turnout.app.control import ControlPlane
 from turnout.app.metrics import TallyFiles

@@ -1,0 +1,172 @@
+"""One hot request in flight: the client's side of the line in uvicorn's place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar, Protocol, final
+
+from turnout.api.plane import DataPlane
+from turnout.base.errors import TurnoutError
+from turnout.contracts.reply import Flow
+from turnout.contracts.surface import Surface
+from turnout.engine.house import Call
+from turnout.engine.line import serve
+
+__all__ = ["Connection", "HotReply"]
+
+_WHOLE = b"HTTP/1.1 %d %b\r\n%b%b%bcontent-length: %d\r\n\r\n%b"
+_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+
+
+class Connection(Protocol):
+    """What a hot request needs of the connection that it came by."""
+
+    plane: ClassVar[DataPlane]
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+    tasks: set[asyncio.Task[None]]
+    server_state: Any
+
+    def hang_up(self) -> None:
+        """Close, once the client has read what was written."""
+        ...
+
+    def on_response_complete(self) -> None:
+        """The answer is written: the next request may come."""
+        ...
+
+
+class _NoEvent:
+    """Stands where uvicorn would wake its own request cycle."""
+
+    def set(self) -> None:
+        """Nobody waits."""
+
+
+@final
+class HotReply:
+    """One hot request in flight: the client's side of the line, and uvicorn's request cycle in its eyes."""
+
+    __slots__ = (
+        "_chunked",
+        "_connection",
+        "_head",
+        "_plane",
+        "_transport",
+        "disconnected",
+        "flow",
+        "gone",
+        "headers",
+        "keep_alive",
+        "parts",
+        "response_complete",
+        "started",
+        "surface",
+        "task",
+        "written",
+    )
+    message_event: ClassVar[_NoEvent] = _NoEvent()
+
+    def __init__(
+        self,
+        connection: Connection,
+        surface: Surface,
+        headers: Mapping[bytes, bytes],
+        *,
+        keep_alive: bool,
+        chunked: bool,
+    ) -> None:
+        self.flow: Flow | None = None
+        self.gone = self.started = self.disconnected = self.response_complete = False
+        self.written = 0
+        self.keep_alive = keep_alive
+        self.surface = surface
+        self.headers = headers
+        self.parts: list[bytes] = []
+        self.task: asyncio.Task[None] | None = None
+        self._chunked = chunked
+        self._head = b""
+        self._connection = connection
+        self._plane = connection.plane
+        self._transport = connection.transport
+
+    def run(self, arrived: float) -> None:
+        """The request is complete: send it down the line, in the one task that it gets."""
+        body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+        self.parts = []
+        call = Call(self.surface, self.headers.get(b"authorization"), body, self, arrived, self.headers)
+        connection = self._connection
+        self.task = connection.loop.create_task(self._serve(call))
+        connection.tasks.add(self.task)
+
+    async def _serve(self, call: Call) -> None:
+        try:
+            await serve(call, self._plane.house)
+        finally:
+            self._connection.tasks.discard(self.task)
+
+    def whole(self, generation_id: str, overhead_ms: float, body: bytes, dropped: str) -> None:
+        """Send a JSON answer."""
+        lines = self._plane.heads.answer(generation_id, overhead_ms, dropped, b"application/json")
+        self._send_whole(200, lines, body)
+
+    def refuse(self, error: TurnoutError, generation_id: str | None) -> None:
+        """Send an error."""
+        self._send_whole(*self._plane.heads.refusal(error, generation_id))
+
+    def start(self, generation_id: str, overhead_ms: float, dropped: str) -> None:
+        """Keep the head; it leaves together with the first bytes of the stream."""
+        self.started = True
+        lines = self._plane.heads.answer(generation_id, overhead_ms, dropped, b"text/event-stream")
+        framing = b"transfer-encoding: chunked\r\n" if self._chunked else b"connection: close\r\n"
+        date = self._plane.date_line(self._connection.server_state.default_headers)
+        self._head = b"HTTP/1.1 200 OK\r\n%bcache-control: no-cache\r\n%b%b\r\n" % (lines, framing, date)
+
+    def write(self, data: bytes) -> None:
+        """Send more of the stream."""
+        self.written += 1
+        if self.gone or not data:
+            return
+        head, self._head = self._head, b""
+        if self._chunked:
+            self._transport.write(b"%b%x\r\n%b\r\n" % (head, len(data), data))
+        else:
+            self._transport.write(head + data)
+
+    def finish(self, data: bytes) -> None:
+        """Send the last of the stream."""
+        if self.gone:
+            return
+        head, self._head = self._head, b""
+        if self._chunked:
+            last = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+            self._transport.write(b"%b%b0\r\n\r\n" % (head, last))
+        else:
+            self.keep_alive = False
+            self._transport.write(head + data)
+        self._end()
+
+    def leave(self) -> None:
+        """The client has gone: stop the line where it stands."""
+        self.gone = self.disconnected = True
+        self.flow = None
+        if self.task is not None:
+            self.task.cancel()
+
+    def _send_whole(self, status: int, lines: bytes, body: bytes) -> None:
+        if self.gone or self.response_complete:
+            return
+        date = self._plane.date_line(self._connection.server_state.default_headers)
+        close = b"" if self.keep_alive else b"connection: close\r\n"
+        reason = _REASONS.get(status, b"")
+        self._transport.write(_WHOLE % (status, reason, lines, date, close, len(body), body))
+        self._end()
+
+    def _end(self) -> None:
+        self.response_complete = True
+        self.flow = None
+        if not self.keep_alive:
+            self._connection.hang_up()
+        self._connection.on_response_complete()

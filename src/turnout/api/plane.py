@@ -1,0 +1,46 @@
+"""What all connections of the data plane share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from turnout.api.reply import Heads
+from turnout.contracts.surface import Surface
+from turnout.engine.house import House
+
+__all__ = ["DataPlane", "ServerLimits"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """Caps and deadlines of the server's side; bytes and seconds."""
+
+    body_bytes: int = 32 * 2**20
+    header_bytes: int = 32 * 2**10
+    header_count: int = 100
+    header_seconds: float = 10.0
+    body_seconds: float = 30.0
+    write_stall_seconds: float = 60.0
+    keep_alive_seconds: float = 75.0
+    connections: int = 10_000
+
+
+@dataclass(slots=True)
+class DataPlane:
+    """What every connection shares: the line's collaborators, the hot routes, and the limits."""
+
+    house: House
+    surfaces: Mapping[bytes, Surface]
+    heads: Heads
+    limits: ServerLimits
+    draining: bool = False
+    _dated: list[tuple[bytes, bytes]] = field(default_factory=list)
+    _date: bytes = b""
+
+    def date_line(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """The ``date`` header as a line; uvicorn makes a new list of *headers* once a second."""
+        if headers is not self._dated:
+            self._dated = headers
+            self._date = b"".join(b"%b: %b\r\n" % header for header in headers)
+        return self._date
