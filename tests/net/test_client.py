@@ -9,6 +9,7 @@ import pytest
 from exchanges import Recording, always, asked, once, refusal
 from turnout.base.errors import UpstreamError
 from turnout.domain.provider import Timeouts
+from turnout.net import client as client_module
 from turnout.net.client import Client, Origin
 from upstream import Script, Wire, reply, upstream
 
@@ -151,11 +152,15 @@ async def test_a_stale_connection_is_replaced_without_notice(client: Client, scr
         assert len(server.wires) == 2
 
 
-async def test_a_request_is_not_sent_again_when_the_provider_had_time_to_work_on_it(client: Client) -> None:
+async def test_a_request_is_not_sent_again_when_the_provider_had_time_to_work_on_it(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "_STALE_SECONDS", 0.2)
+
     async def script(wire: Wire) -> None:
         await once(reply())(wire)
         await wire.request()
-        await asyncio.sleep(1.3)
+        await asyncio.sleep(0.4)
 
     async with upstream(script) as server:
         origin = Origin(server.base_url)
@@ -402,7 +407,11 @@ async def test_pausing_an_exchange_that_is_over_does_not_reach_the_next_one(clie
         assert (await asked(client, origin, first_byte=1.0)).body == b"ok"
 
 
-async def test_enough_ends_the_exchange_before_the_provider_does(client: Client) -> None:
+async def test_enough_ends_the_exchange_before_the_provider_does(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "_DRAIN_SECONDS", 0.3)
+
     def take_one(sink: Recording, _data: bytes) -> None:
         sink.exchange.enough()
 
