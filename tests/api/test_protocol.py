@@ -167,6 +167,37 @@ async def _dropped(here: Place) -> None:
         await asyncio.sleep(0.02)
 
 
+async def test_a_client_that_asks_and_asks_and_never_reads_does_not_fill_the_memory() -> None:
+    size, asked = 2**20, 30
+    async with place(always(answer("x" * size)), write_stall_seconds=1.5, keep_alive_seconds=1.5) as here:
+        client = Client(here.port)
+        largest = 0
+        for _ in range(asked):
+            await client.send(asking())
+            await asyncio.sleep(0.03)
+            waiting = [one.transport.get_write_buffer_size() for one in here.server.server_state.connections]
+            largest = max([largest, *waiting])
+        assert largest < 4 * size
+        assert len(here.records.generations) < asked
+        await asyncio.wait_for(_dropped(here), 5)
+        client.close()
+
+
+async def test_a_client_that_asks_ahead_and_reads_later_gets_every_answer() -> None:
+    size, asked = 2**20, 12
+    async with place(always(answer("x" * size))) as here:
+        client = Client(here.port)
+        for _ in range(asked):
+            await client.send(asking())
+            await asyncio.sleep(0.02)
+        received = b""
+        while received.count(b"x" * size) < asked:
+            piece = await client.read(2**20)
+            assert piece
+            received += piece
+        client.close()
+
+
 async def test_a_slow_reader_of_a_stream_stops_the_provider_and_loses_nothing() -> None:
     pieces, sent = 100, 0
 

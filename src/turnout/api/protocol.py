@@ -117,9 +117,19 @@ class HotProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """The client reads again."""
         super().resume_writing()
-        self.deadline = self.loop.time() + self.timeout_keep_alive_seconds if self._idle else NEVER
+        if self._idle:
+            self.deadline = self.loop.time() + self.timeout_keep_alive_seconds
+        elif self._arrives and not self._ahead:
+            self.deadline = self.loop.time() + self.plane.limits.body_seconds
+        else:
+            self.deadline = NEVER
         if self._current is not None and self._current.flow is not None:
             self._current.flow.resume()
+
+    def _await_reader(self) -> None:
+        """All that may be awaited of the client now is that it reads what was answered before."""
+        stalled = self.flow.write_paused
+        self.deadline = self.loop.time() + self.plane.limits.write_stall_seconds if stalled else NEVER
 
     def _hurry_reader(self) -> None:
         """Drop a reader that has taken next to nothing since the last look. A slow one may take its time."""
@@ -184,7 +194,8 @@ class HotProtocol(HttpToolsProtocol):
         if not self._ahead:
             self.deadline = now + self.plane.limits.body_seconds
         surface = self.plane.surfaces.get(self.url)
-        if surface is not None and self._is_free() and self.parser.get_method() == b"POST":
+        free = self._is_free() and not self.flow.write_paused  # else it waits until the client has read
+        if surface is not None and free and self.parser.get_method() == b"POST":
             version = self.parser.get_http_version()
             keep_alive = version != "1.0" and self.parser.should_keep_alive() and not self.plane.draining
             hot = HotReply(self, surface, headers, keep_alive=keep_alive, chunked=version != "1.0")
@@ -220,7 +231,7 @@ class HotProtocol(HttpToolsProtocol):
             return
         self._arrives = False
         if not self._ahead:
-            self.deadline = NEVER
+            self._await_reader()
         hot, self._arriving = self._arriving, None
         if hot is None:
             super().on_message_complete()
@@ -234,7 +245,7 @@ class HotProtocol(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self.deadline = NEVER
+            self._await_reader()
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
         elif self._arrives and self._ahead:
