@@ -43,7 +43,8 @@ class Reply(NamedTuple):
 class Gateway:
     """``turnout serve`` with a configuration of its own: use as a context manager.
 
-    *toml* is the configuration file's text. ``url`` is the address without a path, ``key`` an ordinary key.
+    *toml* is the configuration file's text, *descriptors* the most files that the process may open.
+    ``url`` is the address without a path, ``key`` an ordinary key.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Gateway:
         *,
         environment: Mapping[str, str] | None = None,
         workers: int = 1,
+        descriptors: int | None = None,
     ) -> None:
         self.data_dir = directory / "data"
         self.config = directory / "turnout.toml"
@@ -63,6 +65,7 @@ class Gateway:
         self.port = 0
         self._environment = dict(environment or {})
         self._workers = workers
+        self._descriptors = descriptors
         self.process: subprocess.Popen[bytes] | None = None
         self.config.write_text(toml)
 
@@ -76,6 +79,8 @@ class Gateway:
     def start(self) -> None:
         command = [sys.executable, "-m", "turnout", "serve", "--config", str(self.config), "--port", str(self.port)]
         command += ["--data-dir", str(self.data_dir), "--workers", str(self._workers)]
+        if self._descriptors is not None:
+            command = ["sh", "-c", f'ulimit -n {self._descriptors}; exec "$0" "$@"', *command]
         inherited = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "LANG") if name in os.environ}
         environment = inherited | {"TURNOUT_API_KEY": API_KEY, "TURNOUT_MANAGEMENT_KEY": MANAGEMENT_KEY}
         with self.log_path.open("ab") as log:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import resource
 import select
 import time
 from pathlib import Path
@@ -296,13 +295,16 @@ def test_no_header_of_a_request_chooses_where_it_goes(gateway: Gateway, fake: Fa
     assert len(fake.journal()) == before + 2
 
 
-def test_descriptors_may_run_out_without_an_end(fake: FakeServer, tmp_path: Path) -> None:
+def test_more_callers_than_descriptors_are_refused_without_a_fuss(fake: FakeServer, tmp_path: Path) -> None:
     toml = "[catalog]\nbundled = false\n" + provider_table("acme", fake.base_url)
-    with Gateway(tmp_path, toml + model_tables("acme/echo", [("acme", "echo", "{}")])) as gateway:
-        assert gateway.process is not None
+    toml += model_tables("acme/echo", [("acme", "echo", "{}")])
+    with Gateway(tmp_path, toml, descriptors=128) as gateway:
         assert gateway.chat("acme/echo").status == 200
-        resource.prlimit(gateway.process.pid, resource.RLIMIT_NOFILE, (64, 64))
-        clients = [connected(gateway.port) for _ in range(100)]
+        assert gateway.request("GET", "/health").status == 200  # by now all is built
+        clients = [connected(gateway.port) for _ in range(200)]
+        crowded = converse(gateway.port, post_chat(GOOD_CHAT)).only
+        assert crowded.status == 503
+        assert crowded.headers["retry-after"] == "1"
         busy = _processor_seconds(gateway)
         time.sleep(0.5)
         assert _processor_seconds(gateway) - busy < 0.25
@@ -311,6 +313,7 @@ def test_descriptors_may_run_out_without_an_end(fake: FakeServer, tmp_path: Path
         deadline = time.monotonic() + 2
         while not _answers(gateway):
             assert time.monotonic() < deadline
+        assert "Too many open files" not in gateway.log()
 
 
 def _answers(gateway: Gateway) -> bool:

@@ -24,6 +24,7 @@ from turnout.api.completions import CompletionsSurface
 from turnout.api.plane import DataPlane, ServerLimits
 from turnout.api.reply import Heads
 from turnout.app.control import ControlPlane
+from turnout.app.descriptors import room_for_connections
 from turnout.app.metrics import TallyFiles
 from turnout.app.rails import Switchman
 from turnout.app.server import DrainingServer, make_server
@@ -267,5 +268,5 @@ def _limits(settings: config.Settings) -> ServerLimits:
         header_seconds=limits.header_seconds,
         body_seconds=limits.body_seconds,
         write_stall_seconds=limits.write_stall_seconds,
-        connections=limits.connections,
+        connections=room_for_connections(limits.connections),
     )
