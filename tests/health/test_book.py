@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from turnout.health import book as book_module
 from turnout.health.book import HealthBook
 
 HERE = "acme/tiny|acme|acme"
@@ -88,6 +89,16 @@ def test_a_window_that_was_empty_for_long_begins_anew() -> None:
     later = now + 10_000
     book.failed(HERE, later, "error")
     assert not book.outage(HERE, later)
+
+
+def test_the_memory_is_bounded_whatever_clients_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book_module, "_MAX_ENDPOINTS", 10)
+    book = HealthBook()
+    for number in range(1_000):
+        book.failed(f"local/{number}|local|local", START, "unreachable")
+        book.answered(f"local/{number}x|local|local", START)
+    assert len(book._endpoints) == 10
+    assert book.outage("local/999|local|local", START)
 
 
 def test_endpoints_are_judged_apart() -> None:

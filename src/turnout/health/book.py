@@ -11,6 +11,8 @@ _SLOTS = 6
 _SLOT_SECONDS = _WINDOW_SECONDS / _SLOTS
 _MIN_ATTEMPTS = 5
 _FAILURES_IN_A_ROW = 2
+_MAX_ENDPOINTS = 50_000
+"""Names of models on servers that serve whatever they are asked for are the clients' to choose."""
 
 
 @final
@@ -47,20 +49,25 @@ class HealthBook:
 
     def answered(self, endpoint_id: str, now: float) -> None:
         """An attempt succeeded at *now* (monotonic seconds)."""
-        endpoint = self._endpoints.get(endpoint_id)
-        if endpoint is None:
-            endpoint = self._endpoints[endpoint_id] = _Endpoint()
+        endpoint = self._endpoints.get(endpoint_id) or self._begin(endpoint_id)
         endpoint.answered[endpoint.turn_to(int(now / _SLOT_SECONDS))] += 1
         endpoint.in_a_row = 0
         endpoint.unreachable = False
 
     def failed(self, endpoint_id: str, now: float, kind: Literal["error", "unreachable"]) -> None:
         """An attempt failed in a way that counts against the endpoint; *kind* says whether it was reached at all."""
-        endpoint = self._endpoints.setdefault(endpoint_id, _Endpoint())
+        endpoint = self._endpoints.get(endpoint_id) or self._begin(endpoint_id)
         endpoint.failed[endpoint.turn_to(int(now / _SLOT_SECONDS))] += 1
         endpoint.in_a_row = endpoint.in_a_row + 1 if now - endpoint.last_failure <= _WINDOW_SECONDS else 1
         endpoint.unreachable = kind == "unreachable"
         endpoint.last_failure = now
+
+    def _begin(self, endpoint_id: str) -> _Endpoint:
+        """A new entry; the oldest makes room."""
+        if len(self._endpoints) >= _MAX_ENDPOINTS:
+            del self._endpoints[next(iter(self._endpoints))]
+        endpoint = self._endpoints[endpoint_id] = _Endpoint()
+        return endpoint
 
     def outage(self, endpoint_id: str, now: float) -> bool:
         """Whether the endpoint is better not tried first."""
