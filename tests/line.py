@@ -24,6 +24,7 @@ from turnout.engine.plan import Routes
 from turnout.health.book import HealthBook
 from turnout.net.client import Client, Origin
 from turnout.net.deadlines import Deadlines
+from turnout.net.outbox import Outbox
 from turnout.observe.tally import new_tally
 from turnout.providers.openai import OpenAIAdapter
 from turnout.strategies.balanced import balanced
@@ -43,7 +44,7 @@ class Records:
         self.failing = False
         self.generations: list[Generation] = []
 
-    def append(self, generation: Generation) -> None:
+    def add(self, generation: Generation) -> None:
         self.generations.append(generation)
 
     @property
@@ -147,12 +148,14 @@ def a_house(rails: Rails, comment_seconds: float = 15.0) -> tuple[House, Records
     loop = asyncio.get_running_loop()
     deadlines = Deadlines(loop)
     records = Records()
+    outbox = Outbox(loop, lambda: None)
     house = House(
         rails=rails,
         keys=KeyRing(cast("Store", _OneKey()), SYSTEM_CLOCK),
-        client=Client(deadlines),
+        client=Client(deadlines, outbox),
         deadlines=deadlines,
         recorder=records,
+        outbox=outbox,
         health=HealthBook(),
         tally=new_tally(),
         ids=GenerationIds(Random(1)),

@@ -21,6 +21,7 @@ from turnout.engine.house import House, Rails
 from turnout.health.book import HealthBook
 from turnout.net.client import Client
 from turnout.net.deadlines import Deadlines
+from turnout.net.outbox import Outbox
 from turnout.observe.tally import new_tally
 
 USAGE = Usage(fresh=3, completion=2)
@@ -35,6 +36,13 @@ class Hands:
         self.clock = Clock(lambda: 1_790_000_000.5, lambda: self.now)
 
 
+class _Still:
+    """An outbox from which nothing leaves."""
+
+    def wake(self) -> None:
+        """Nothing is waited for."""
+
+
 def a_house() -> tuple[House, Records, Hands]:
     records, hands = Records(), Hands()
     absent: Any = None
@@ -44,6 +52,7 @@ def a_house() -> tuple[House, Records, Hands]:
         client=cast("Client", absent),
         deadlines=cast("Deadlines", absent),
         recorder=records,
+        outbox=cast("Outbox", _Still()),
         health=HealthBook(),
         tally=new_tally(),
         ids=GenerationIds(Random(1)),

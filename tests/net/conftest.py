@@ -11,6 +11,7 @@ import uvloop
 
 from turnout.net.client import Client
 from turnout.net.deadlines import Deadlines
+from turnout.net.outbox import Outbox
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -19,7 +20,7 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
-    yield Client(Deadlines(asyncio.get_running_loop()), _no_certificate_store)
+    yield Client(Deadlines(loop := asyncio.get_running_loop()), Outbox(loop, lambda: None), _no_certificate_store)
     await asyncio.sleep(0)
 
 

@@ -14,6 +14,7 @@ from turnout.base.errors import UpstreamError
 from turnout.domain.provider import Timeouts
 from turnout.net.client import Client, Origin
 from turnout.net.deadlines import Deadlines
+from turnout.net.outbox import Outbox
 from upstream import Wire, reply, upstream
 
 
@@ -87,7 +88,7 @@ async def test_a_trusted_certificate_carries_answers_over_one_connection(certifi
     def trusting() -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(certificate[1]))
 
-    client = Client(Deadlines(asyncio.get_running_loop()), trusting)
+    client = Client(Deadlines(loop := asyncio.get_running_loop()), Outbox(loop, lambda: None), trusting)
     async with upstream(always(reply()), _server_tls(certificate)) as server:
         origin = Origin(f"https://localhost:{server.port}")
         for _ in range(2):

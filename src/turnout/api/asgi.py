@@ -90,6 +90,7 @@ class _AsgiReply:
         self.gone = self.started = False
         self.written = 0
         self._heads = plane.heads
+        self._outbox = plane.house.outbox
         self._waiting: deque[_Message] = deque()
         self._wake = asyncio.Event()
         self._closed = False
@@ -136,10 +137,12 @@ class _AsgiReply:
 
     def finish(self, data: bytes) -> None:
         """Send the last of the stream."""
+        self._outbox.flush()  # its record comes first
         self._put({"type": "http.response.body", "body": data, "more_body": False})
         self.close()
 
     def _whole(self, status: int, lines: bytes, body: bytes) -> None:
+        self._outbox.flush()  # its record comes first
         headers = [*_pairs(lines), (b"content-length", b"%d" % len(body))]
         self._put({"type": "http.response.start", "status": status, "headers": headers})
         self._put({"type": "http.response.body", "body": body, "more_body": False})

@@ -131,9 +131,9 @@ class HotReply:
             return
         head, self._head = self._head, b""
         if self._chunked:
-            self._transport.write(b"%b%x\r\n%b\r\n" % (head, len(data), data))
+            self._send(b"%b%x\r\n%b\r\n" % (head, len(data), data))
         else:
-            self._transport.write(head + data)
+            self._send(head + data)
 
     def finish(self, data: bytes) -> None:
         """Send the last of the stream."""
@@ -142,10 +142,10 @@ class HotReply:
         head, self._head = self._head, b""
         if self._chunked:
             last = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
-            self._transport.write(b"%b%b0\r\n\r\n" % (head, last))
+            self._send(b"%b%b0\r\n\r\n" % (head, last))
         else:
             self.keep_alive = False
-            self._transport.write(head + data)
+            self._send(head + data)
         self._end()
 
     def leave(self) -> None:
@@ -161,12 +161,16 @@ class HotReply:
         date = self._plane.date_line(self._connection.server_state.default_headers)
         close = b"" if self.keep_alive else b"connection: close\r\n"
         reason = _REASONS.get(status, b"")
-        self._transport.write(_WHOLE % (status, reason, lines, date, close, len(body), body))
+        self._send(_WHOLE % (status, reason, lines, date, close, len(body), body))
         self._end()
+
+    def _send(self, data: bytes) -> None:
+        self._plane.house.outbox.put(self._transport, data)
 
     def _end(self) -> None:
         self.response_complete = True
         self.flow = None
         if not self.keep_alive:
+            self._plane.house.outbox.flush()
             self._connection.hang_up()
         self._connection.on_response_complete()

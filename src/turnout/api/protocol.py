@@ -202,7 +202,7 @@ class HotProtocol(HttpToolsProtocol):
             self._arriving = self._current = hot
             self.cycle = hot  # type: ignore[assignment]  # it plays the part
             if self.expect_100_continue:
-                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self.plane.house.outbox.put(self.transport, b"HTTP/1.1 100 Continue\r\n\r\n")
         else:
             url, pairs, expects = self.url, self.headers, self.expect_100_continue
             super().on_message_begin()
@@ -332,6 +332,7 @@ class HotProtocol(HttpToolsProtocol):
         cycle = self.cycle
         if not self._is_free():
             if self.pipeline or not self._still_arrives(cycle):
+                self.plane.house.outbox.flush()
                 self.transport.close()
                 return
             cycle.disconnected = True

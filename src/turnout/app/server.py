@@ -67,6 +67,8 @@ class DrainingServer(uvicorn.Server):
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=_SETTLE_SECONDS)  # they write their record and their last words
+        if self._plane is not None:
+            self._plane.house.outbox.flush()
         for connection in list(state.connections):
             connection.transport.close()
         await asyncio.sleep(_STEP_SECONDS)

@@ -39,6 +39,7 @@ from turnout.ledger.journal import Journal
 from turnout.ledger.writer import JournalWriter
 from turnout.net.client import Client
 from turnout.net.deadlines import Deadlines
+from turnout.net.outbox import Outbox
 from turnout.observe.tally import new_tally
 from turnout.stores.sqlite import SQLiteStore
 
@@ -108,11 +109,13 @@ class _Worker:
         self._store = store
         self._switchman = Switchman(orders.environment, orders.fake_address)
         self._journal = Journal(journals_of(settings), "worker")
+        outbox = Outbox(loop, self._journal.commit)
         self._writer = JournalWriter(journals_of(settings), store)
         self._house = House(
             rails=self._switchman.lay(settings),
             keys=KeyRing(store, SYSTEM_CLOCK),
-            client=Client(deadlines),
+            client=Client(deadlines, outbox),
+            outbox=outbox,
             deadlines=deadlines,
             recorder=self._journal,
             health=HealthBook(),

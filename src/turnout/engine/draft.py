@@ -190,7 +190,8 @@ class Draft:
         house.tally.request(outcome)
         parameters, headers, first = request.parameters, call.headers, self.first_byte_at
         last = self._attempts[-1] if self._attempts else None
-        house.recorder.append(
+        house.outbox.wake()
+        house.recorder.add(
             Generation(
                 id=self.id,
                 account_id=self._key.account_id,

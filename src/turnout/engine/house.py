@@ -23,6 +23,7 @@ from turnout.engine.plan import Routes
 from turnout.health.book import HealthBook
 from turnout.net.client import Client, Origin
 from turnout.net.deadlines import Deadlines
+from turnout.net.outbox import Outbox
 from turnout.observe.tally import Tally
 
 __all__ = ["Call", "House", "Rails", "Recorder"]
@@ -33,8 +34,8 @@ class Recorder(Protocol):
 
     failing: bool
 
-    def append(self, generation: Generation) -> None:
-        """Make *generation* survive the death of this process, before returning."""
+    def add(self, generation: Generation) -> None:
+        """Take *generation*. The outbox makes it survive the death of this process before any answer leaves."""
         ...
 
 
@@ -59,6 +60,7 @@ class House:
     client: Client
     deadlines: Deadlines
     recorder: Recorder
+    outbox: Outbox
     health: HealthBook
     tally: Tally
     ids: GenerationIds

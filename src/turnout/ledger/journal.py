@@ -86,6 +86,7 @@ class Journal:
     """
 
     __slots__ = (
+        "_batch",
         "_descriptor",
         "_directory",
         "_max_bytes",
@@ -106,32 +107,49 @@ class Journal:
         self._max_bytes = max_bytes
         self._room = max_bytes  # bytes until the next file
         self._torn = False  # the file ends within a line
+        self._batch: list[bytes] = []
         self._waiting: deque[bytes] = deque()
         self.failing = False
         self.dropped = 0
         self._descriptor = self._begin_file()
 
     def append(self, generation: Generation) -> None:
-        """Write *generation* with one system call. Never fails: see :attr:`failing`.
+        """Write *generation*, and whatever was added before it, now."""
+        self.add(generation)
+        self.commit()
 
-        About 3 microseconds for a streamed answer of one attempt (1.2 kB): half encoding, half the system call.
-        """
-        line = line_of(_encode(generation))
+    def add(self, generation: Generation) -> None:
+        """Take *generation*; it is durable after the next :meth:`commit`."""
+        self._batch.append(line_of(_encode(generation)))
+
+    def commit(self) -> None:
+        """Write what was added, with one system call. Never fails: see :attr:`failing`."""
+        lines = self._batch
+        if not lines:
+            return
+        self._batch = []
         if self.failing:
-            self._keep(line)
+            for line in lines:
+                self._keep(line)
             self.flush()
             return
+        whole = lines[0] if len(lines) == 1 else b"".join(lines)
         try:
-            written = os.write(self._descriptor, line)
+            written = os.write(self._descriptor, whole)
         except OSError:
-            self._keep(line)
-            return
+            written = 0
         self._room -= written
-        if written != len(line):
-            self._torn = True
+        if written == len(whole):
+            if self._room <= 0:
+                self._rotate()
+            return
+        whole_ones = 0
+        while written >= len(lines[whole_ones]):
+            written -= len(lines[whole_ones])
+            whole_ones += 1
+        self._torn = written > 0
+        for line in lines[whole_ones:]:
             self._keep(line)
-        elif self._room <= 0:
-            self._rotate()
 
     def flush(self) -> bool:
         """Try again to write what waits; True when nothing waits any more."""
@@ -153,6 +171,7 @@ class Journal:
 
     def close(self) -> None:
         """Write what waits, if that is possible now, and let go of the file. What still waits counts as dropped."""
+        self.commit()
         self.flush()
         self.dropped += len(self._waiting)
         self._waiting.clear()

@@ -14,6 +14,7 @@ import httptools
 from turnout.base.errors import UpstreamError
 from turnout.domain.provider import Timeouts
 from turnout.net.deadlines import NEVER, Deadlines
+from turnout.net.outbox import Outbox
 
 __all__ = ["Client", "Exchange", "Origin", "Sink"]
 
@@ -89,10 +90,14 @@ class Client:
     """Sends requests over pooled connections. Make one per event loop."""
 
     def __init__(
-        self, deadlines: Deadlines, tls_context: Callable[[], ssl.SSLContext] = ssl.create_default_context
+        self,
+        deadlines: Deadlines,
+        outbox: Outbox,
+        tls_context: Callable[[], ssl.SSLContext] = ssl.create_default_context,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._deadlines = deadlines
+        self._outbox = outbox
         self._make_tls_context = tls_context
         self._tls_context: ssl.SSLContext | None = None
 
@@ -132,7 +137,10 @@ class Client:
         try:
             async with asyncio.timeout(seconds):
                 _, connection = await self._loop.create_connection(
-                    lambda: _Connection(self._loop, origin, self._deadlines), origin.host, origin.port, ssl=tls
+                    lambda: _Connection(self._loop, origin, self._deadlines, self._outbox),
+                    origin.host,
+                    origin.port,
+                    ssl=tls,
                 )
         except TimeoutError:
             raise UpstreamError("The connection to the provider timed out", error_type="timeout") from None
@@ -158,8 +166,9 @@ def _take_idle(origin: Origin) -> _Connection | None:
 class _Connection(asyncio.Protocol):
     """One connection: at most one exchange at a time."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, origin: Origin, deadlines: Deadlines) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, origin: Origin, deadlines: Deadlines, outbox: Outbox) -> None:
         self._loop = loop
+        self._outbox = outbox
         self._origin = origin
         self._deadlines = deadlines
         self._parser: Any = httptools.HttpResponseParser(self)  # no types there
@@ -193,7 +202,7 @@ class _Connection(asyncio.Protocol):
         self._header_bytes = self._unfinished_head = 0
         self._done = done = self._loop.create_future()
         sink.begin(self)
-        self.transport.write(message)
+        self._outbox.put(self.transport, message)
         return done
 
     def leave(self, sink: Sink) -> None:
