@@ -61,10 +61,15 @@ FULL = replace(
     usage=Usage(fresh=1000, cache_read=300, completion=250, reasoning=20),
     pricing=Pricing(Pico(150_000), Pico(600_000), input_cache_read=Pico(75_000)),
     cost=Pico(334_500_000),
-    latency_ms=350.5,
-    generation_ms=549.5,
+    endpoint_id="acme/tiny|acme|acme",
+    provider="acme",
+    upstream_id="up-1",
+    status=200,
+    started_ms=350.5,
+    latency_ms=250.5,
+    ended_ms=900.0,
     user="u-1",
-    attempts=(replace(ATTEMPT, status=None, first_byte_ms=None, upstream_id=None, outcome="failed"), ATTEMPT),
+    earlier=(replace(ATTEMPT, status=None, first_byte_ms=None, upstream_id=None, outcome="failed"),),
 )
 KEY = Key(hash="f" * 64, account_id="default", name="first", label="sk-to-v1-abc...123")
 GOLDEN = {

@@ -31,7 +31,7 @@ GENERATION = Generation(
     requested_model="acme/tiny", outcome="answered", model="acme/tiny", endpoint_id="acme/tiny|acme|acme",
     provider="acme", provider_name="Acme", streamed=True, usage=USAGE, cost=Pico(322_500_000),
     pricing=Pricing(prompt=Pico(150_000), completion=Pico(MAX_PICO), image=Pico(0)), latency_ms=312.4, user="u",
-    title="Ünïcode ' \" \n\t \U0001f600", attempts=(ATTEMPT, replace(ATTEMPT, outcome="answered", usage=USAGE)),
+    title="Ünïcode ' \" \n\t \U0001f600", earlier=(ATTEMPT, replace(ATTEMPT, endpoint_id="acme/tiny|other|other")),
 )  # fmt: skip
 KEY = Key(hash="f" * 64, account_id="default", name="first", label="sk-to-v1-abc...def", created=5.0, expires=7.5)
 

@@ -59,6 +59,11 @@ class AttemptRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Generation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The durable record of one request of a client. Times in milliseconds, ``created`` in unix seconds, money
     in pico-dollars; ``pricing`` is the price row that was charged with.
+
+    What a generation says of model, endpoint, provider, usage, cost and times is what its last attempt did: most have
+    no other, and so most records say nothing twice. ``earlier`` holds the attempts before it. ``started_ms`` and
+    ``ended_ms`` count from the arrival of the request, ``latency_ms`` from the start of the last attempt to its first
+    byte.
     """
 
     id: str
@@ -83,14 +88,45 @@ class Generation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     usage: Usage = NO_USAGE
     pricing: Pricing = Pricing()
     cost: Pico = Pico(0)
+    status: int | None = None
+    may_be_billed: bool = False
+    started_ms: float = 0.0
     latency_ms: float | None = None
-    generation_ms: float | None = None
+    ended_ms: float = 0.0
     user: str | None = None
     session_id: str | None = None
     referer: str | None = None
     title: str | None = None
     user_agent: str | None = None
-    attempts: tuple[AttemptRecord, ...] = ()
+    earlier: tuple[AttemptRecord, ...] = ()
+
+    @property
+    def generation_ms(self) -> float | None:
+        """How long the last attempt took, None when nothing came back."""
+        return None if self.latency_ms is None else round(self.ended_ms - self.started_ms, 3)
+
+    @property
+    def attempts(self) -> tuple[AttemptRecord, ...]:
+        """Every upstream call, the last one included."""
+        if self.endpoint_id is None:
+            return self.earlier
+        last = AttemptRecord(
+            endpoint_id=self.endpoint_id,
+            model=self.model,
+            provider=self.provider or "",
+            provider_name=self.provider_name or "",
+            outcome=self.outcome,
+            started_ms=self.started_ms,
+            first_byte_ms=None if self.latency_ms is None else round(self.started_ms + self.latency_ms, 3),
+            ended_ms=self.ended_ms,
+            status=self.status,
+            error_type=self.error_type,
+            may_be_billed=self.may_be_billed,
+            upstream_id=self.upstream_id,
+            usage=self.usage,
+            cost=self.cost,
+        )
+        return (*self.earlier, last)
 
 
 class GenerationRow(Struct, frozen=True, gc=False):

@@ -31,15 +31,19 @@ class Draft:
     """
 
     __slots__ = (
-        "_attempts",
         "_began",
         "_call",
         "_candidate",
+        "_cost",
+        "_earlier",
+        "_ended",
+        "_error",
         "_house",
         "_key",
         "_now",
         "_request",
         "_settled",
+        "_usage",
         "created",
         "finish_reason",
         "first_byte_at",
@@ -62,18 +66,24 @@ class Draft:
         self._request = request
         self._house = house
         self._now = house.clock.monotonic
-        self._attempts: list[AttemptRecord] = []
+        self._earlier: tuple[AttemptRecord, ...] = ()
         self._candidate: Candidate | None = None
-        self._began = 0.0
+        self._began = self._ended = 0.0
+        self._usage = NO_USAGE
+        self._cost = _NOTHING
+        self._error: UpstreamError | None = None
         self._settled = False
         house.tally.open_requests += 1
 
     def attempt(self, candidate: Candidate) -> None:
-        """An upstream call begins."""
+        """An upstream call begins; the one before it, if any, has failed."""
+        if self._candidate is not None:
+            self._earlier += (self._failed_attempt(self._candidate),)
+            self.first_byte_at = self.finish_reason = self.native_finish_reason = None
+            self.service_tier = self.upstream_id = self._error = None
+            self._ended = 0.0
         self._candidate = candidate
         self._began = self._now()
-        self.first_byte_at = self.finish_reason = self.native_finish_reason = None
-        self.service_tier = self.upstream_id = None
 
     def note(self, completion: Completion) -> None:
         """What a whole answer says of itself; with several choices, the first speaks for all."""
@@ -102,14 +112,13 @@ class Draft:
         if error.health == "error":
             reached = error.upstream_status is not None or error.may_be_billed
             house.health.failed(candidate.endpoint_id, now, "error" if reached else "unreachable")
-        self._add("failed", now, usage=delivered, error=error)
+        self._error = error
+        self._end(now, delivered)
 
     def stumbled(self, delivered: Usage) -> None:
         """A mistake of ours ends the request: the attempt that was under way, if any, is recorded and charged."""
-        candidate = self._candidate
-        last = self._attempts[-1].endpoint_id if self._attempts else None
-        if candidate is not None and last != candidate.endpoint_id:  # each endpoint is tried once
-            self._add("failed", self._now(), usage=delivered)
+        if self._candidate is not None and not self._ended:
+            self._end(self._now(), delivered)
 
     def answered(self, usage: Usage) -> Cost:
         """The present attempt answered in full: count, price and settle it."""
@@ -127,61 +136,58 @@ class Draft:
         counts.duration.observe(now - self._began)
         if self.first_byte_at is not None:
             counts.first_byte.observe(self.first_byte_at - self._began)
-        self._add("answered", now, usage=usage, total=price.total)
-        self._settle("answered", now)
+        self._ended, self._usage, self._cost = now, usage, price.total
+        self._settle("answered")
         return price
 
     def broke(self, error: TurnoutError) -> None:
         """The request ends in *error*."""
         self._house.tally.refused(error.error_type)
-        self._settle("failed", self._now(), error.error_type)
+        self._settle("failed", error.error_type)
 
     def cancelled(self, delivered: Usage = NO_USAGE) -> None:
         """The client left, or the gateway had to stop; *delivered* is charged."""
         if self._settled:
             return
-        now = self._now()
         if self._candidate is not None:
             self._house.tally.provider(self._candidate.provider.slug).cancelled += 1
-            self._add("cancelled", now, usage=delivered)
-        self._settle("cancelled", now)
+            self._end(self._now(), delivered)
+        self._settle("cancelled")
 
-    def _add(
-        self,
-        outcome: Outcome,
-        now: float,
-        *,
-        usage: Usage,
-        total: Pico | None = None,
-        error: UpstreamError | None = None,
-    ) -> None:
+    def _end(self, now: float, delivered: Usage) -> None:
+        """The present attempt is over; what it delivered is charged."""
         candidate = self._candidate
-        assert candidate is not None  # noqa: S101 - there is nothing to record before an attempt
-        arrived = self._call.arrived
-        endpoint = candidate.endpoint
-        first = self.first_byte_at
-        if total is None:
-            total = cost(usage, endpoint.pricing).total if usage is not NO_USAGE else _NOTHING
-        self._attempts.append(
-            AttemptRecord(
-                endpoint_id=candidate.endpoint_id,
-                model=candidate.model.id,
-                provider=endpoint.provider,
-                provider_name=candidate.provider.name,
-                outcome=outcome,
-                started_ms=_ms(self._began - arrived),
-                first_byte_ms=None if first is None else _ms(first - arrived),
-                ended_ms=_ms(now - arrived),
-                status=error.upstream_status if error is not None else 200 if first is not None else None,
-                error_type=error.error_type if error is not None else None,
-                may_be_billed=error.may_be_billed if error is not None else first is not None,
-                upstream_id=self.upstream_id,
-                usage=usage,
-                cost=total,
-            )
+        assert candidate is not None  # noqa: S101 - there is nothing to end before an attempt
+        self._ended, self._usage = now, delivered
+        self._cost = cost(delivered, candidate.endpoint.pricing).total if delivered is not NO_USAGE else _NOTHING
+
+    def _failed_attempt(self, candidate: Candidate) -> AttemptRecord:
+        """The record of an attempt that another one follows: nothing of it has reached the client."""
+        arrived, first, error = self._call.arrived, self.first_byte_at, self._error
+        return AttemptRecord(
+            endpoint_id=candidate.endpoint_id,
+            model=candidate.model.id,
+            provider=candidate.endpoint.provider,
+            provider_name=candidate.provider.name,
+            outcome="failed",
+            started_ms=_ms(self._began - arrived),
+            first_byte_ms=None if first is None else _ms(first - arrived),
+            ended_ms=_ms(self._ended - arrived),
+            status=self._status(),
+            error_type=None if error is None else error.error_type,
+            may_be_billed=self._may_be_billed(),
+            upstream_id=self.upstream_id,
         )
 
-    def _settle(self, outcome: Outcome, now: float, error_type: str | None = None) -> None:
+    def _status(self) -> int | None:
+        if self._error is not None:
+            return self._error.upstream_status
+        return None if self.first_byte_at is None else 200
+
+    def _may_be_billed(self) -> bool:
+        return self.first_byte_at is not None if self._error is None else self._error.may_be_billed
+
+    def _settle(self, outcome: Outcome, error_type: str | None = None) -> None:
         if self._settled:
             return
         self._settled = True
@@ -189,7 +195,7 @@ class Draft:
         house.tally.open_requests -= 1
         house.tally.request(outcome)
         parameters, headers, first = request.parameters, call.headers, self.first_byte_at
-        last = self._attempts[-1] if self._attempts else None
+        arrived = call.arrived
         house.outbox.wake()
         house.recorder.add(
             Generation(
@@ -211,17 +217,20 @@ class Draft:
                 native_finish_reason=self.native_finish_reason,
                 error_type=error_type,
                 service_tier=self.service_tier,
-                usage=last.usage if last is not None else NO_USAGE,
+                usage=self._usage,
                 pricing=candidate.endpoint.pricing if candidate is not None else _NO_PRICING,
-                cost=last.cost if last is not None else _NOTHING,
+                cost=self._cost,
+                status=self._status(),
+                may_be_billed=self._may_be_billed(),
+                started_ms=_ms(self._began - arrived) if candidate is not None else 0.0,
                 latency_ms=None if first is None else _ms(first - self._began),
-                generation_ms=None if first is None else _ms(now - self._began),
+                ended_ms=_ms(self._ended - arrived) if candidate is not None else 0.0,
                 user=parameters.user,
                 session_id=parameters.session_id or _header(headers, b"x-session-id"),
                 referer=_header(headers, b"http-referer") or _header(headers, b"referer"),
                 title=_header(headers, b"x-openrouter-title") or _header(headers, b"x-title"),
                 user_agent=_header(headers, b"user-agent"),
-                attempts=tuple(self._attempts),
+                earlier=self._earlier,
             )
         )
 

@@ -8,6 +8,8 @@ from typing import final
 
 __all__ = ["Outbox"]
 
+_BURST_BYTES = 65_536
+
 
 @final
 class Outbox:
@@ -18,18 +20,22 @@ class Outbox:
     any of them leaves.
     """
 
-    __slots__ = ("_before", "_loop", "_scheduled", "_waiting")
+    __slots__ = ("_before", "_loop", "_scheduled", "_size", "_waiting")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, before: Callable[[], None]) -> None:
         self._loop = loop
         self._before = before
         self._waiting: list[tuple[asyncio.WriteTransport, bytes]] = []
+        self._size = 0  # bytes that wait
         self._scheduled = False
 
     def put(self, transport: asyncio.WriteTransport, data: bytes) -> None:
         """Write *data* to *transport* soon; per transport in the order of the calls."""
         self._waiting.append((transport, data))
-        if not self._scheduled:
+        self._size += len(data)
+        if self._size > _BURST_BYTES:
+            self.flush()  # much at once: whoever reads slowly must be able to say so
+        elif not self._scheduled:
             self.wake()
 
     def wake(self) -> None:
@@ -43,6 +49,7 @@ class Outbox:
         self._scheduled = False
         self._before()
         waiting, self._waiting = self._waiting, []
+        self._size = 0
         for transport, data in waiting:
             if not transport.is_closing():
                 transport.write(data)
