@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from turnout.base.money import json_number
+from turnout.base.money import PICO_PER_DOLLAR
 from turnout.domain.usage import Cost, Usage
 
 __all__ = ["usage_json"]
@@ -26,12 +26,12 @@ def usage_json(usage: Usage, price: Cost) -> bytes:
         prompt,
         completion,
         prompt + completion,
-        json_number(price.total),
+        price.total / PICO_PER_DOLLAR,
         usage.cache_read,
         usage.cache_write + usage.cache_write_1h,
         usage.audio_prompt,
-        json_number(price.prompt),
-        json_number(price.completion),
+        price.prompt / PICO_PER_DOLLAR,
+        price.completion / PICO_PER_DOLLAR,
         usage.reasoning,
         usage.audio_completion,
         usage.image_completion,

@@ -134,7 +134,7 @@ class Draft:
         counts.completion_tokens += usage.completion_tokens
         counts.cost_pico += price.total
         counts.duration.observe(now - self._began)
-        if self.first_byte_at is not None:
+        if self.first_byte_at is not None and self._request.stream:  # else it comes with the last one
             counts.first_byte.observe(self.first_byte_at - self._began)
         self._ended, self._usage, self._cost = now, usage, price.total
         self._settle("answered")

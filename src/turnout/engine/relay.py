@@ -31,6 +31,8 @@ _decode_delta = msgspec.json.Decoder(dict[str, object]).decode
 class Whole:
     """Collects an answer that is of use only when it is complete."""
 
+    __slots__ = ("_draft", "_house", "_parts", "_size", "dropped", "headers", "status")
+
     def __init__(self, draft: Draft, house: House) -> None:
         self.status = 0
         self.headers: dict[bytes, bytes] = {}

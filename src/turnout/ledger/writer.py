@@ -29,7 +29,7 @@ REJECTED = "rejected.lines"
 
 _BATCH = 1_000  # generations: what they change in the store fits into its page cache
 _PIECE = 2**20  # bytes read at once
-_INTERVAL = 0.05  # seconds
+_INTERVAL = 0.1  # seconds
 _MAX_PAUSE = 5.0  # seconds
 
 _log = logging.getLogger(__name__)

@@ -166,6 +166,32 @@ def _take_idle(origin: Origin) -> _Connection | None:
 class _Connection(asyncio.Protocol):
     """One connection: at most one exchange at a time."""
 
+    __slots__ = (
+        "_complete",
+        "_deadlines",
+        "_done",
+        "_ends_at",
+        "_first_byte_due",
+        "_framed",
+        "_got_bytes",
+        "_header_bytes",
+        "_headers",
+        "_headers_seen",
+        "_idle",
+        "_idle_seconds",
+        "_loop",
+        "_origin",
+        "_outbox",
+        "_parser",
+        "_paused",
+        "_reusable",
+        "_sink",
+        "_unfinished_head",
+        "closed",
+        "deadline",
+        "transport",
+    )
+
     def __init__(self, loop: asyncio.AbstractEventLoop, origin: Origin, deadlines: Deadlines, outbox: Outbox) -> None:
         self._loop = loop
         self._outbox = outbox
