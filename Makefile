@@ -20,7 +20,7 @@ make_venv = $(PYTHON) -m venv $(VENV)
 install = $(IN_VENV) -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: help run test test-slow test-all check lint types floors format bench lock clean
+.PHONY: help run test test-slow test-kill test-all check lint types floors format bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ test: $(VENV)/.dev ## the test suite that needs no outside service
 
 test-slow: $(VENV)/.dev ## the long tests that `test` leaves out
 	$(IN_VENV) -m pytest -m slow || test $$? = 5  # 5: there are none
+
+test-kill: $(VENV)/.dev ## kill -9 under load, 100 cycles
+	$(IN_VENV) -m pytest tests/faults/test_kill.py -m slow
 
 test-all: $(VENV)/.dev ## both
 	$(IN_VENV) -m pytest

@@ -2,7 +2,7 @@
 
 Money is a 64-bit integer of pico-dollars. Generations name their account and key without a foreign key: a record of
 what was used must never be refused, and it outlives the key that paid for it. A generation is one row, its attempts
-inside its record: docs/decisions/0006-one-row-per-request.md.
+inside its record: docs/decisions/0009-one-row-per-request.md.
 """
 
 from __future__ import annotations
