@@ -170,6 +170,11 @@ def test_legacy_completions_continue_a_prompt(openai_client: OpenAI, stream: boo
         assert answer.choices[0].finish_reason == "stop"
 
 
+def test_one_model_is_retrieved(openai_client: OpenAI) -> None:
+    model = openai_client.models.retrieve("fake/echo")
+    assert (model.id, model.object, model.owned_by) == ("fake/echo", "model", "fake")
+
+
 def test_models_are_listed(openai_client: OpenAI) -> None:
     found = {model.id: model for model in openai_client.models.list()}
     assert {"fake/echo", "acme/locked", "acme/paid"} <= found.keys()

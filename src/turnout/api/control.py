@@ -157,6 +157,14 @@ def _add_catalog(app: FastAPI, catalog: Catalog, mount: str, *, hidden: bool) ->
             raise NotFound(f"There is no model {author}/{slug}")
         return {"data": found}
 
+    @app.get(f"{mount}/models/{{author}}/{{slug}}", include_in_schema=False)
+    async def retrieve(author: str, slug: str) -> dict[str, Any]:
+        """One model as OpenAI's clients look it up: not wrapped."""
+        found = catalog.model(f"{author}/{slug}")
+        if found is None:
+            raise NotFound(f"There is no model {author}/{slug}")
+        return found | {"object": "model", "owned_by": author}
+
     @app.get(f"{mount}/models/{{author}}/{{slug}}/endpoints", tags=["catalog"], include_in_schema=not hidden)
     async def endpoints(author: str, slug: str) -> dict[str, Any]:
         """One model with every endpoint that serves it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Raw, Struct
 
 from turnout.base.errors import BadRequest
@@ -17,7 +19,7 @@ _read_parameters = reader(ChatParameters)
 class _Message(Struct):
     """As much of a message as is judged; its content stays bytes."""
 
-    role: str
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: Raw = NULL
     reasoning: Raw = NULL
     reasoning_content: Raw = NULL

@@ -101,4 +101,6 @@ def chunk_error(error: TurnoutError) -> bytes:
     metadata: dict[str, object] = {"error_type": error.error_type}
     if isinstance(code := getattr(error, "provider_code", None), str):
         metadata["provider_code"] = code
+    if isinstance(provider := getattr(error, "provider", None), str) and provider:
+        metadata["provider_name"] = provider
     return encode({"code": status_of(error), "message": error.message, "metadata": metadata})

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["Orders", "work"]
 
 _SURFACES: Mapping[bytes, Surface] = {b"/chat/completions": ChatSurface(), b"/completions": CompletionsSurface()}
+_USUAL_FILE = Path("turnout.toml")
 _MOUNTS = (b"/api/v1", b"/v1")
 _COLLECT_AFTER = 25_000  # objects; the default of 700 costs a fifth of a request
 _RETRY_SECONDS = 1.0
@@ -178,12 +179,11 @@ class _Worker:
         ]
         if self._orders.alone:
             jobs.append(self._writer.run())
-        if self._loaded.path is not None:
 
-            async def wanted() -> None:
-                reload_wanted.set()
+        async def wanted() -> None:
+            reload_wanted.set()
 
-            jobs.append(config.watch(self._loaded.path, wanted))
+        jobs.append(config.watch(self._loaded.path or _USUAL_FILE, wanted))  # a file may also come to be later
         return jobs
 
     def _started(self) -> None:

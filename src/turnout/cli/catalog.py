@@ -31,13 +31,15 @@ def search(
     snapshot = _snapshot(config)
     words = text.lower().split()
     found = [
-        model
-        for model in snapshot.models.values()
-        if all(word in f"{model.id} {model.name}".lower() for word in words)
-        and (not callable_only or _callable(model, snapshot))
+        model for model in snapshot.models.values() if all(word in f"{model.id} {model.name}".lower() for word in words)
     ]
     if not found:
         raise NotFound(f"no model has {text!r} in its name")
+    if callable_only:
+        listed = len(found)
+        found = [model for model in found if _callable(model, snapshot)]
+        if not found:
+            raise NotFound(f"{listed} models match {text!r}, and none of them has a provider with a credential here")
     columns = ("model", "context", "prompt $/M from", "completion $/M", "endpoints", "callable")
     print_table(columns, [_row(model, snapshot) for model in found], right=columns[1:])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import final
+from typing import NamedTuple, final
 
 from turnout.base.errors import TurnoutError, UpstreamError
 from turnout.base.money import Pico
@@ -22,6 +22,14 @@ _MAX_HEADER = 256
 _BYTES_PER_TOKEN = 4
 
 
+class _Failure(NamedTuple):
+    """What is kept of an error; the error itself would keep the frames that it passed, and the answer in them."""
+
+    status: int | None
+    error_type: str
+    may_be_billed: bool
+
+
 @final
 class Draft:
     """Collects what becomes of one request, and settles it exactly once.
@@ -37,7 +45,7 @@ class Draft:
         "_cost",
         "_earlier",
         "_ended",
-        "_error",
+        "_failure",
         "_house",
         "_key",
         "_now",
@@ -71,7 +79,7 @@ class Draft:
         self._began = self._ended = 0.0
         self._usage = NO_USAGE
         self._cost = _NOTHING
-        self._error: UpstreamError | None = None
+        self._failure: _Failure | None = None
         self._settled = False
         house.tally.open_requests += 1
 
@@ -80,7 +88,7 @@ class Draft:
         if self._candidate is not None:
             self._earlier += (self._failed_attempt(self._candidate),)
             self.first_byte_at = self.finish_reason = self.native_finish_reason = None
-            self.service_tier = self.upstream_id = self._error = None
+            self.service_tier = self.upstream_id = self._failure = None
             self._ended = 0.0
         self._candidate = candidate
         self._began = self._now()
@@ -112,7 +120,7 @@ class Draft:
         if error.health == "error":
             reached = error.upstream_status is not None or error.may_be_billed
             house.health.failed(candidate.endpoint_id, now, "error" if reached else "unreachable")
-        self._error = error
+        self._failure = _Failure(error.upstream_status, error.error_type, error.may_be_billed)
         self._end(now, delivered)
 
     def stumbled(self, delivered: Usage) -> None:
@@ -163,7 +171,7 @@ class Draft:
 
     def _failed_attempt(self, candidate: Candidate) -> AttemptRecord:
         """The record of an attempt that another one follows: nothing of it has reached the client."""
-        arrived, first, error = self._call.arrived, self.first_byte_at, self._error
+        arrived, first, failure = self._call.arrived, self.first_byte_at, self._failure
         return AttemptRecord(
             endpoint_id=candidate.endpoint_id,
             model=candidate.model.id,
@@ -174,18 +182,18 @@ class Draft:
             first_byte_ms=None if first is None else _ms(first - arrived),
             ended_ms=_ms(self._ended - arrived),
             status=self._status(),
-            error_type=None if error is None else error.error_type,
+            error_type=None if failure is None else failure.error_type,
             may_be_billed=self._may_be_billed(),
             upstream_id=self.upstream_id,
         )
 
     def _status(self) -> int | None:
-        if self._error is not None:
-            return self._error.upstream_status
+        if self._failure is not None:
+            return self._failure.status
         return None if self.first_byte_at is None else 200
 
     def _may_be_billed(self) -> bool:
-        return self.first_byte_at is not None if self._error is None else self._error.may_be_billed
+        return self.first_byte_at is not None if self._failure is None else self._failure.may_be_billed
 
     def _settle(self, outcome: Outcome, error_type: str | None = None) -> None:
         if self._settled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -144,9 +145,18 @@ class Client:
                 )
         except TimeoutError:
             raise UpstreamError("The connection to the provider timed out", error_type="timeout") from None
-        except (OSError, ssl.SSLError):
-            raise UpstreamError("The provider cannot be reached") from None
+        except OSError as error:
+            raise UpstreamError(f"The provider cannot be reached: {_reason(error)}") from None
         return connection
+
+
+def _reason(error: OSError) -> str:
+    """Why, in words that give no address away."""
+    if isinstance(error, ssl.SSLError):
+        return "TLS failed"
+    if isinstance(error, socket.gaierror):
+        return "its name cannot be resolved"
+    return "the connection was refused" if isinstance(error, ConnectionRefusedError) else "the network failed"
 
 
 class _StaleError(Exception):

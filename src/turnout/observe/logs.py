@@ -18,6 +18,7 @@ __all__ = ["Log", "configure_logs"]
 Log = structlog.stdlib.BoundLogger
 
 _KEY_LIKE = re.compile(r"\b(sk-[A-Za-z0-9_-]{8})[A-Za-z0-9_-]+|\b(Bearer) +\S+", re.IGNORECASE)
+_LEAST_SECRET = 6  # characters: what is shorter is a dummy, and stands in ordinary words
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -60,7 +61,7 @@ def configure_logs(level: str, style: str, secrets: Collection[Secret] = (), str
 
 
 def _redactor(secrets: Collection[Secret]) -> Callable[[Any, str, Mapping[str, Any]], Mapping[str, Any]]:
-    texts = sorted((secret.reveal() for secret in secrets if secret), key=len, reverse=True)
+    texts = sorted((text for secret in secrets if len(text := secret.reveal()) >= _LEAST_SECRET), key=len, reverse=True)
 
     def clean(value: Any) -> Any:  # noqa: ANN401 - anything may be logged
         if value is None or isinstance(value, int | float):
