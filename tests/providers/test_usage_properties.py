@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from turnout.base.limits import MAX_TOKENS
 from turnout.domain.usage import Usage
-from turnout.providers.usage import estimated_usage, read_usage
+from turnout.providers.usage import read_usage
 
 BUCKETS = [name for name in Usage.__struct_fields__ if name != "estimated"]
 SANE = st.integers(0, 10_000)
@@ -80,11 +80,3 @@ def test_an_absurd_whole_makes_the_count_absent_or_follow_from_the_total(
 
 def test_an_explicit_zero_stays_zero() -> None:
     assert _read({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}) == Usage()
-
-
-@given(st.integers(0, 10**8), st.integers(0, 10**8))
-def test_an_estimate_rounds_up_and_says_so(prompt: int, answer: int) -> None:
-    found = estimated_usage(prompt, answer)
-    assert found.estimated
-    assert 0 <= found.fresh * 4 - prompt < 4
-    assert 0 <= found.completion * 4 - answer < 4

@@ -8,9 +8,7 @@ from turnout.base.jsons import BadJSON, reader
 from turnout.base.limits import MAX_TOKENS
 from turnout.domain.usage import Usage
 
-__all__ = ["estimated_usage", "read_usage"]
-
-_BYTES_PER_TOKEN = 4
+__all__ = ["read_usage"]
 
 
 class _WireUsage(Struct):
@@ -73,13 +71,6 @@ def read_usage(raw: Raw) -> Usage | None:
         reasoning=reasoning,
         audio_completion=audio_completion,
         image_completion=image_completion,
-    )
-
-
-def estimated_usage(prompt_bytes: int, answer_bytes: int) -> Usage:
-    """Our own count where the provider gives none: four bytes to a token, rounded up."""
-    return Usage(
-        fresh=-(-prompt_bytes // _BYTES_PER_TOKEN), completion=-(-answer_bytes // _BYTES_PER_TOKEN), estimated=True
     )
 
 
