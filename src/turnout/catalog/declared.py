@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from turnout.base.money import Pico, parse_price
+from turnout.base.money import parse_price
 from turnout.domain.provider import Policy
-from turnout.domain.usage import Pricing
+from turnout.domain.usage import PRICES, Pricing
 
 if TYPE_CHECKING:
     from turnout.config import settings
@@ -85,9 +85,7 @@ def _endpoint(model_id: str, endpoint: settings.DeclaredEndpoint) -> DeclaredEnd
 
 def _pricing(pricing: settings.Pricing) -> Pricing | None:
     """The stated prices; None when none is stated, so that the catalog's stand."""
-    stated: dict[str, Pico] = {
-        name: parse_price(text)
-        for name in Pricing.__struct_fields__
-        if (text := getattr(pricing, name, None)) is not None
+    stated: dict[str, Any] = {
+        name: parse_price(text) for name in PRICES if (text := getattr(pricing, name, None)) is not None
     }
     return Pricing(**stated) if stated else None

@@ -11,7 +11,7 @@ from turnout.base.money import dollars
 from turnout.catalog.rows import PARAMETERS
 from turnout.domain.catalog import CatalogSnapshot, Endpoint, Model
 from turnout.domain.provider import Provider
-from turnout.domain.usage import Pricing
+from turnout.domain.usage import PRICES, Pricing
 
 __all__ = [
     "default_endpoint",
@@ -156,9 +156,7 @@ def pricing_object(pricing: Pricing) -> dict[str, Any]:
 
 
 _KNOWN: Final = frozenset(PARAMETERS)
-_OPTIONAL_PRICES: Final = tuple(
-    name for name in Pricing.__struct_fields__ if name not in {"prompt", "completion", "request"}
-)
+_OPTIONAL_PRICES: Final = tuple(name for name in PRICES if name not in {"prompt", "completion", "request"})
 
 
 def _price(endpoint: Endpoint) -> int:

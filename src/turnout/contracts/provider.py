@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from msgspec import Struct
@@ -10,8 +11,11 @@ from turnout.base.errors import UpstreamError
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Chunk, Completion
+from turnout.domain.provider import Provider
 
-__all__ = ["Adapter", "ChunkDecoder", "Outgoing"]
+__all__ = ["Adapter", "ChunkDecoder", "Dialect", "Fetched", "KnownProvider", "Outgoing", "Outside", "Prepare"]
+
+Prepare = Callable[[ChatRequest, Endpoint], Awaitable[ChatRequest]]
 
 
 class Outgoing(Struct, frozen=True):
@@ -45,7 +49,13 @@ class ChunkDecoder(Protocol):
 
 
 class Adapter(Protocol):
-    """One configured provider spoken to in its dialect. All methods are pure but for their decoder's state."""
+    """One configured provider spoken to in its dialect. All methods but ``prepare`` are pure, but for their decoder's
+    state.
+    """
+
+    prepare: Prepare | None
+    """What must be waited for before :meth:`outgoing`: a fresh access token, a foreign file to put inline. It returns
+    the request as :meth:`outgoing` shall have it, and raises BadRequest or UpstreamError. None: nothing, ever."""
 
     def outgoing(self, request: ChatRequest, endpoint: Endpoint) -> Outgoing:
         """The provider's own form of *request*. Client headers are never forwarded."""
@@ -66,3 +76,59 @@ class Adapter(Protocol):
     def failure(self, status: int, retry_after: str | None, body: bytes) -> UpstreamError:
         """What a status other than 200 means."""
         ...
+
+
+class Fetched(Struct, frozen=True):
+    """A foreign file: its media type without parameters, lower-case, and its bytes."""
+
+    media_type: str
+    data: bytes
+
+
+class Outside(Struct, frozen=True):
+    """What an adapter may reach besides its arguments.
+
+    Attributes:
+        wall: unix seconds.
+        fetch: the guarded read of a foreign URL (http, https); raises BadRequest with a message for the client.
+        post: a form or JSON body to an address that the operator or a table of ours names, for access tokens:
+            ``await post(url, headers, body)`` gives status and body; raises UpstreamError.
+    """
+
+    wall: Callable[[], float]
+    fetch: Callable[[str], Awaitable[Fetched]]
+    post: Callable[[str, Mapping[str, str], bytes], Awaitable[tuple[int, bytes]]]
+
+
+class KnownProvider(Struct, frozen=True, kw_only=True):
+    """A provider that needs nothing but its credential. ``credential`` are names of variables, the first set one wins.
+
+    ``aliases`` are the names under which catalogs list it.
+    """
+
+    slug: str
+    name: str
+    base_url: str
+    credential: tuple[str, ...] = ()
+    models_path: str = ""
+    aliases: tuple[str, ...] = ()
+    headquarters: str | None = None
+    privacy_policy_url: str | None = None
+    terms_of_service_url: str | None = None
+    status_page_url: str | None = None
+
+
+class Dialect(Struct, frozen=True, kw_only=True):
+    """A wire dialect, found by standing in ``providers/dialects`` as the module's ``DIALECT``.
+
+    Attributes:
+        name: what ``dialect`` says in the configuration.
+        adapter: makes the adapter of one provider; raises ValueError for settings that make none.
+        providers: those that are known to speak it.
+        usable: whether a provider can be called with what is configured; None: when it has a credential.
+    """
+
+    name: str
+    adapter: Callable[[Provider, Outside], Adapter]
+    providers: tuple[KnownProvider, ...] = ()
+    usable: Callable[[Provider], bool] | None = None

@@ -9,11 +9,43 @@ from msgspec import Struct, field
 from turnout.domain.provider import Policy, Provider
 from turnout.domain.usage import Pricing
 
-__all__ = ["CatalogSnapshot", "Endpoint", "Model"]
+__all__ = ["ArenaScore", "Benchmarks", "CatalogSnapshot", "Endpoint", "Model", "ReasoningSupport"]
+
+
+class ReasoningSupport(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a reasoning model is steered. ``supported_efforts`` None: nothing is known of them."""
+
+    mandatory: bool = False
+    supported_efforts: tuple[str, ...] | None = None
+    default_effort: str | None = None
+    default_enabled: bool | None = None
+    supports_max_tokens: bool | None = None
+
+
+class ArenaScore(Struct, frozen=True, kw_only=True):
+    """One model's place in one category of an arena; the rank is computed among listed models."""
+
+    arena: str
+    category: str
+    elo: float
+    win_rate: float
+
+
+class Benchmarks(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What third parties have measured; indexes as Artificial Analysis defines them."""
+
+    intelligence_index: float | None = None
+    coding_index: float | None = None
+    agentic_index: float | None = None
+    design_arena: tuple[ArenaScore, ...] = ()
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """One provider's offer of one model. Lengths are in tokens; ``supported_parameters`` None means all."""
+    """One provider's offer of one model. Lengths are in tokens; ``supported_parameters`` None means all.
+
+    ``priced`` False: nobody states a price, and the zeros of ``pricing`` only stand in. ``service_tier`` is None, or
+    the tier that this endpoint is (``flex``, ``priority``).
+    """
 
     model_id: str
     provider: str
@@ -26,6 +58,10 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     max_completion_tokens: int | None = None
     supported_parameters: tuple[str, ...] | None = None
     policy: Policy | None = None
+    priced: bool = True
+    service_tier: str | None = None
+    implicit_caching: bool | None = None
+    expiration_date: str | None = None
 
     @property
     def id(self) -> str:
@@ -34,7 +70,11 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
 
 class Model(Struct, frozen=True, kw_only=True):
-    """What is asked for. ``created`` is in unix seconds; ``aliases`` are other names that resolve to ``id``."""
+    """What is asked for. ``created`` is in unix seconds; ``aliases`` are other names that resolve to ``id``.
+
+    ``distillable``: whether its author lets others train on its answers; None is unknown. ``router``: it chooses among
+    other models and has no endpoint of its own.
+    """
 
     id: str
     canonical_slug: str
@@ -51,6 +91,12 @@ class Model(Struct, frozen=True, kw_only=True):
     reasoning: bool = False
     knowledge_cutoff: str | None = None
     expiration_date: str | None = None
+    hugging_face_id: str | None = None
+    distillable: bool | None = None
+    generated_description: bool = False
+    reasoning_support: ReasoningSupport | None = None
+    benchmarks: Benchmarks | None = None
+    router: bool = False
     aliases: tuple[str, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
 

@@ -71,9 +71,17 @@ class Provider(Struct, frozen=True, kw_only=True):
     timeouts: Timeouts = Timeouts()
     policy: Policy = Policy()
     usable: bool = False
+    region: str | None = None
+    project: str | None = None
+    location: str | None = None
+    api_version: str | None = None
+    credentials_file: str | None = None
+    access_key_id: Secret | None = None
+    secret_access_key: Secret | None = None
+    session_token: Secret | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must not be read by clients: the credential, and the values of headers."""
-        credential = () if self.credential is None else (self.credential.reveal(),)
-        return credential + tuple(value for _, value in self.headers)
+        kept = (self.credential, self.access_key_id, self.secret_access_key, self.session_token)
+        return tuple(one.reveal() for one in kept if one is not None) + tuple(value for _, value in self.headers)

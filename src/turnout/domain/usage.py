@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from turnout.base.money import Pico
 
-__all__ = ["NO_USAGE", "Cost", "Pricing", "Usage", "cost"]
+__all__ = ["NO_USAGE", "PRICES", "Cost", "PriceOverride", "Pricing", "Usage", "cost"]
 
 
 class Usage(Struct, frozen=True, omit_defaults=True):
@@ -40,6 +40,20 @@ class Usage(Struct, frozen=True, omit_defaults=True):
 NO_USAGE = Usage()
 
 
+class PriceOverride(Struct, frozen=True, omit_defaults=True):
+    """Prices that hold under conditions, all of which must be met; a price left out is inherited.
+
+    ``min_prompt_tokens`` must be exceeded. ``utc_start`` (inclusive) and ``utc_end`` (exclusive) are HHMM and may wrap
+    around midnight. ``valid_from`` is in unix seconds, inclusive. Prices are by the field names of :class:`Pricing`.
+    """
+
+    prices: dict[str, Pico]
+    min_prompt_tokens: int | None = None
+    utc_start: int | None = None
+    utc_end: int | None = None
+    valid_from: int | None = None
+
+
 class Pricing(Struct, frozen=True, omit_defaults=True):
     """Prices of an endpoint in pico-dollars per unit (token, request, image, search).
 
@@ -61,11 +75,16 @@ class Pricing(Struct, frozen=True, omit_defaults=True):
     input_cache_read: Pico | None = None
     input_cache_write: Pico | None = None
     input_cache_write_1h: Pico | None = None
+    overrides: tuple[PriceOverride, ...] = ()
 
     @property
     def free(self) -> bool:
         """Whether neither a prompt, nor an answer, nor the request itself costs anything."""
         return not (self.prompt or self.completion or self.request)
+
+
+PRICES = tuple(name for name in Pricing.__struct_fields__ if name != "overrides")
+"""The names of the single prices."""
 
 
 class Cost(Struct, frozen=True):

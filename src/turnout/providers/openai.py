@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import BadJSON, encode, reader
-from turnout.contracts.provider import ChunkDecoder, Outgoing
+from turnout.contracts.provider import ChunkDecoder, Outgoing, Prepare
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import NULL, Choice, Chunk, ChunkChoice, Completion, normal_finish_reason
@@ -98,6 +98,8 @@ _read_event: Callable[[bytes], _WireEvent] = msgspec.json.Decoder(_WireEvent).de
 @final
 class OpenAIAdapter:
     """One OpenAI-compatible provider. Its habits come as :class:`~turnout.domain.provider.Capabilities`."""
+
+    prepare: Prepare | None = None
 
     def __init__(self, provider: Provider, wall: Callable[[], float]) -> None:
         """Prepare the request head. Raises ValueError for header text with control characters."""

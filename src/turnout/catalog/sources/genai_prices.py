@@ -188,7 +188,7 @@ def _pricing(prices: Mapping[str, Any]) -> tuple[Pricing | None, bool]:
     if "input_mtok" not in prices:
         return None, False
     rounded = False
-    units = {}
+    units: dict[str, Any] = {}
     for key, value in prices.items():
         dollars = value.fields["base"] if isinstance(value, _Call) else value
         if not isinstance(dollars, Decimal):

@@ -127,7 +127,7 @@ def _words(value: object, known: Iterable[str]) -> tuple[str, ...] | None:
 def _pricing(stated: Mapping[str, Any]) -> tuple[Pricing | None, bool]:
     """Prices in dollars per unit as strings, as OpenRouter sends them; numbers have no known unit."""
     rounded = False
-    prices = {}
+    prices: dict[str, Any] = {}
     for name in _PRICES:
         text = stated.get(name)
         if not isinstance(text, str):

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -147,7 +147,7 @@ def _pricing(cost: _Cost | None) -> tuple[Pricing | None, bool]:
     if cost is None or cost.input is None or cost.output is None:
         return None, False
     rounded = False
-    prices = {}
+    prices: dict[str, Any] = {}
     for name, dollars in (
         ("prompt", cost.input),
         ("completion", cost.output),
