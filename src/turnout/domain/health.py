@@ -1,0 +1,52 @@
+"""What is known of an endpoint's present state: what routing reads and listings show."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+__all__ = ["UNKNOWN", "Spread", "Standing", "Vitals"]
+
+Standing = Literal["normal", "lowered", "last"]
+"""By uptime: at least 95 %, 80 to 94 %, below. Source: OpenRouter, "Uptime"."""
+
+
+class Spread(Struct, frozen=True):
+    """Percentiles of a distribution; *p90* of a throughput is what 90 % of the requests reach: it falls as p rises."""
+
+    p50: float
+    p75: float
+    p90: float
+    p99: float
+
+
+class Vitals(Struct, frozen=True):
+    """One endpoint at one moment, as routing reads it.
+
+    Attributes:
+        outage: not to be tried first. An outage is a connection failure, two 5xx in a row, or at least five attempts
+            and half of them failing within 30 s.
+        probing: the outage is being tested again: a single request may try it.
+        standing: by uptime, once there are at least 100 attempts.
+        limited_until: monotonic second until which it has asked to be spared (429 with a hint), else 0.
+        latency: seconds to the first token over the last 5 minutes, None without enough data.
+        throughput: tokens per second over the same time.
+        tool_requests: answers that ended in tool calls within 2 hours.
+        tool_errors: those of them with a call that made no sense.
+        requests: attempts of the last 30 minutes.
+    """
+
+    outage: bool = False
+    probing: bool = False
+    standing: Standing = "normal"
+    limited_until: float = 0.0
+    latency: Spread | None = None
+    throughput: Spread | None = None
+    tool_requests: int = 0
+    tool_errors: int = 0
+    requests: int = 0
+
+
+UNKNOWN = Vitals()
+"""An endpoint that nothing is known of."""
