@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Final
 
 import msgspec
@@ -16,6 +13,7 @@ from msgspec.structs import force_setattr, replace
 
 from turnout import __version__
 from turnout.catalog.declared import DeclaredModel
+from turnout.catalog.whole_file import write_whole
 from turnout.domain.catalog import CatalogSnapshot, Model
 from turnout.domain.provider import Provider
 
@@ -100,7 +98,7 @@ def save(snapshot: CatalogSnapshot, path: Path, mark: str) -> None:
             models=tuple(bare),
         )
     )
-    _write(path, content)
+    write_whole(path, content)
 
 
 def load(path: Path, mark: str, providers: Mapping[str, Provider]) -> CatalogSnapshot | None:
@@ -130,24 +128,3 @@ def _restore_parameters(stored: _File) -> None:
         force_setattr(model, "supported_parameters", stored.parameters[next(used)] or ())
         for endpoint in model.endpoints:
             force_setattr(endpoint, "supported_parameters", stored.parameters[next(used)])
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as temporary:
-        try:
-            temporary.write(content)
-            temporary.flush()
-            os.fsync(temporary.fileno())
-            os.replace(temporary.name, path)  # noqa: PTH105 - the name is a text here
-        except BaseException:
-            with suppress(OSError):
-                Path(temporary.name).unlink()
-            raise
-    # Without this a power cut may leave the old name; the file itself is safe either way.
-    with suppress(OSError):
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
