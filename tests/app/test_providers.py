@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from turnout import config
+from turnout.app.outside import NOTHING_OUTSIDE
 from turnout.app.providers import FAKE, adapters_for, known_slugs, providers_of
 from turnout.base.secrets import Secret
 from turnout.domain.provider import Provider, Timeouts
@@ -107,7 +108,7 @@ def test_a_provider_whose_dialect_is_not_spoken_yet_is_listed_and_not_usable(tmp
     toml = '[providers.anthropic]\napi_key = "sk-1"\nbase_url = "http://127.0.0.1:1"\n'
     found, _ = told(tmp_path, toml)
     if not found["anthropic"].usable:
-        assert "anthropic" not in adapters_for(found, lambda: 0.0)
+        assert "anthropic" not in adapters_for(found, NOTHING_OUTSIDE)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_a_first_byte_that_the_operator_limits_is_limited_for_whole_answers_too(
 def test_every_usable_provider_has_an_adapter_and_no_other(tmp_path: Path) -> None:
     everything: Any = {name: "sk-1" for row in load_compatible().values() for name in row.credential}
     found, _ = told(tmp_path, "", **everything)
-    adapters = adapters_for(found, lambda: 0.0)
+    adapters = adapters_for(found, NOTHING_OUTSIDE)
     assert adapters.keys() == {slug for slug, one in found.items() if one.usable}
     assert len(adapters) > 30
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+
+import msgspec
 
 from turnout import config
 from turnout.base.secrets import Secret
 from turnout.config.settings import DeclaredProvider
-from turnout.contracts.provider import Adapter
+from turnout.contracts.provider import Adapter, Dialect, KnownProvider, Outside
 from turnout.domain.provider import Capabilities, Policy, Provider, Timeouts
 from turnout.providers.compatible import CompatibleProvider, Resolved, load_compatible
-from turnout.providers.openai import OpenAIAdapter
+from turnout.providers.dialects import load_dialects
 
 __all__ = ["FAKE", "adapters_for", "known_slugs", "providers_of"]
 
 FAKE = "fake"
-_ADAPTERS: Mapping[str, Callable[[Provider, Callable[[], float]], Adapter]] = {
-    "openai": OpenAIAdapter,
-    FAKE: OpenAIAdapter,
-}
-"""The dialects that this program speaks, by the name that the configuration uses."""
+
+
 _OTHER_DIALECTS = {
     "anthropic": "Anthropic",
     "azure": "Azure",
@@ -32,8 +31,9 @@ _OTHER_DIALECTS = {
 
 
 def known_slugs() -> frozenset[str]:
-    """Providers that need no declaration: those of the table, and the fake one."""
-    return frozenset(load_compatible()) | {FAKE}
+    """Providers that need no declaration: those of the table and of the dialects, and the fake one."""
+    native = {known.slug for dialect in load_dialects().values() for known in dialect.providers}
+    return frozenset(load_compatible()) | native | {FAKE}
 
 
 def providers_of(
@@ -52,8 +52,14 @@ def providers_of(
             resolved = None
             warnings.append(f"provider {slug}: {error}")
         providers[slug] = _with_declared(_from_row(row, resolved), settings.providers.get(slug))
+    for dialect in load_dialects().values():
+        for known in dialect.providers:
+            native = _from_known(known, dialect, environment)
+            providers[known.slug] = _with_declared(native, settings.providers.get(known.slug))
     for slug, name in _OTHER_DIALECTS.items():
-        providers.setdefault(slug, Provider(slug=slug, name=name, dialect=slug))
+        if slug not in providers:
+            listed = Provider(slug=slug, name=name, dialect=slug)
+            providers[slug] = _with_declared(listed, settings.providers.get(slug))
     for slug, declared in settings.providers.items():
         if slug not in providers and slug != FAKE:
             plain = Provider(slug=slug, name=slug, capabilities=_modern(declared))
@@ -66,13 +72,41 @@ def providers_of(
     return {slug: one for slug, one in providers.items() if _is_enabled(settings, slug)}, warnings
 
 
-def adapters_for(providers: Mapping[str, Provider], wall: Callable[[], float]) -> dict[str, Adapter]:
+def adapters_for(providers: Mapping[str, Provider], outside: Outside) -> dict[str, Adapter]:
     """One adapter for each usable provider whose dialect this program speaks."""
     return {
-        slug: _ADAPTERS[provider.dialect](provider, wall)
+        slug: dialect.adapter(provider, outside)
         for slug, provider in providers.items()
-        if provider.usable and provider.dialect in _ADAPTERS
+        if provider.usable and (dialect := _spoken(provider.dialect)) is not None
     }
+
+
+def _spoken(dialect: str) -> Dialect | None:
+    """The dialect of that name, if this program speaks it; the fake provider speaks OpenAI's."""
+    return load_dialects().get("openai" if dialect == FAKE else dialect)
+
+
+def _from_known(known: KnownProvider, dialect: Dialect, environment: Mapping[str, str]) -> Provider:
+    credential = next((text for name in known.credential if (text := environment.get(name, "").strip())), None)
+    provider = Provider(
+        slug=known.slug,
+        name=known.name,
+        dialect=dialect.name,
+        base_url=known.base_url,
+        credential=Secret(credential) if credential else None,
+        models_path=known.models_path,
+        policy=Policy(
+            privacy_policy_url=known.privacy_policy_url,
+            terms_of_service_url=known.terms_of_service_url,
+            status_page_url=known.status_page_url,
+            headquarters=known.headquarters,
+        ),
+    )
+    return msgspec.structs.replace(provider, usable=_is_usable(provider, dialect))
+
+
+def _is_usable(provider: Provider, dialect: Dialect) -> bool:
+    return dialect.usable(provider) if dialect.usable is not None else provider.credential is not None
 
 
 def _from_row(row: CompatibleProvider, resolved: Resolved | None) -> Provider:
@@ -107,24 +141,37 @@ def _with_declared(provider: Provider, declared: DeclaredProvider | None, *, kee
     """*provider* with what the configuration says of it; the configuration wins, field by field."""
     if declared is None:
         return provider
-    base_url = provider.base_url if keep_address else declared.base_url or provider.base_url
-    credential = declared.api_key or provider.credential
-    dialect = declared.dialect or provider.dialect
-    filled = "{" not in base_url
-    reachable = bool(base_url) and filled and (declared.base_url is not None or credential is not None)
-    return Provider(
-        slug=provider.slug,
+    stated = msgspec.structs.replace(
+        provider,
         name=declared.name or provider.name,
-        dialect=dialect,
-        base_url=base_url,
-        credential=credential,
+        dialect=declared.dialect or provider.dialect,
+        base_url=provider.base_url if keep_address else declared.base_url or provider.base_url,
+        credential=declared.api_key or provider.credential,
         headers=tuple((name, _text(value)) for name, value in declared.headers.items()),
-        models_path=provider.models_path,
         capabilities=_capabilities(provider.capabilities, declared),
         timeouts=_timeouts(declared),
         policy=_policy(provider.policy, declared),
-        usable=(provider.usable or reachable) and dialect in _ADAPTERS,
+        region=declared.region or provider.region,
+        project=declared.project or provider.project,
+        location=declared.location or provider.location,
+        api_version=declared.api_version or provider.api_version,
+        credentials_file=declared.credentials_file or provider.credentials_file,
+        access_key_id=_secret(declared.access_key_id),
+        secret_access_key=_secret(declared.secret_access_key),
+        session_token=_secret(declared.session_token),
     )
+    dialect = _spoken(stated.dialect)
+    if dialect is not None and dialect.address is not None and not stated.base_url:
+        stated = msgspec.structs.replace(stated, base_url=dialect.address(stated))
+    if dialect is None:
+        usable = False
+    elif dialect.usable is not None:
+        usable = dialect.usable(stated)
+    else:
+        reachable = bool(stated.base_url) and "{" not in stated.base_url
+        answering = declared.base_url is not None or stated.credential is not None
+        usable = provider.usable or (reachable and answering)
+    return msgspec.structs.replace(stated, usable=usable)
 
 
 def _modern(declared: DeclaredProvider) -> Capabilities:
@@ -176,3 +223,7 @@ def _is_enabled(settings: config.Settings, slug: str) -> bool:
 
 def _text(value: Secret | str) -> str:
     return value.reveal() if isinstance(value, Secret) else value
+
+
+def _secret(value: Secret | str | None) -> Secret | None:
+    return Secret(value) if isinstance(value, str) else value

@@ -14,6 +14,7 @@ from turnout.app.providers import FAKE, adapters_for, providers_of
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.catalog.build import open_providers
 from turnout.catalog.rows import Row
+from turnout.contracts.provider import Outside
 from turnout.domain.provider import Provider
 from turnout.engine.house import Rails
 from turnout.net.client import Client, Origin
@@ -27,9 +28,10 @@ _log = logging.getLogger(__name__)
 class Switchman:
     """Lays the rails that requests run on. Connections to addresses that stay are kept."""
 
-    def __init__(self, environment: Mapping[str, str], fake_address: str) -> None:
+    def __init__(self, environment: Mapping[str, str], fake_address: str, outside: Outside) -> None:
         self._environment = environment
         self._fake_address = fake_address
+        self._outside = outside
         self._origins: dict[str, Origin] = {}
         self._unlisted: list[Provider] = []
 
@@ -45,7 +47,7 @@ class Switchman:
         snapshot = snapshot_of(settings, providers, listed, SYSTEM_CLOCK.wall())
         if not listed:
             self._unlisted = [one for slug, one in open_providers(snapshot).items() if slug != FAKE]
-        return rails_of(snapshot, adapters_for(providers, SYSTEM_CLOCK.wall), self._origins)
+        return rails_of(snapshot, adapters_for(providers, self._outside), self._origins)
 
     async def extend(self, settings: config.Settings, rails: Rails, client: Client) -> Rails:
         """*rails* with the models of servers that no catalog knows, asked of themselves."""

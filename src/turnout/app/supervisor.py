@@ -12,6 +12,7 @@ from socket import socket
 from typing import final
 
 from turnout.accounts.first_start import ensure_first_keys
+from turnout.app.outside import NOTHING_OUTSIDE
 from turnout.app.rails import Switchman
 from turnout.app.state import journals_of, store_of
 from turnout.app.worker import Orders
@@ -42,7 +43,9 @@ async def supervise(orders: Orders, command: Sequence[str], workers: int) -> Non
         first = await ensure_first_keys(
             store, Path(settings.server.data_dir), settings.auth.api_key, settings.auth.management_key, SYSTEM_CLOCK
         )
-        rails = Switchman(orders.environment, orders.fake_address).lay(settings)  # leaves the snapshot for the workers
+        rails = Switchman(orders.environment, orders.fake_address, NOTHING_OUTSIDE).lay(
+            settings
+        )  # leaves the snapshot for the workers
         crew = _Crew(orders.listening, command, settings.limits.drain_seconds + _GRACE_SECONDS)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -26,6 +26,7 @@ from turnout.api.reply import Heads
 from turnout.app.control import ControlPlane
 from turnout.app.descriptors import room_for_connections
 from turnout.app.metrics import TallyFiles
+from turnout.app.outside import NOTHING_OUTSIDE
 from turnout.app.rails import Switchman
 from turnout.app.server import DrainingServer, make_server
 from turnout.app.state import journals_of, store_of
@@ -108,7 +109,7 @@ class _Worker:
         self._orders = orders
         self._loaded = loaded
         self._store = store
-        self._switchman = Switchman(orders.environment, orders.fake_address)
+        self._switchman = Switchman(orders.environment, orders.fake_address, NOTHING_OUTSIDE)
         self._journal = Journal(journals_of(settings), "worker")
         outbox = Outbox(loop, self._journal.commit)
         self._writer = JournalWriter(journals_of(settings), store)

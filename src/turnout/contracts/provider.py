@@ -126,9 +126,11 @@ class Dialect(Struct, frozen=True, kw_only=True):
         adapter: makes the adapter of one provider; raises ValueError for settings that make none.
         providers: those that are known to speak it.
         usable: whether a provider can be called with what is configured; None: when it has a credential.
+        address: the base URL of a provider that states none, such as one made of its region; "" where it cannot be.
     """
 
     name: str
     adapter: Callable[[Provider, Outside], Adapter]
     providers: tuple[KnownProvider, ...] = ()
     usable: Callable[[Provider], bool] | None = None
+    address: Callable[[Provider], str] | None = None

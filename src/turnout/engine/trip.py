@@ -52,7 +52,10 @@ class Trip(Struct, eq=False):
         """
         provider = candidate.endpoint.provider
         adapter = self.rails.adapters[provider]
-        outgoing = adapter.outgoing(self.request, candidate.endpoint)
+        request = self.request
+        if adapter.prepare is not None:
+            request = await adapter.prepare(request, candidate.endpoint)
+        outgoing = adapter.outgoing(request, candidate.endpoint)
         sink.announce(",".join(outgoing.dropped))
         body = outgoing.body
         message = b"%b%d\r\n\r\n%b" % (outgoing.head, len(body), body)

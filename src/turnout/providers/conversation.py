@@ -1,0 +1,346 @@
+"""A chat request read into messages, parts and tools, for dialects that say it in other words."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from turnout.base.errors import BadRequest
+from turnout.base.jsons import BadJSON, reader
+from turnout.domain.chat import ChatRequest
+from turnout.domain.completion import NULL
+
+__all__ = [
+    "Audio",
+    "File",
+    "FunctionTool",
+    "Image",
+    "Message",
+    "NamedTool",
+    "Part",
+    "Schema",
+    "ServerTool",
+    "Text",
+    "ToolCall",
+    "Video",
+    "read_messages",
+    "read_schema",
+    "read_tool_choice",
+    "read_tools",
+]
+
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+
+
+class Text(Struct, frozen=True):
+    """A piece of text. ``cache`` is its ``cache_control`` object, or null."""
+
+    text: str
+    cache: Raw = NULL
+
+
+class Image(Struct, frozen=True):
+    """An image by URL; a ``data:`` URL holds it."""
+
+    url: str
+    detail: str | None = None
+    cache: Raw = NULL
+
+
+class Audio(Struct, frozen=True):
+    """Sound in base64; ``format`` is such as ``wav``."""
+
+    data: str
+    format: str
+
+
+class File(Struct, frozen=True):
+    """A document by URL, as a ``data:`` URL, or by the id of an upload."""
+
+    filename: str | None = None
+    url: str | None = None
+    file_id: str | None = None
+    cache: Raw = NULL
+
+
+class Video(Struct, frozen=True):
+    """A video by URL."""
+
+    url: str
+
+
+Part = Text | Image | Audio | File | Video
+
+
+class ToolCall(Struct, frozen=True):
+    """A call that the model made in an earlier turn; ``arguments`` is JSON as text."""
+
+    id: str
+    name: str
+    arguments: str = "{}"
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """One message. ``reasoning_details`` are JSON objects as the client sent them back, in their order."""
+
+    role: Role
+    parts: tuple[Part, ...] = ()
+    name: str | None = None
+    refusal: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    reasoning: str | None = None
+    reasoning_details: tuple[Raw, ...] = ()
+    cache: Raw = NULL
+
+    @property
+    def text(self) -> str:
+        """All its text, joined."""
+        return "".join(part.text for part in self.parts if isinstance(part, Text))
+
+
+class FunctionTool(Struct, frozen=True):
+    """A function of the client's. ``parameters`` is a JSON schema, or null."""
+
+    name: str
+    description: str | None = None
+    parameters: Raw = NULL
+    strict: bool | None = None
+    cache: Raw = NULL
+
+
+class ServerTool(Struct, frozen=True):
+    """A tool that the provider runs, as the client sent it."""
+
+    type: str
+    raw: Raw
+
+
+class NamedTool(Struct, frozen=True):
+    """The one tool that must be called."""
+
+    name: str
+
+
+class Schema(Struct, frozen=True):
+    """The JSON schema of a structured answer."""
+
+    name: str
+    schema: Raw
+    strict: bool | None = None
+    description: str | None = None
+
+
+class _Locator(Struct):
+    url: Annotated[str, Meta(min_length=1)]
+    detail: str | None = None
+
+
+class _Sound(Struct):
+    data: str
+    format: str = "wav"
+
+
+class _Document(Struct):
+    filename: str | None = None
+    file_data: str | None = None
+    url: str | None = None
+    file_id: str | None = None
+
+
+class _WirePart(Struct):
+    type: str
+    text: str | None = None
+    refusal: str | None = None
+    image_url: _Locator | str | None = None
+    input_audio: _Sound | None = None
+    file: _Document | None = None
+    video_url: _Locator | str | None = None
+    cache_control: Raw = NULL
+
+
+class _WireFunction(Struct):
+    name: str
+    arguments: str | dict[str, Any] | None = None
+
+
+class _WireCall(Struct):
+    id: str = ""
+    function: _WireFunction | None = None
+
+
+class _WireMessage(Struct):
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: str | list[_WirePart] | None = None
+    name: str | None = None
+    refusal: str | None = None
+    tool_calls: list[_WireCall] | None = None
+    tool_call_id: str | None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
+    reasoning_details: list[Raw] | None = None
+    cache_control: Raw = NULL
+
+
+class _WireDefinition(Struct):
+    name: str
+    description: str | None = None
+    parameters: Raw = NULL
+    strict: bool | None = None
+
+
+class _WireTool(Struct):
+    type: str
+    function: _WireDefinition | None = None
+    cache_control: Raw = NULL
+
+
+class _Word(Struct, array_like=True):
+    said: Literal["none", "auto", "required"]
+
+
+class _WireNamed(Struct):
+    name: str
+
+
+class _WireChoice(Struct):
+    type: str = "function"
+    function: _WireNamed | None = None
+
+
+class _WireSchema(Struct):
+    name: str = "answer"
+    schema: Raw = NULL
+    strict: bool | None = None
+    description: str | None = None
+
+
+class _WireFormat(Struct):
+    type: str
+    json_schema: _WireSchema | None = None
+
+
+_messages = reader(list[_WireMessage])
+_tool = reader(_WireTool)
+_word = reader(_Word)
+_choice = reader(_WireChoice)
+_format = reader(_WireFormat)
+
+
+def read_messages(request: ChatRequest) -> list[Message]:
+    """The messages of *request* with all their parts.
+
+    Raises:
+        BadRequest: a part is not what its type says; the message names the place.
+    """
+    try:
+        wire = _messages(request.fields["messages"])
+    except BadJSON as error:
+        raise BadRequest(f"`messages`: {error}") from None
+    return [_message(one, place) for place, one in enumerate(wire)]
+
+
+def read_tools(request: ChatRequest) -> list[FunctionTool | ServerTool]:
+    """The tools of *request*, in their order.
+
+    Raises:
+        BadRequest: a function has no name, or a field of a wrong type.
+    """
+    found: list[FunctionTool | ServerTool] = []
+    for place, raw in enumerate(request.parameters.tools or ()):
+        try:
+            tool = _tool(raw)
+        except BadJSON as error:
+            raise BadRequest(f"`tools[{place}]`: {error}") from None
+        if tool.type != "function":
+            found.append(ServerTool(tool.type, raw))
+        elif tool.function is None:
+            raise BadRequest(f"`tools[{place}].function` is missing")
+        else:
+            own = tool.function
+            found.append(FunctionTool(own.name, own.description, own.parameters, own.strict, tool.cache_control))
+    return found
+
+
+def read_tool_choice(request: ChatRequest) -> Literal["none", "auto", "required"] | NamedTool | None:
+    """What *request* says of calling tools; None when it says nothing.
+
+    Raises:
+        BadRequest: it makes no sense.
+    """
+    raw = request.fields.get("tool_choice", NULL)
+    if bytes(raw) == b"null":
+        return None
+    try:
+        if bytes(raw)[:1] == b'"':
+            return _word(b"[%b]" % bytes(raw)).said
+        choice = _choice(raw)
+    except BadJSON as error:
+        raise BadRequest(f"`tool_choice`: {error}") from None
+    return NamedTool(choice.function.name) if choice.function is not None else None
+
+
+def read_schema(request: ChatRequest) -> Schema | None:
+    """The schema of ``response_format``, when it is of type ``json_schema``.
+
+    Raises:
+        BadRequest: it has no schema.
+    """
+    wanted = request.parameters.response_format
+    if wanted is None or wanted.type != "json_schema":
+        return None
+    try:
+        stated = _format(request.fields["response_format"]).json_schema
+    except BadJSON as error:
+        raise BadRequest(f"`response_format`: {error}") from None
+    if stated is None or bytes(stated.schema) == b"null":
+        raise BadRequest("`response_format.json_schema.schema` is missing")
+    return Schema(stated.name, stated.schema, stated.strict, stated.description)
+
+
+def _message(wire: _WireMessage, place: int) -> Message:
+    content = wire.content
+    if isinstance(content, str):
+        parts: tuple[Part, ...] = (Text(content),) if content else ()
+    else:
+        parts = tuple(_part(part, f"messages[{place}].content[{at}]") for at, part in enumerate(content or ()))
+    calls = tuple(_call(call) for call in wire.tool_calls or () if call.function is not None)
+    return Message(
+        role="tool" if wire.role == "function" else wire.role,
+        parts=parts,
+        name=wire.name,
+        refusal=wire.refusal,
+        tool_calls=calls,
+        tool_call_id=wire.tool_call_id or (wire.name if wire.role == "function" else None),
+        reasoning=wire.reasoning or wire.reasoning_content,
+        reasoning_details=tuple(wire.reasoning_details or ()),
+        cache=wire.cache_control,
+    )
+
+
+def _call(wire: _WireCall) -> ToolCall:
+    assert wire.function is not None  # noqa: S101 - those without are left out before
+    stated = wire.function.arguments
+    text = stated if isinstance(stated, str) else msgspec.json.encode(stated or {}).decode()
+    return ToolCall(wire.id, wire.function.name, text or "{}")
+
+
+def _part(wire: _WirePart, place: str) -> Part:
+    kind = wire.type
+    if kind in {"text", "input_text", "output_text"} and wire.text is not None:
+        return Text(wire.text, wire.cache_control)
+    if kind == "refusal" and wire.refusal is not None:
+        return Text(wire.refusal)
+    if kind == "image_url" and wire.image_url is not None:
+        image = wire.image_url if isinstance(wire.image_url, _Locator) else _Locator(wire.image_url)
+        return Image(image.url, image.detail, wire.cache_control)
+    if kind == "input_audio" and wire.input_audio is not None:
+        return Audio(wire.input_audio.data, wire.input_audio.format)
+    if kind == "file" and wire.file is not None:
+        file = wire.file
+        return File(file.filename, file.file_data or file.url, file.file_id, wire.cache_control)
+    if kind in {"video_url", "input_video"} and wire.video_url is not None:
+        return Video(wire.video_url if isinstance(wire.video_url, str) else wire.video_url.url)
+    raise BadRequest(f"`{place}`: a part of type {kind[:40]!r} is unknown or lacks what it is named for")

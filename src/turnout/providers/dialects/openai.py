@@ -1,0 +1,12 @@
+"""The OpenAI dialect. Its providers stand in ``compatible.toml``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from turnout.contracts.provider import Dialect
+from turnout.providers.openai import OpenAIAdapter
+
+__all__ = ["DIALECT"]
+
+DIALECT: Final = Dialect(name="openai", adapter=lambda provider, outside: OpenAIAdapter(provider, outside.wall))
