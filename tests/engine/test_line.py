@@ -492,6 +492,8 @@ CANARY = f"sk-{7:07}"
 class _Stumbling:
     """An adapter with a mistake in it."""
 
+    prepare = None
+
     def __init__(self, adapter: OpenAIAdapter) -> None:
         self._adapter = adapter
         self.outgoing = adapter.outgoing
