@@ -10,10 +10,9 @@ from msgspec.structs import replace
 
 from turnout.base.limits import MAX_TOKENS
 from turnout.base.money import MAX_PICO, Pico, dollars, parse_price
-from turnout.domain.usage import NO_USAGE, Pricing, Usage, cost
+from turnout.domain.usage import NO_USAGE, PRICES, PriceOverride, Pricing, Usage, cost, effective
 
 COUNTS = [name for name in Usage.__struct_fields__ if name != "estimated"]
-PRICES = Pricing.__struct_fields__
 USAGES = st.builds(Usage, **{name: st.integers(0, MAX_TOKENS) for name in COUNTS})
 PRICINGS = st.builds(
     Pricing,
@@ -97,3 +96,73 @@ def test_records_of_usage_and_prices_survive_being_written(usage: Usage, pricing
     assert msgspec.json.decode(msgspec.json.encode(usage), type=Usage) == usage
     assert msgspec.json.decode(msgspec.json.encode(pricing), type=Pricing) == pricing
     assert Fraction(cost(usage, pricing).total).denominator == 1
+
+
+def at(hhmm: int, day: int = 20_000) -> float:
+    return day * 86_400.0 + hhmm // 100 * 3600 + hhmm % 100 * 60 + 59
+
+
+@given(PRICINGS, st.integers(0, MAX_TOKENS), st.floats(0, 4e9))
+def test_prices_without_overrides_hold_always_and_as_the_same_object(
+    pricing: Pricing, tokens: int, wall: float
+) -> None:
+    assert effective(pricing, tokens, wall) is pricing
+
+
+@pytest.mark.parametrize(("tokens", "prompt"), [(0, 1), (200_000, 1), (200_001, 3), (500_000, 3), (500_001, 9)])
+def test_a_long_prompt_is_charged_whole_at_the_price_of_the_threshold_that_it_exceeds(tokens: int, prompt: int) -> None:
+    pricing = Pricing(
+        prompt=Pico(1),
+        completion=Pico(2),
+        input_cache_read=Pico(7),
+        overrides=(
+            PriceOverride(prices={"prompt": Pico(3), "completion": Pico(4)}, min_prompt_tokens=200_000),
+            PriceOverride(prices={"prompt": Pico(9)}, min_prompt_tokens=500_000),
+        ),
+    )
+    held = effective(pricing, tokens, 0.0)
+
+    assert (held.prompt, held.completion) == (prompt, 2 if tokens <= 200_000 else 4)
+    assert held.input_cache_read == 7
+    assert held.overrides == ()
+    assert cost(Usage(fresh=tokens), held).total == tokens * prompt
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "inside", "outside"),
+    [
+        (100, 400, (100, 359), (59, 400)),
+        (1630, 30, (1630, 2359, 0, 29), (30, 1629)),
+        (None, 400, (0, 359), (400, 2359)),
+        (2200, None, (2200, 2359), (0, 2159)),
+        (500, 500, (), (0, 459, 500, 2359)),
+    ],
+)
+def test_a_window_of_hours_begins_inclusive_ends_exclusive_and_may_wrap_around_midnight(
+    start: int | None, end: int | None, inside: tuple[int, ...], outside: tuple[int, ...]
+) -> None:
+    override = PriceOverride(prices={"prompt": Pico(5)}, utc_start=start, utc_end=end)
+    pricing = Pricing(prompt=Pico(1), overrides=(override,))
+
+    assert {effective(pricing, 1, at(hhmm)).prompt for hhmm in inside} <= {5}
+    assert {effective(pricing, 1, at(hhmm)).prompt for hhmm in outside} == {1}
+
+
+def test_a_price_of_tomorrow_holds_from_its_first_second() -> None:
+    pricing = Pricing(prompt=Pico(1), overrides=(PriceOverride(prices={"prompt": Pico(2)}, valid_from=100),))
+
+    assert [effective(pricing, 1, wall).prompt for wall in (99.9, 100.0)] == [1, 2]
+
+
+def test_all_conditions_of_an_override_must_hold_and_the_later_one_wins() -> None:
+    pricing = Pricing(
+        overrides=(
+            PriceOverride(prices={"prompt": Pico(5)}, min_prompt_tokens=10, utc_start=100, utc_end=200),
+            PriceOverride(prices={"prompt": Pico(0), "completion": Pico(8)}, min_prompt_tokens=20),
+        )
+    )
+
+    assert effective(pricing, 15, at(50)).prompt == 0
+    assert effective(pricing, 15, at(150)).prompt == 5
+    late = effective(pricing, 25, at(150))
+    assert (late.prompt, late.completion) == (0, 8)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from turnout.base.money import MAX_PICO, Pico
-from turnout.domain.usage import Pricing
+from turnout.domain.catalog import Benchmarks, ReasoningSupport
+from turnout.domain.usage import PRICES, Pricing
 
-__all__ = ["PARAMETERS", "SAMPLE", "Row", "per_million_to_pico", "per_unit_to_pico"]
+__all__ = ["OPERATOR", "PARAMETERS", "SAMPLE", "Row", "filled", "per_million_to_pico", "per_unit_to_pico", "trust"]
 
 PARAMETERS: Final[tuple[str, ...]] = (
     "temperature",
@@ -45,14 +48,27 @@ PARAMETERS: Final[tuple[str, ...]] = (
 SAMPLE: Final = "sample"
 """The source of rows that we make up ourselves, for the fake provider."""
 
+OPERATOR: Final = "operator"
+"""The source of what the configuration states."""
+
+_TRUST: Final = {OPERATOR: 0, "openrouter": 2, "models.dev": 3, "genai-prices": 4, "litellm": 5}
+_LISTING: Final = 1
+_LEAST: Final = 6
+
 
 class Row(Struct, frozen=True, kw_only=True):
     """One provider's model as one source describes it. None means that the source does not say.
 
     Attributes:
-        source: where this comes from, for people.
+        source: where this comes from; see :func:`trust` for the names that mean something.
+        fetched: the day on which the source said so, ``YYYY-MM-DD``.
         provider: the provider's slug as the source spells it.
-        upstream_model: the provider's own name for the model.
+        upstream_model: the provider's own name for the model. Empty: the source does not know it; the row then adds
+            to endpoints of this provider and of ``model`` that others know, and makes none.
+        model: the model's id, ``author/slug``, where the source itself says it; else it is derived from the name.
+        canonical_slug: its permanent slug, where the source says it.
+        tag: what follows the provider's slug in the endpoint's tag (``turbo``, ``eu``), for several offers of one.
+        service_tier: ``flex`` or ``priority`` when this is the offer at that tier.
         created: unix seconds of its release.
         context_length: tokens, as are the two limits after it.
         pricing: pico-dollars per unit.
@@ -61,22 +77,35 @@ class Row(Struct, frozen=True, kw_only=True):
         price_list_only: the source lists prices and says nothing of whether the model still exists.
         listed: the provider itself says that it has the model.
         rounded: a price was finer than a pico-dollar and stands here as the nearest whole one.
+        origins: source and day of single fields that another source filled in.
     """
 
     source: str
     provider: str
     upstream_model: str
+    fetched: str | None = None
+    model: str | None = None
+    canonical_slug: str | None = None
+    tag: str | None = None
+    service_tier: str | None = None
     name: str | None = None
     description: str | None = None
     created: int | None = None
     knowledge_cutoff: str | None = None
     expiration_date: str | None = None
+    hugging_face_id: str | None = None
+    tokenizer: str | None = None
+    instruct_type: str | None = None
     context_length: int | None = None
     max_prompt_tokens: int | None = None
     max_completion_tokens: int | None = None
     input_modalities: tuple[str, ...] | None = None
     output_modalities: tuple[str, ...] | None = None
     reasoning: bool | None = None
+    reasoning_support: ReasoningSupport | None = None
+    benchmarks: Benchmarks | None = None
+    distillable: bool | None = None
+    implicit_caching: bool | None = None
     quantization: str | None = None
     without: tuple[str, ...] | None = None
     supported_parameters: tuple[str, ...] | None = None
@@ -84,6 +113,36 @@ class Row(Struct, frozen=True, kw_only=True):
     rounded: bool = False
     price_list_only: bool = False
     listed: bool = False
+    origins: Mapping[str, tuple[str, str | None]] = {}
+
+    def origin_of(self, fact: str) -> tuple[str, str | None]:
+        """Who said the field *fact*, and on which day."""
+        return self.origins.get(fact) or (self.source, self.fetched)
+
+
+def trust(source: str) -> int:
+    """How much a source is trusted, 0 the most: the operator, then ``<provider> /models`` (1), ``openrouter`` (2),
+    ``models.dev`` (3), ``genai-prices`` (4), ``litellm`` (5), anything else, such as what is bundled (6).
+
+    OpenRouter's own listing counts as ``openrouter``.
+    """  # fmt: skip
+    known = _TRUST.get(source.removesuffix(" /models"))
+    return known if known is not None else _LISTING if source.endswith(" /models") else _LEAST
+
+
+def filled(first: Row, later: Row) -> Row:
+    """*first* with what only *later* states. Values are never mixed, but for prices of one and the same price list."""
+    gaps = {
+        name: value for name in _FACTS if getattr(first, name) is None and (value := getattr(later, name)) is not None
+    }
+    if "pricing" not in gaps and (prices := _same_list(first.pricing, later.pricing)) is not None:
+        return replace(
+            first, **gaps, pricing=prices, origins=_origins(first, later, gaps), rounded=first.rounded or later.rounded
+        )
+    if not gaps:
+        return first
+    rounded = later.rounded if "pricing" in gaps else first.rounded
+    return replace(first, **gaps, rounded=rounded, origins=_origins(first, later, gaps))
 
 
 def per_million_to_pico(dollars: Decimal) -> tuple[Pico, bool] | None:
@@ -103,3 +162,34 @@ def per_unit_to_pico(dollars: Decimal) -> tuple[Pico, bool] | None:
     if whole > MAX_PICO:
         return None
     return Pico(int(whole)), whole != scaled
+
+
+_NOT_FACTS: Final = frozenset(
+    {
+        "source",
+        "fetched",
+        "provider",
+        "upstream_model",
+        "service_tier",
+        "rounded",
+        "price_list_only",
+        "listed",
+        "origins",
+    }
+)
+_FACTS: Final = tuple(name for name in Row.__struct_fields__ if name not in _NOT_FACTS)
+
+
+def _origins(first: Row, later: Row, gaps: Iterable[str]) -> dict[str, tuple[str, str | None]]:
+    return {**first.origins, **{name: later.origin_of(name) for name in gaps}}
+
+
+def _same_list(first: Pricing | None, later: Pricing | None) -> Pricing | None:
+    """The prices of *first* with those that only *later* states, when both agree on prompt and completion."""
+    if first is None or later is None or (first.prompt, first.completion) != (later.prompt, later.completion):
+        return None
+    gaps = {
+        name: price for name in PRICES if getattr(first, name) is None and (price := getattr(later, name)) is not None
+    }
+    overrides = first.overrides or later.overrides
+    return replace(first, overrides=overrides, **gaps) if gaps or overrides != first.overrides else None

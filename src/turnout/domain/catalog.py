@@ -105,7 +105,11 @@ class CatalogSnapshot(Struct, frozen=True, kw_only=True):
     """Everything that routing may know of models. A refresh makes a new one; requests keep theirs.
 
     Attributes:
-        models: by id.
+        models: by id, in the order of listings; each is listed.
+        unlisted: by id, models that :meth:`find` knows and listings leave out: retired ones, without endpoints and
+            with an ``expiration_date`` in the past, and routers where the operator wants no catalog.
+        latest: ``~author/family-latest`` to the id of the newest listed model of that family.
+        latest_callable: the same for families with a model that can be called, to the newest such model.
         names: every alias and permanent slug, lower-case, to the id it means.
         providers: by slug, the configured ones and those that merely serve models.
         built: unix seconds of the merge.
@@ -117,11 +121,32 @@ class CatalogSnapshot(Struct, frozen=True, kw_only=True):
     providers: Mapping[str, Provider] = field(default_factory=dict)
     built: float = 0.0
     generation: int = 0
+    unlisted: Mapping[str, Model] = field(default_factory=dict)
+    latest: Mapping[str, str] = field(default_factory=dict)
+    latest_callable: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, name: str) -> Model | None:
-        """The model of that id or alias, compared without regard to case."""
+        """The model of that id, alias or ``~author/family-latest``, compared without regard to case.
+
+        The newest of a family is the newest that can be called, where there is one.
+        """
         model = self.models.get(name)
-        if model is None:
-            lowered = name.lower()
-            model = self.models.get(self.names.get(lowered, lowered))
+        if model is not None:
+            return model
+        lowered = name.lower()
+        if lowered.startswith("~"):
+            lowered = self.latest_callable.get(lowered) or self.latest.get(lowered, lowered)
+        else:
+            lowered = self.names.get(lowered, lowered)
+        return self.models.get(lowered) or self.unlisted.get(lowered)
+
+    def base_of(self, name: str) -> Model | None:
+        """What a lookup answers for *name*: :meth:`find`, else the model without its suffixes after colons.
+
+        For looking at models only: a request for a variant that does not exist is not served by the base model.
+        """
+        model = self.find(name)
+        while model is None and ":" in name:
+            name = name.rpartition(":")[0]
+            model = self.find(name)
         return model

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from turnout.base.money import Pico
 
-__all__ = ["NO_USAGE", "PRICES", "Cost", "PriceOverride", "Pricing", "Usage", "cost"]
+__all__ = ["NO_USAGE", "PRICES", "Cost", "PriceOverride", "Pricing", "Usage", "cost", "effective"]
 
 
 class Usage(Struct, frozen=True, omit_defaults=True):
@@ -118,6 +119,37 @@ def cost(usage: Usage, pricing: Pricing) -> Cost:
     if usage.image_completion:
         completion += usage.image_completion * _price(pricing.image_output, per_completion)
     return Cost(Pico(prompt), Pico(completion), pricing.request, Pico(prompt + completion + pricing.request))
+
+
+def effective(pricing: Pricing, prompt_tokens: int, wall: float) -> Pricing:
+    """The prices that hold for a prompt of *prompt_tokens* at the wall-clock time *wall* (unix seconds).
+
+    Later overrides win, price by price; what none of them names is inherited. The result has no overrides left;
+    *pricing* itself comes back when it has none.
+
+    Source: Models API, "Pricing object", ``overrides``.
+    """
+    if not pricing.overrides:
+        return pricing
+    prices: dict[str, Pico] = {}
+    for override in pricing.overrides:
+        if _holds(override, prompt_tokens, wall):
+            prices |= override.prices
+    return replace(pricing, overrides=(), **prices)
+
+
+def _holds(override: PriceOverride, prompt_tokens: int, wall: float) -> bool:
+    if override.min_prompt_tokens is not None and prompt_tokens <= override.min_prompt_tokens:
+        return False
+    if override.valid_from is not None and wall < override.valid_from:
+        return False
+    if override.utc_start is None and override.utc_end is None:
+        return True
+    minutes = int(wall // 60) % 1440
+    now = minutes // 60 * 100 + minutes % 60
+    start = 0 if override.utc_start is None else override.utc_start
+    end = 2400 if override.utc_end is None else override.utc_end
+    return start <= now < end if start <= end else now >= start or now < end
 
 
 def _price(stated: Pico | None, otherwise: int) -> int:

@@ -11,7 +11,7 @@ from turnout.domain.account import AttemptRecord, Generation, Key, Outcome
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Completion
 from turnout.domain.routing import Candidate
-from turnout.domain.usage import NO_USAGE, Cost, Pricing, Usage, cost
+from turnout.domain.usage import NO_USAGE, Cost, Pricing, Usage, cost, effective
 from turnout.engine.house import Call, House
 
 __all__ = ["Draft"]
@@ -49,6 +49,7 @@ class Draft:
         "_house",
         "_key",
         "_now",
+        "_pricing",
         "_request",
         "_settled",
         "_usage",
@@ -79,6 +80,7 @@ class Draft:
         self._began = self._ended = 0.0
         self._usage = NO_USAGE
         self._cost = _NOTHING
+        self._pricing = _NO_PRICING
         self._failure: _Failure | None = None
         self._settled = False
         house.tally.open_requests += 1
@@ -91,6 +93,7 @@ class Draft:
             self.service_tier = self.upstream_id = self._failure = None
             self._ended = 0.0
         self._candidate = candidate
+        self._pricing = candidate.endpoint.pricing
         self._began = self._now()
 
     def note(self, completion: Completion) -> None:
@@ -134,7 +137,7 @@ class Draft:
         assert candidate is not None  # noqa: S101 - an attempt answers only after it began
         house = self._house
         now = self._now()
-        price = cost(usage, candidate.endpoint.pricing)
+        price = self._charge(candidate, usage)
         house.health.answered(candidate.endpoint_id, now)
         counts = house.tally.provider(candidate.provider.slug)
         counts.answered += 1
@@ -167,7 +170,14 @@ class Draft:
         candidate = self._candidate
         assert candidate is not None  # noqa: S101 - there is nothing to end before an attempt
         self._ended, self._usage = now, delivered
-        self._cost = cost(delivered, candidate.endpoint.pricing).total if delivered is not NO_USAGE else _NOTHING
+        self._cost = self._charge(candidate, delivered).total if delivered is not NO_USAGE else _NOTHING
+
+    def _charge(self, candidate: Candidate, usage: Usage) -> Cost:
+        """The price of *usage*; where prices depend on its length or on the hour, the row that holds is kept."""
+        pricing = candidate.endpoint.pricing
+        if pricing.overrides:
+            pricing = self._pricing = effective(pricing, usage.prompt_tokens, self.created)
+        return cost(usage, pricing)
 
     def _failed_attempt(self, candidate: Candidate) -> AttemptRecord:
         """The record of an attempt that another one follows: nothing of it has reached the client."""
@@ -226,7 +236,7 @@ class Draft:
                 error_type=error_type,
                 service_tier=self.service_tier,
                 usage=self._usage,
-                pricing=candidate.endpoint.pricing if candidate is not None else _NO_PRICING,
+                pricing=self._pricing,
                 cost=self._cost,
                 status=self._status(),
                 may_be_billed=self._may_be_billed(),
