@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -25,6 +24,7 @@ from turnout.api.plane import DataPlane, ServerLimits
 from turnout.api.reply import Heads
 from turnout.app.control import ControlPlane
 from turnout.app.descriptors import room_for_connections
+from turnout.app.memory import keep_freed_memory, spare_the_collector
 from turnout.app.metrics import TallyFiles
 from turnout.app.outside import NOTHING_OUTSIDE
 from turnout.app.rails import Switchman
@@ -52,7 +52,6 @@ __all__ = ["Orders", "work"]
 _SURFACES: Mapping[bytes, Surface] = {b"/chat/completions": ChatSurface(), b"/completions": CompletionsSurface()}
 _USUAL_FILE = Path("turnout.toml")
 _MOUNTS = (b"/api/v1", b"/v1")
-_COLLECT_AFTER = 25_000  # objects; the default of 700 costs a fifth of a request
 _RETRY_SECONDS = 1.0
 _FOLLOW_SECONDS = 0.5
 _log = logging.getLogger(__name__)
@@ -88,6 +87,7 @@ async def work(orders: Orders) -> None:
         BadConfiguration: the configuration is wrong.
         Unavailable: the store cannot be opened.
     """
+    keep_freed_memory()
     loaded = orders.load()
     store = store_of(loaded.settings)
     await store.open()
@@ -190,7 +190,7 @@ class _Worker:
     def _started(self) -> None:
         """The port is open. What the first completion need not wait for is prepared now."""
         self._application = asyncio.get_running_loop().run_in_executor(None, self._control.application)
-        self._application.add_done_callback(lambda _: _spare_the_collector())
+        self._application.add_done_callback(lambda _: spare_the_collector())
         self._orders.announce(self._first, self._house.rails.routes.snapshot.providers)
 
     def _stop(self, server: DrainingServer) -> None:
@@ -254,13 +254,6 @@ async def _first_keys(store: SQLiteStore, settings: config.Settings) -> FirstKey
     return await ensure_first_keys(
         store, Path(settings.server.data_dir), auth.api_key, auth.management_key, SYSTEM_CLOCK
     )
-
-
-def _spare_the_collector() -> None:
-    """What is there now stays: the collector need not look at it, nor come with every few hundred objects."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER, 20, 20)
 
 
 def _limits(settings: config.Settings) -> ServerLimits:
