@@ -25,7 +25,11 @@ _DRAIN_SECONDS = 2.0
 _STALE_SECONDS = 1.0
 """A kept connection that closes later than this after a request was not stale: the provider may have worked."""
 _UNANSWERED = "The provider closed the connection without an answer"
-_KEPT_HEADERS = frozenset({b"retry-after", b"content-type", b"content-encoding", b"content-length"})
+_KEPT_HEADERS = frozenset(
+    {
+        b"retry-after", b"content-type", b"content-encoding", b"content-length", b"location", b"etag", b"last-modified"
+    }
+)  # fmt: skip
 _OK = 200
 
 
@@ -69,10 +73,11 @@ class Exchange(Protocol):
 class Origin:
     """Where a provider listens, and the connections to it that are idle."""
 
-    __slots__ = ("host", "idle", "port", "tls")
+    __slots__ = ("address", "host", "idle", "port", "tls")
 
-    def __init__(self, base_url: str) -> None:
-        """Split *base_url*; only ``http`` and ``https`` are known.
+    def __init__(self, base_url: str, address: str | None = None) -> None:
+        """Split *base_url*; only ``http`` and ``https`` are known. *address* is connected to in place of its host,
+        whose name is still what a certificate must bear.
 
         Raises:
             ValueError: it is not such an address.
@@ -82,8 +87,14 @@ class Origin:
             raise ValueError(f"not an http(s) address: {base_url!r}")
         self.tls = parts.scheme == "https"
         self.host = parts.hostname
+        self.address = address or self.host
         self.port = parts.port or (443 if self.tls else 80)
         self.idle: deque[_Connection] = deque()
+
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        while self.idle:
+            self.idle.pop().abort()
 
 
 @final
@@ -139,9 +150,10 @@ class Client:
             async with asyncio.timeout(seconds):
                 _, connection = await self._loop.create_connection(
                     lambda: _Connection(self._loop, origin, self._deadlines, self._outbox),
-                    origin.host,
+                    origin.address,
                     origin.port,
                     ssl=tls,
+                    server_hostname=origin.host if origin.tls else None,
                 )
         except TimeoutError:
             raise UpstreamError("The connection to the provider timed out", error_type="timeout") from None
