@@ -41,6 +41,7 @@ __all__ = [
     "Auth",
     "Capabilities",
     "Catalog",
+    "CatalogAddresses",
     "DeclaredEndpoint",
     "DeclaredModel",
     "DeclaredProvider",
@@ -59,6 +60,7 @@ Dialect = Literal[
     "openai", "openai-responses", "anthropic", "google", "vertex", "bedrock", "azure", "cohere", "mistral", "fake"
 ]  # fmt: skip
 DataCollection = Literal["allow", "deny"]
+CatalogSource = Literal["providers", "openrouter", "models.dev", "genai-prices", "litellm"]
 
 
 class _Table(BaseModel):
@@ -115,15 +117,36 @@ class Metrics(_Table):
     public: Switch = Field(default=False, description="Whether `/metrics` answers without the management key.")
 
 
+class CatalogAddresses(_Table):
+    """Where a sync reads its sources, for mirrors."""
+
+    openrouter: HttpUrl = Field(
+        default="https://openrouter.ai/api/v1", description="OpenRouter's API; `/models` is below it."
+    )
+    models_dev: HttpUrl = Field(default="https://models.dev/api.json", description="The file of models.dev.")
+    genai_prices: HttpUrl = Field(
+        default="https://raw.githubusercontent.com/pydantic/genai-prices/refs/heads/main/prices/new_data/v2/data.json",
+        description="The file of genai-prices.",
+    )
+    litellm: HttpUrl = Field(
+        default="https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json",
+        description="The price file of litellm.",
+    )
+
+
 class Catalog(_Table):
     """Where models, prices and limits come from."""
 
     bundled: Switch = Field(
         default=True, description="The offline catalog; `false` serves only what this file declares."
     )
-    sources: tuple[Word, ...] = Field(
+    sources: tuple[CatalogSource, ...] = Field(
         default=("providers", "openrouter", "models.dev"),
-        description="What `turnout catalog sync` reads.",
+        description="What `turnout catalog sync` reads: `providers`, `openrouter`, `models.dev`, `genai-prices`, "
+        "`litellm`.",
+    )
+    addresses: CatalogAddresses = Field(
+        default=CatalogAddresses(), description="Where a sync reads its sources, for mirrors."
     )
     refresh: Interval = Field(default="6h", description='Time between two syncs, or `"never"` for air-gapped machines.')
 
