@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from base64 import b64encode
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -17,6 +19,7 @@ __all__ = [
     "File",
     "FunctionTool",
     "Image",
+    "Inline",
     "Message",
     "NamedTool",
     "Part",
@@ -25,6 +28,7 @@ __all__ = [
     "Text",
     "ToolCall",
     "Video",
+    "read_data_url",
     "read_messages",
     "read_schema",
     "read_tool_choice",
@@ -83,7 +87,10 @@ class ToolCall(Struct, frozen=True):
 
 
 class Message(Struct, frozen=True, kw_only=True):
-    """One message. ``reasoning_details`` are JSON objects as the client sent them back, in their order."""
+    """One message. ``reasoning_details`` are JSON objects as the client sent them back, in their order.
+
+    ``is_error``: the result of a tool is that it failed.
+    """
 
     role: Role
     parts: tuple[Part, ...] = ()
@@ -94,6 +101,7 @@ class Message(Struct, frozen=True, kw_only=True):
     reasoning: str | None = None
     reasoning_details: tuple[Raw, ...] = ()
     cache: Raw = NULL
+    is_error: bool = False
 
     @property
     def text(self) -> str:
@@ -102,13 +110,17 @@ class Message(Struct, frozen=True, kw_only=True):
 
 
 class FunctionTool(Struct, frozen=True):
-    """A function of the client's. ``parameters`` is a JSON schema, or null."""
+    """A function of the client's. ``parameters`` is a JSON schema, or null.
+
+    ``defer_loading``: the model finds it by searching among the tools.
+    """
 
     name: str
     description: str | None = None
     parameters: Raw = NULL
     strict: bool | None = None
     cache: Raw = NULL
+    defer_loading: bool | None = None
 
 
 class ServerTool(Struct, frozen=True):
@@ -131,6 +143,13 @@ class Schema(Struct, frozen=True):
     schema: Raw
     strict: bool | None = None
     description: str | None = None
+
+
+class Inline(NamedTuple):
+    """What a ``data:`` URL holds: its media type without parameters, lower-case, and its bytes in base64."""
+
+    media_type: str
+    base64: str
 
 
 class _Locator(Struct):
@@ -182,6 +201,7 @@ class _WireMessage(Struct):
     reasoning_content: str | None = None
     reasoning_details: list[Raw] | None = None
     cache_control: Raw = NULL
+    is_error: bool | None = None
 
 
 class _WireDefinition(Struct):
@@ -195,6 +215,7 @@ class _WireTool(Struct):
     type: str
     function: _WireDefinition | None = None
     cache_control: Raw = NULL
+    defer_loading: bool | None = None
 
 
 class _Word(Struct, array_like=True):
@@ -260,7 +281,11 @@ def read_tools(request: ChatRequest) -> list[FunctionTool | ServerTool]:
             raise BadRequest(f"`tools[{place}].function` is missing")
         else:
             own = tool.function
-            found.append(FunctionTool(own.name, own.description, own.parameters, own.strict, tool.cache_control))
+            found.append(
+                FunctionTool(
+                    own.name, own.description, own.parameters, own.strict, tool.cache_control, tool.defer_loading
+                )
+            )
     return found
 
 
@@ -300,6 +325,23 @@ def read_schema(request: ChatRequest) -> Schema | None:
     return Schema(stated.name, stated.schema, stated.strict, stated.description)
 
 
+def read_data_url(url: str) -> Inline | None:
+    """What *url* holds, if it is a ``data:`` URL; base64 is passed on as it is.
+
+    Raises:
+        BadRequest: it is one without a comma.
+    """
+    if url[:5].lower() != "data:":
+        return None
+    head, comma, body = url[5:].partition(",")
+    if not comma:
+        raise BadRequest("a `data:` URL has no comma")
+    media_type, *parameters = head.lower().split(";")
+    if "base64" not in (one.strip() for one in parameters):
+        body = b64encode(unquote_to_bytes(body)).decode()
+    return Inline(media_type.strip() or "text/plain", body)
+
+
 def _message(wire: _WireMessage, place: int) -> Message:
     content = wire.content
     if isinstance(content, str):
@@ -317,6 +359,7 @@ def _message(wire: _WireMessage, place: int) -> Message:
         reasoning=wire.reasoning or wire.reasoning_content,
         reasoning_details=tuple(wire.reasoning_details or ()),
         cache=wire.cache_control,
+        is_error=wire.is_error is True,
     )
 
 
