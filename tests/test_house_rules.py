@@ -5,13 +5,12 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
 from imports import PACKAGE
 from turnout.app.providers import known_slugs
-from turnout.config.settings import Dialect
+from turnout.config.settings import DIALECTS
 
 _REPOSITORY = Path(__file__).parents[1]
 _LONGEST_FILE = 600
@@ -184,7 +183,7 @@ def _run_later(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def _compared_slugs(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    slugs = known_slugs().union(get_args(Dialect))
+    slugs = known_slugs().union(DIALECTS)
     for node in ast.walk(tree):
         match node:
             case ast.Compare() if not _is_about_dialects(node):

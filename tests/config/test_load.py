@@ -213,3 +213,23 @@ def test_settings_are_frozen() -> None:
     settings = Settings()
     with pytest.raises(ValueError, match="frozen"):
         settings.server.port = 1
+
+
+def test_dialects_that_packages_add_may_be_named(written: Callable[[str], Path]) -> None:
+    path = written('[providers.acme]\ndialect = "morse"')
+    assert load(path, {}, {}, (), ("morse",)).settings.providers["acme"].dialect == "morse"
+    with pytest.raises(BadConfiguration, match=r"providers\.acme\.dialect: must be openai"):
+        load(path, {}, {})
+
+
+def test_own_hosts_are_written_in_one_way(written: Callable[[str], Path]) -> None:
+    path = written('fetch.allow = ["Files.Intra:8080", "[0:0:0::1]:81"]')
+    assert load(path, {}, {}).settings.fetch.allow == ("files.intra:8080", "[::1]:81")
+
+
+@pytest.mark.parametrize(
+    "place", ["http://a:80", "a", "a:", "a:0", "a:65536", ":80", "[x]:80", "[1.2.3.4]:80", "u@a:80"]
+)
+def test_own_hosts_are_host_and_port_and_nothing_else(written: Callable[[str], Path], place: str) -> None:
+    with pytest.raises(BadConfiguration, match="must be host:port"):
+        load(written(f'fetch.allow = ["{place}"]'), {}, {})

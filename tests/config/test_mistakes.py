@@ -105,8 +105,6 @@ turnout.toml: limits.header_seconds: must be a finite number
 turnout.toml: limits.drain_seconds: must be a number
 turnout.toml: logging.level: must be debug, info, warning, error or critical
 turnout.toml: providers."Upper Case": must be a slug of lower-case letters, digits, dots, hyphens, underscores
-turnout.toml: providers.acme.dialect: must be openai, openai-responses, anthropic, google, vertex, bedrock, azure, \
-cohere, mistral or fake
 turnout.toml: providers.acme.base_url: must not hold a user name or password; credentials have keys of their own
 turnout.toml: providers.acme.api_key: must not hold line breaks, control characters or letters beyond Latin-1
 turnout.toml: providers.acme.headers.X-A: must not hold line breaks, control characters or letters beyond Latin-1
@@ -156,7 +154,9 @@ turnout.toml: models[1].aliases[2]: the same alias as models[0].aliases[0]: acme
 turnout.toml: models[1].aliases: alias cycle: acme/big -> acme/tiny -> acme/big (model acme/big)
 turnout.toml: models[0].endpoints[0].provider: no such provider; did you mean acme? (model acme/tiny)
 turnout.toml: models[0].endpoints[1].tag: must be acme, or begin with acme/ (model acme/tiny)
-turnout.toml: models[1].endpoints[1].tag: the same provider and tag as endpoints[0] (model acme/big)"""
+turnout.toml: models[1].endpoints[1].tag: the same provider and tag as endpoints[0] (model acme/big)
+turnout.toml: providers.acme.dialect: must be openai, openai-responses, anthropic, google, vertex, bedrock, azure, \
+cohere, mistral, fake, or one that an installed package adds"""
 
 
 def _lines(

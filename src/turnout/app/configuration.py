@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from turnout import config
 from turnout.app.providers import known_slugs
+from turnout.providers.dialects import find_dialect, installed_dialects
 
 __all__ = ["Flags", "load_configuration"]
 
@@ -22,4 +23,16 @@ def load_configuration(
     Raises:
         BadConfiguration: any of them is wrong.
     """
-    return config.load(path, environment, flags or {}, known_slugs())
+    loaded = config.load(path, environment, flags or {}, known_slugs(), installed_dialects())
+    if mistakes := list(_broken_dialects(loaded.settings)):
+        raise config.BadConfiguration(mistakes)
+    return loaded
+
+
+def _broken_dialects(settings: config.Settings) -> Iterator[config.Mistake]:
+    """Dialects of installed packages are loaded where they are named, and first of all here."""
+    for slug, provider in settings.providers.items():
+        try:
+            find_dialect(provider.dialect or "")
+        except ValueError as error:
+            yield config.Mistake("configuration", f"providers.{slug}.dialect", str(error))

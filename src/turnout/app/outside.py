@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import final
+from urllib.parse import urlsplit
 
+from turnout import config
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.errors import BadRequest, UpstreamError
+from turnout.base.limits import MAX_UPSTREAM_ERROR_BYTES
 from turnout.contracts.provider import Fetched, Outside
+from turnout.domain.provider import Timeouts
+from turnout.net.client import Client, Exchange, Origin
+from turnout.net.fetch import Fetcher, Limits
 
-__all__ = ["NOTHING_OUTSIDE"]
+__all__ = ["NOTHING_OUTSIDE", "fetch_limits", "outside_of"]
+
+_POST_TIMEOUTS = Timeouts(connect=5.0, first_byte=15.0, whole=15.0, idle=15.0, total=30.0)
 
 
 async def _fetch(_url: str) -> Fetched:
@@ -21,3 +30,78 @@ async def _post(_url: str, _headers: Mapping[str, str], _body: bytes) -> tuple[i
 
 NOTHING_OUTSIDE = Outside(SYSTEM_CLOCK.wall, _fetch, _post)
 """For processes that call no provider."""
+
+
+def outside_of(client: Client, fetcher: Fetcher) -> Outside:
+    """What the adapters of a worker may reach, by *client* and *fetcher*."""
+    return Outside(SYSTEM_CLOCK.wall, fetcher, _Poster(client))
+
+
+def fetch_limits(settings: config.Settings) -> Limits:
+    """What *settings* let be read."""
+    stated = settings.fetch
+    return Limits(frozenset(stated.allow), frozenset(stated.ports), stated.max_bytes, stated.seconds)
+
+
+@final
+class _Poster:
+    """Posts to addresses of the operator's, which are few."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._origins: dict[tuple[str, str], Origin] = {}
+
+    async def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        """Status and body of the answer.
+
+        Raises:
+            UpstreamError: there is none, or *url* is no address.
+        """
+        parts = urlsplit(url)
+        place = (parts.scheme, parts.netloc)
+        try:
+            origin = self._origins.get(place) or Origin(url)
+        except ValueError:
+            raise UpstreamError("The address that gives access tokens is none") from None
+        self._origins[place] = origin
+        answer = _Answer()
+        await self._client.exchange(origin, _message(url, headers, body), answer, _POST_TIMEOUTS, _POST_TIMEOUTS.whole)
+        return answer.status, b"".join(answer.parts)
+
+
+def _message(url: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """Raises UpstreamError for control characters and letters that a head cannot hold."""
+    parts = urlsplit(url)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    usual = {"Host": parts.netloc.rpartition("@")[2], "Accept-Encoding": "identity", "User-Agent": "turnout"}
+    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {text}" for name, text in (usual | dict(headers)).items())]
+    head = "\r\n".join([*lines, f"Content-Length: {len(body)}"])
+    if not all(line.isprintable() for line in lines) or not head.isascii():
+        raise UpstreamError("The address that gives access tokens, or what it is sent, holds strange letters")
+    return head.encode("ascii") + b"\r\n\r\n" + body
+
+
+@final
+class _Answer:
+    """Collects one short answer."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.parts: list[bytes] = []
+        self._size = 0
+
+    def begin(self, _exchange: Exchange, /) -> None:
+        """Start anew."""
+        self.parts = []
+        self._size = 0
+
+    def head(self, status: int, _headers: dict[bytes, bytes]) -> None:
+        """Note the status."""
+        self.status = status
+
+    def piece(self, data: bytes) -> None:
+        """Keep *data*. Raises UpstreamError when there is too much of it."""
+        self._size += len(data)
+        if self._size > MAX_UPSTREAM_ERROR_BYTES:
+            raise UpstreamError("The answer with the access token is too large")
+        self.parts.append(data)

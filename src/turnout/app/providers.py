@@ -12,7 +12,7 @@ from turnout.config.settings import DeclaredProvider
 from turnout.contracts.provider import Adapter, Dialect, KnownProvider, Outside
 from turnout.domain.provider import Capabilities, Policy, Provider, Timeouts
 from turnout.providers.compatible import CompatibleProvider, Resolved, load_compatible
-from turnout.providers.dialects import load_dialects
+from turnout.providers.dialects import find_dialect, load_dialects
 
 __all__ = ["FAKE", "adapters_for", "known_slugs", "providers_of"]
 
@@ -83,7 +83,7 @@ def adapters_for(providers: Mapping[str, Provider], outside: Outside) -> dict[st
 
 def _spoken(dialect: str) -> Dialect | None:
     """The dialect of that name, if this program speaks it; the fake provider speaks OpenAI's."""
-    return load_dialects().get("openai" if dialect == FAKE else dialect)
+    return find_dialect("openai" if dialect == FAKE else dialect)
 
 
 def _from_known(known: KnownProvider, dialect: Dialect, environment: Mapping[str, str]) -> Provider:

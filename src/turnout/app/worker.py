@@ -26,7 +26,7 @@ from turnout.app.control import ControlPlane
 from turnout.app.descriptors import room_for_connections
 from turnout.app.memory import keep_freed_memory, spare_the_collector
 from turnout.app.metrics import TallyFiles
-from turnout.app.outside import NOTHING_OUTSIDE
+from turnout.app.outside import fetch_limits, outside_of
 from turnout.app.rails import Switchman
 from turnout.app.server import DrainingServer, make_server
 from turnout.app.state import journals_of, store_of
@@ -40,6 +40,7 @@ from turnout.ledger.journal import Journal
 from turnout.ledger.writer import JournalWriter
 from turnout.net.client import Client
 from turnout.net.deadlines import Deadlines
+from turnout.net.fetch import Fetcher
 from turnout.net.outbox import Outbox
 from turnout.observe.tally import new_tally
 from turnout.stores.sqlite import SQLiteStore
@@ -109,14 +110,16 @@ class _Worker:
         self._orders = orders
         self._loaded = loaded
         self._store = store
-        self._switchman = Switchman(orders.environment, orders.fake_address, NOTHING_OUTSIDE)
         self._journal = Journal(journals_of(settings), "worker")
         outbox = Outbox(loop, self._journal.commit)
+        client = Client(deadlines, outbox)
+        self._fetcher = Fetcher(client.exchange, fetch_limits(settings))
+        self._switchman = Switchman(orders.environment, orders.fake_address, outside_of(client, self._fetcher))
         self._writer = JournalWriter(journals_of(settings), store)
         self._house = House(
             rails=self._switchman.lay(settings),
             keys=KeyRing(store, SYSTEM_CLOCK),
-            client=Client(deadlines, outbox),
+            client=client,
             outbox=outbox,
             deadlines=deadlines,
             recorder=self._journal,
@@ -242,6 +245,7 @@ class _Worker:
             self._house.rails = rails
             self._house.comment_seconds = loaded.settings.limits.keepalive_comment_seconds
             self._plane.limits = _limits(loaded.settings)
+            self._fetcher.limits = fetch_limits(loaded.settings)
             self._loaded = loaded
             if self._orders.alone:
                 with suppress(OSError):

@@ -10,7 +10,9 @@ from turnout.config.mistakes import Complaint, nearest
 __all__ = ["cross_check", "is_name"]
 
 
-def cross_check(tree: Mapping[str, Any], known_providers: Collection[str]) -> list[Complaint]:
+def cross_check(
+    tree: Mapping[str, Any], known_providers: Collection[str], known_dialects: Collection[str]
+) -> list[Complaint]:
     """Complaints about *tree*, the merged layers before validation; values of wrong type are passed over.
 
     *known_providers* are the slugs that exist without being declared.
@@ -22,7 +24,15 @@ def cross_check(tree: Mapping[str, Any], known_providers: Collection[str]) -> li
         *_repeated_ids(models),
         *_clashing_aliases(models),
         *(complaint for at, model in models for complaint in _endpoints(at, model, known)),
+        *_unknown_dialects(declared, known_dialects),
     ]
+
+
+def _unknown_dialects(declared: object, known: Collection[str]) -> Iterator[Complaint]:
+    for slug, provider in declared.items() if isinstance(declared, Mapping) else ():
+        dialect = provider.get("dialect") if isinstance(provider, Mapping) else None
+        if isinstance(dialect, str) and dialect not in known:
+            yield ("providers", slug, "dialect"), f"must be {', '.join(known)}, or one that an installed package adds"
 
 
 def _tables(value: object) -> Iterator[tuple[int, Mapping[str, Any]]]:

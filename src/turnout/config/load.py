@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from turnout.config.checks import cross_check, is_name
 from turnout.config.keys import Key, dotted, leaves
 from turnout.config.mistakes import BadConfiguration, Complaint, Mistake, complaints_of
-from turnout.config.settings import Settings
+from turnout.config.settings import DIALECTS, Settings
 from turnout.config.sources import (
     CredentialSource,
     EnvironmentSource,
@@ -45,11 +45,13 @@ def load(
     environment: Mapping[str, str],
     flags: Mapping[str, object],
     known_providers: Collection[str] = (),
+    more_dialects: Collection[str] = (),
 ) -> Loaded:
     """Read the file, let *environment* override it and *flags* (nested tables) override both.
 
     Without *path* the file is looked for, see :func:`turnout.config.sources.find_file`. *known_providers* are the
-    slugs of providers that exist without being declared; ``fake`` is always one.
+    slugs of providers that exist without being declared; ``fake`` is always one. *more_dialects* are those that
+    installed packages add to the shipped ones.
 
     Raises:
         BadConfiguration: with every mistake in it, unless the file is no TOML at all.
@@ -68,7 +70,7 @@ def load(
     for layer in reversed(layers):
         merged = _overlay(merged, layer.resolved.tree)
     settings, complaints = _validate(layers)
-    complaints += cross_check(merged, known_providers)
+    complaints += cross_check(merged, known_providers, (*DIALECTS, *more_dialects))
     mistakes = [
         *(layer.place(key, message) for layer in layers for key, message in layer.complaints),
         *(_place(layers, merged, key, message) for key, message in complaints),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -12,6 +12,7 @@ from turnout.config.values import (
     Directory,
     HeaderName,
     Host,
+    HostAndPort,
     HttpUrl,
     InputModality,
     Interval,
@@ -38,6 +39,7 @@ from turnout.config.values import (
 )
 
 __all__ = [
+    "DIALECTS",
     "Auth",
     "Capabilities",
     "Catalog",
@@ -45,7 +47,7 @@ __all__ = [
     "DeclaredEndpoint",
     "DeclaredModel",
     "DeclaredProvider",
-    "Dialect",
+    "Fetch",
     "Limits",
     "Logging",
     "Metrics",
@@ -56,9 +58,10 @@ __all__ = [
     "Timeouts",
 ]
 
-Dialect = Literal[
+DIALECTS: Final = (
     "openai", "openai-responses", "anthropic", "google", "vertex", "bedrock", "azure", "cohere", "mistral", "fake"
-]  # fmt: skip
+)  # fmt: skip
+"""Wire dialects that Turnout ships; installed packages may add others."""
 DataCollection = Literal["allow", "deny"]
 CatalogSource = Literal["providers", "openrouter", "models.dev", "genai-prices", "litellm"]
 
@@ -172,6 +175,21 @@ class Limits(_Table):
     connections: Whole = Field(default=10_000, description="Most open client connections of one worker.")
 
 
+class Fetch(_Table):
+    """How files that requests name by URL are read."""
+
+    allow: tuple[HostAndPort, ...] = Field(
+        default=(),
+        description="Own hosts, as `host:port`, that may be read although they are not public; anyone who may ask a "
+        "model can read from them.",
+    )
+    ports: tuple[Annotated[Port, Field(ge=1)], ...] = Field(
+        default=(80, 443), description="Ports that may be read from on all other hosts."
+    )
+    max_bytes: Whole = Field(default=20_971_520, description="Largest file, in bytes.")
+    seconds: Seconds = Field(default=10.0, description="Longest time for one file, redirects included.")
+
+
 class Logging(_Table):
     """What is logged, in which form."""
 
@@ -215,10 +233,10 @@ class DeclaredProvider(_Table):
 
     enabled: Switch = Field(default=True, description="Whether the provider is used at all.")
     name: Text | None = Field(default=None, description="Display name. Left out: the shipped name, else the slug.")
-    dialect: Dialect | None = Field(
+    dialect: Word | None = Field(
         default=None,
         description="Wire dialect: `openai`, `openai-responses`, `anthropic`, `google`, `vertex`, `bedrock`, `azure`, "
-        "`cohere`, `mistral` or `fake`. Left out: the shipped one, else `openai`.",
+        "`cohere`, `mistral`, `fake`, or one that an installed package adds. Left out: the shipped one, else `openai`.",
     )
     base_url: HttpUrl | None = Field(
         default=None,
@@ -333,6 +351,7 @@ class Settings(BaseSettings):
     metrics: Metrics = Field(default=Metrics(), description="Who may read the metrics.")
     catalog: Catalog = Field(default=Catalog(), description="Where models, prices and limits come from.")
     limits: Limits = Field(default=Limits(), description="Caps on what one client may send and how long it may take.")
+    fetch: Fetch = Field(default=Fetch(), description="How files that requests name by URL are read.")
     logging: Logging = Field(default=Logging(), description="What is logged, in which form.")
     providers: Mapping[Slug, DeclaredProvider] = Field(default={}, description="Providers by slug.")
     models: tuple[DeclaredModel, ...] = Field(default=(), description="Declared models, in tables `[[models]]`.")

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime
+from ipaddress import AddressValueError, IPv6Address
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ __all__ = [
     "Directory",
     "HeaderName",
     "Host",
+    "HostAndPort",
     "HttpUrl",
     "InputModality",
     "Interval",
@@ -53,6 +55,7 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 _TAG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63})*", re.ASCII)
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}", re.ASCII)
+_HOST_AND_PORT = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[A-Fa-f0-9:.]{2,45}\]):([1-9][0-9]{0,4})", re.ASCII)
 _URL_TEXT = re.compile(r"[!-~]{1,2048}", re.ASCII)
 _INTERVAL = re.compile(r"([1-9]\d{0,5})([smhd])", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}", re.ASCII)
@@ -62,6 +65,7 @@ _OWN_HEADERS: Final = frozenset(
 )
 _TRUTH: Final = {"true": True, "1": True, "false": False, "0": False}
 _UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_MAX_PORT: Final = 65_535
 _LATEST_CREATED: Final = 253_402_300_799
 """The last second of the year 9999."""
 
@@ -113,6 +117,19 @@ def _host(text: str) -> str:
     if not _HOST.fullmatch(text):
         raise ValueError("must be a host name or an address, without scheme and port")
     return text
+
+
+def _host_and_port(text: str) -> str:
+    found = _HOST_AND_PORT.fullmatch(text)
+    if found is None or int(found[2]) > _MAX_PORT:
+        raise ValueError("must be host:port, without a scheme")
+    host = found[1].lower()
+    if host[0] == "[":
+        try:
+            host = f"[{IPv6Address(host[1:-1])}]"
+        except AddressValueError:
+            raise ValueError("must be host:port, without a scheme") from None
+    return f"{host}:{found[2]}"
 
 
 def _directory(value: object) -> object:
@@ -270,6 +287,8 @@ Tag = Annotated[str, Field(strict=True), AfterValidator(_tag)]
 ModelId = Annotated[str, Field(strict=True), AfterValidator(_model_id)]
 ModelAlias = Annotated[str, Field(strict=True), AfterValidator(_model_alias)]
 Host = Annotated[str, Field(strict=True), AfterValidator(_host)]
+HostAndPort = Annotated[str, Field(strict=True), AfterValidator(_host_and_port)]
+"""Lower-case; an IPv6 address in brackets, in its shortest form."""
 Directory = Annotated[Path, BeforeValidator(_directory), WithJsonSchema({"type": "string", "minLength": 1})]
 HttpUrl = Annotated[str, Field(strict=True), AfterValidator(_http_url)]
 StoreUrl = Annotated[str, Field(strict=True, repr=False), AfterValidator(_store_url)]
