@@ -101,15 +101,15 @@ async def test_sums_are_exact_where_64_bits_or_doubles_are_not(store: SQLiteStor
     assert await store.spent(GENERATION.key_hash, 0.0) == sum(costs)
 
 
-async def test_spending_is_counted_from_a_moment_on_and_per_key(store: SQLiteStore) -> None:
+async def test_spending_is_counted_from_a_day_on_and_per_key(store: SQLiteStore) -> None:
     await store.add_generations(
         [
-            replace(ROW, id="before", created=99.9, cost=Pico(1)),
-            replace(ROW, id="at", created=100.0, cost=Pico(2)),
-            replace(ROW, id="other", created=100.0, cost=Pico(4), key_hash="other"),
+            replace(ROW, id="before", created=86_399.9, cost=Pico(1)),
+            replace(ROW, id="at", created=86_400.0, cost=Pico(2)),
+            replace(ROW, id="other", created=86_400.0, cost=Pico(4), key_hash="other"),
         ]
     )
-    assert await store.spent(GENERATION.key_hash, 100.0) == 2
+    assert await store.spent(GENERATION.key_hash, 100_000.0) == 2
     assert await store.spent("unknown", 0.0) == 0
 
 
@@ -174,9 +174,11 @@ async def test_a_record_that_cannot_be_read_is_reported_and_harms_no_other(
     assert await store.spent(GENERATION.key_hash, 0.0) == 2 * GENERATION.cost
 
 
-def test_the_columns_of_a_row_stand_in_the_order_of_the_table() -> None:
+def test_a_record_begins_with_the_fields_of_its_row_in_the_order_of_the_table() -> None:
+    fields = [name for name in GenerationRow.__struct_fields__ if name != "record"]
+    assert fields == list(Generation.__struct_fields__[: len(fields)])
     columns = ["user" if column.name == "end_user" else column.name for column in GENERATIONS.columns]
-    assert columns == list(GenerationRow.__struct_fields__)
+    assert columns == [name for name in GenerationRow.__struct_fields__ if name != "usage"]
 
 
 async def test_journal_offsets_are_kept_until_forgotten(store: SQLiteStore) -> None:

@@ -92,5 +92,5 @@ class Store(Protocol):
         ...
 
     async def spent(self, key_hash: str, since: float) -> int:
-        """Pico-dollars that a key has spent from *since* (unix seconds)."""
+        """Pico-dollars that a key has spent from the beginning of the day of *since* (unix seconds, UTC)."""
         ...

@@ -56,9 +56,12 @@ class AttemptRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cost: Pico = Pico(0)
 
 
-class Generation(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Generation(Struct, frozen=True, kw_only=True, array_like=True):
     """The durable record of one request of a client. Times in milliseconds, ``created`` in unix seconds, money
     in pico-dollars; ``pricing`` is the price row that was charged with.
+
+    It is written as an array in the order of the fields: first what a store looks up and sums, as a
+    :class:`GenerationRow` reads it. A new field goes to the end and has a default; none is ever moved or removed.
 
     What a generation says of model, endpoint, provider, usage, cost and times is what its last attempt did: most have
     no other, and so most records say nothing twice. ``earlier`` holds the attempts before it. ``started_ms`` and
@@ -70,13 +73,16 @@ class Generation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     account_id: str
     key_hash: str
     created: float
+    outcome: Outcome
+    model: str = ""
+    provider: str | None = None
+    user: str | None = None
+    cost: Pico = Pico(0)
+    usage: Usage = NO_USAGE
     api: str
     requested_model: str
-    outcome: Outcome
     parent_id: str | None = None
-    model: str = ""
     endpoint_id: str | None = None
-    provider: str | None = None
     provider_name: str | None = None
     upstream_id: str | None = None
     streamed: bool = False
@@ -85,15 +91,12 @@ class Generation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     native_finish_reason: str | None = None
     error_type: str | None = None
     service_tier: str | None = None
-    usage: Usage = NO_USAGE
     pricing: Pricing = Pricing()
-    cost: Pico = Pico(0)
     status: int | None = None
     may_be_billed: bool = False
     started_ms: float = 0.0
     latency_ms: float | None = None
     ended_ms: float = 0.0
-    user: str | None = None
     session_id: str | None = None
     referer: str | None = None
     title: str | None = None
@@ -129,11 +132,11 @@ class Generation(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return (*self.earlier, last)
 
 
-class GenerationRow(Struct, frozen=True, gc=False):
-    """A generation as a store keeps it: what is looked up or summed as columns of its own, everything as JSON.
+class GenerationRow(Struct, frozen=True, array_like=True, gc=False):
+    """A generation as a store keeps it: what is looked up or summed, and everything as JSON.
 
-    The columns bear the names of the fields of a :class:`Generation`, so that they can be decoded from its JSON
-    without the rest; ``record`` is that JSON, attempts included.
+    The fields before ``record`` are the first ones of a :class:`Generation`, in its order, so that they can be decoded
+    from its JSON without the rest; ``record`` is that JSON, attempts included.
     """
 
     id: str
@@ -141,11 +144,12 @@ class GenerationRow(Struct, frozen=True, gc=False):
     key_hash: str
     created: float
     outcome: Outcome
-    model: str = ""
-    provider: str | None = None
-    user: str | None = None
-    cost: Pico = Pico(0)
-    record: str = ""
+    model: str
+    provider: str | None
+    user: str | None
+    cost: Pico
+    usage: Usage
+    record: str
 
 
 def generation_row(generation: Generation) -> GenerationRow:
@@ -160,5 +164,6 @@ def generation_row(generation: Generation) -> GenerationRow:
         provider=generation.provider,
         user=generation.user,
         cost=generation.cost,
+        usage=generation.usage,
         record=msgspec.json.encode(generation).decode(),
     )

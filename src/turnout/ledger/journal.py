@@ -55,7 +55,8 @@ def line_of(payload: bytes) -> bytes:
 def parse_line(line: bytes) -> GenerationRow:
     """The row of the generation that *line* holds, with its newline or without.
 
-    Only the columns are decoded: the checksum says that the rest is what was written.
+    Only the columns are decoded, and what follows them stands where the record will: the checksum says that the rest
+    is what was written.
 
     Raises:
         BrokenLine: the checksum is wrong, or the payload has not the columns of a generation.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKey, Index, MetaData, Table, Text
 
-__all__ = ["ACCOUNTS", "GENERATIONS", "JOURNALS", "KEYS", "METADATA", "REVISION", "REVISIONS"]
+__all__ = ["ACCOUNTS", "ACTIVITY", "GENERATIONS", "JOURNALS", "KEYS", "METADATA", "REVISION", "REVISIONS"]
 
 REVISION = "0001"
 """The newest migration: the schema that this module describes."""
@@ -53,8 +53,27 @@ GENERATIONS = Table(
     Column("cost", BigInteger, nullable=False),
     Column("record", Text, nullable=False),  # the generation as JSON, attempts included
 )
-Index("generations_by_account", GENERATIONS.c.account_id, GENERATIONS.c.created.desc(), GENERATIONS.c.id)
-Index("generations_by_key", GENERATIONS.c.key_hash, GENERATIONS.c.created)
+ACTIVITY = Table(
+    "activity",
+    METADATA,
+    Column("day", BigInteger, primary_key=True),  # since 1970, UTC
+    Column("account_id", Text, primary_key=True),
+    Column("key_hash", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),  # empty: none was reached
+    Column("end_user", Text, primary_key=True),  # empty: none was named
+    Column("requests", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("reasoning_tokens", BigInteger, nullable=False),
+    Column("dollars", BigInteger, nullable=False),
+    Column("pico", BigInteger, nullable=False),  # below one dollar
+    Index("activity_by_account", "account_id", "day"),
+    Index("activity_by_key", "key_hash", "day"),
+)
+"""What was used, summed as generations come in: docs/decisions/0009-one-row-per-request.md."""
 
 REVISIONS = Table(
     "revisions",

@@ -15,16 +15,18 @@ from pathlib import Path
 from typing import TypeVar, final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, func, literal, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import IntegrityError
 
 from turnout.base.clock import SYSTEM_CLOCK, Clock
 from turnout.base.errors import NotFound, Unavailable
+from turnout.base.money import PICO_PER_DOLLAR
 from turnout.contracts.store import Delivery
 from turnout.domain.account import Account, Generation, GenerationRow, Key
 from turnout.stores import rows as between
-from turnout.stores.schema import ACCOUNTS, GENERATIONS, JOURNALS, KEYS, REVISIONS
+from turnout.stores.activity import SECONDS_PER_DAY
+from turnout.stores.schema import ACCOUNTS, ACTIVITY, GENERATIONS, JOURNALS, KEYS, REVISIONS
 from turnout.stores.sqlite_file import READ, WRITE, prepare
 from turnout.stores.sqlite_insert import insert_generations, keep_offsets
 from turnout.stores.sqlite_lane import Lane
@@ -35,7 +37,6 @@ T = TypeVar("T")
 
 _SYNC_WITHIN = 1.0  # seconds
 _KEYS = "keys"
-_MILLION = literal(10**6)
 
 _decode_generation = msgspec.json.Decoder(Generation).decode
 _log = logging.getLogger(__name__)
@@ -52,8 +53,7 @@ _put_key = _put_key.on_conflict_do_update(
 _bump = insert(REVISIONS).values(name=_KEYS, value=1)
 _bump = _bump.on_conflict_do_update(index_elements=[REVISIONS.c.name], set_={"value": REVISIONS.c.value + 1})
 _forget_journal = delete(JOURNALS).where(JOURNALS.c.file == bindparam("name"))
-# A sum of 64-bit integers may overflow; millions and the rest are added up apart and joined in Python.
-_spent = select(func.sum(GENERATIONS.c.cost // _MILLION), func.sum(GENERATIONS.c.cost % _MILLION))
+_spent = select(func.sum(ACTIVITY.c.dollars), func.sum(ACTIVITY.c.pico))
 
 
 @final
@@ -213,10 +213,10 @@ class SQLiteStore:
             raise Unavailable("The record of this generation cannot be read") from None
 
     async def spent(self, key_hash: str, since: float) -> int:
-        """Pico-dollars that a key has spent from *since* (unix seconds), exact."""
-        query = _spent.where(GENERATIONS.c.key_hash == key_hash, GENERATIONS.c.created >= since)
-        millions, rest = await self._reader.run(lambda connection: connection.execute(query).one())
-        return (millions or 0) * 10**6 + (rest or 0)
+        """Pico-dollars that a key has spent from the beginning of the day of *since* (unix seconds, UTC), exact."""
+        query = _spent.where(ACTIVITY.c.key_hash == key_hash, ACTIVITY.c.day >= int(since) // SECONDS_PER_DAY)
+        dollars, pico = await self._reader.run(lambda connection: connection.execute(query).one())
+        return (dollars or 0) * PICO_PER_DOLLAR + (pico or 0)
 
     async def _write(self, operation: Callable[[Connection], T]) -> T:
         result = await self._writer.run(operation)

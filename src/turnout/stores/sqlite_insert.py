@@ -10,20 +10,22 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from itertools import islice
 
-from msgspec.structs import astuple
 from sqlalchemy import Connection
 from sqlalchemy.dialects.sqlite import dialect, insert
 
 from turnout.domain.account import GenerationRow
+from turnout.stores.activity import Sums, add_sums, sums_of
 from turnout.stores.schema import GENERATIONS, JOURNALS
 
 __all__ = ["insert_generations", "keep_offsets"]
 
 _SIZES = (100, 10, 1)  # rows of a statement
+_NEWEST = "SELECT max(rowid) FROM generations"
+_ADDED_AFTER = "SELECT id FROM generations WHERE rowid > ?"
 
 
 def insert_generations(connection: Connection, rows: Iterable[GenerationRow]) -> int:
-    """Add those whose id is not there yet; returns how many that were.
+    """Add those whose id is not there yet, and add them up; returns how many that were.
 
     Takes *rows* by the hundred, so that making them holds the global lock for short moments only. After an error some
     are added and some are not: the caller's transaction must be rolled back.
@@ -31,18 +33,52 @@ def insert_generations(connection: Connection, rows: Iterable[GenerationRow]) ->
     Raises:
         OverflowError: a cost does not fit into 64 bits.
     """
+    before = connection.exec_driver_sql(_NEWEST).scalar() or 0
     new = 0
+    sums: Sums = {}
     source = iter(rows)
     while part := list(islice(source, _SIZES[0])):
         begin = 0
         for size in _SIZES:
             while len(part) - begin >= size:
-                values: list[object] = []
-                for row in part[begin : begin + size]:
-                    values += astuple(row)  # the columns stand in the same order
-                new += connection.exec_driver_sql(_rows_statement(size), tuple(values)).rowcount
+                some = part[begin : begin + size]
+                added = connection.exec_driver_sql(_rows_statement(size), _values(some)).rowcount
+                if added < size:
+                    some = _new_ones(connection, some, before + new)
+                sums_of(some, sums)
+                new += added
                 begin += size
+    add_sums(connection, sums)
     return new
+
+
+def _values(rows: Iterable[GenerationRow]) -> tuple[object, ...]:
+    values: list[object] = []
+    for row in rows:
+        values += (
+            row.id,
+            row.account_id,
+            row.key_hash,
+            row.created,
+            row.outcome,
+            row.model,
+            row.provider,
+            row.user,
+            row.cost,
+            row.record,
+        )
+    return tuple(values)
+
+
+def _new_ones(connection: Connection, rows: Iterable[GenerationRow], before: int) -> list[GenerationRow]:
+    """Those of *rows* that were not there: SQLite counts upwards, so the new ones have numbers above *before*."""
+    missing = {name for (name,) in connection.exec_driver_sql(_ADDED_AFTER, (before,))}
+    found = []
+    for row in rows:
+        if row.id in missing:
+            missing.discard(row.id)
+            found.append(row)
+    return found
 
 
 def keep_offsets(connection: Connection, offsets: Mapping[str, int]) -> None:

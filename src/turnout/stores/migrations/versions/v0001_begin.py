@@ -1,4 +1,4 @@
-"""The first schema: accounts, keys, generations, revisions, journals."""
+"""The first schema: accounts, keys, generations, activity, revisions, journals."""
 
 from __future__ import annotations
 
@@ -33,10 +33,23 @@ def upgrade() -> None:
         sa.Column("record", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(
-        "generations_by_account", "generations", ["account_id", sa.literal_column("created DESC"), "id"], unique=False
+    op.create_table(
+        "activity",
+        *[
+            sa.Column(name, sa.BigInteger() if name == "day" else sa.Text(), nullable=False)
+            for name in ("day", "account_id", "key_hash", "model", "provider", "end_user")
+        ],
+        *[
+            sa.Column(name, sa.BigInteger(), nullable=False)
+            for name in ("requests", "failed", "prompt_tokens", "cached_tokens", "completion_tokens")
+        ],
+        sa.Column("reasoning_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("dollars", sa.BigInteger(), nullable=False),
+        sa.Column("pico", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("day", "account_id", "key_hash", "model", "provider", "end_user"),
     )
-    op.create_index("generations_by_key", "generations", ["key_hash", "created"], unique=False)
+    op.create_index("activity_by_account", "activity", ["account_id", "day"], unique=False)
+    op.create_index("activity_by_key", "activity", ["key_hash", "day"], unique=False)
     op.create_table(
         "journals",
         sa.Column("file", sa.Text(), nullable=False),

@@ -1,0 +1,72 @@
+"""What was used, summed by day, key, model, provider and end user while generations come in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Final
+
+from sqlalchemy import Connection, Dialect
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from turnout.base.money import PICO_PER_DOLLAR
+from turnout.domain.account import GenerationRow
+from turnout.stores.schema import ACTIVITY
+
+__all__ = ["SECONDS_PER_DAY", "Sums", "add_sums", "sums_of"]
+
+SECONDS_PER_DAY: Final = 86_400
+
+_Where = tuple[int, str, str, str, str, str]
+Sums = dict[_Where, list[int]]
+"""By day, account, key, model, provider and end user: requests, failures, tokens in, of those read from a cache, tokens
+out, of those reasoning, and pico-dollars."""
+
+
+def sums_of(rows: Iterable[GenerationRow], sums: Sums) -> None:
+    """Add *rows* to *sums*. Days are those of the arrival, UTC, counted from 1970."""
+    for row in rows:
+        usage = row.usage
+        where = (
+            int(row.created) // SECONDS_PER_DAY,
+            row.account_id,
+            row.key_hash,
+            row.model,
+            row.provider or "",
+            row.user or "",
+        )
+        entry = sums.get(where)
+        if entry is None:
+            entry = sums[where] = [0, 0, 0, 0, 0, 0, 0]
+        entry[0] += 1
+        if row.outcome == "failed":
+            entry[1] += 1
+        entry[2] += usage.prompt_tokens
+        entry[3] += usage.cache_read
+        entry[4] += usage.completion_tokens
+        entry[5] += usage.reasoning
+        entry[6] += row.cost
+
+
+def add_sums(connection: Connection, sums: Sums) -> None:
+    """Add *sums* to those in the store. Money is kept as whole dollars and the pico-dollars below one: 64 bits would
+    not hold the sum of everything, and SQLite turns an overflow into an inexact number without a word.
+    """
+    rows = [(*where, *figures[:6], *divmod(figures[6], PICO_PER_DOLLAR)) for where, figures in sums.items()]
+    if rows:
+        connection.exec_driver_sql(_statement(connection.dialect), rows)
+
+
+@cache
+def _statement(dialect: Dialect) -> str:
+    insert = postgresql_insert if dialect.name == "postgresql" else sqlite_insert
+    adding = insert(ACTIVITY)
+    new, kept = adding.excluded, ACTIVITY.c
+    counts = ("requests", "failed", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
+    pico = kept.pico + new["pico"]
+    changed = {name: kept[name] + new[name] for name in counts}
+    changed["dollars"] = kept.dollars + new["dollars"] + pico // PICO_PER_DOLLAR
+    changed["pico"] = pico % PICO_PER_DOLLAR
+    adding = adding.on_conflict_do_update(index_elements=list(ACTIVITY.primary_key), set_=changed)
+    return str(adding.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
