@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
-import msgspec
+from msgspec.structs import replace
 
-from turnout.catalog.authors import AUTHOR_NAMES, AUTHOR_OF_PROVIDER, RESELLERS, tokenizer_of
+from turnout.catalog.authors import AUTHOR_OF_PROVIDER, RESELLERS, tokenizer_of
 from turnout.catalog.declared import DeclaredEndpoint, DeclaredModel
+from turnout.catalog.describe import description_of, name_of
 from turnout.catalog.identity import Identity
-from turnout.catalog.rows import PARAMETERS, Row
-from turnout.domain.catalog import Endpoint, Model
+from turnout.catalog.known import Known
+from turnout.catalog.rows import PARAMETERS, Row, trust
+from turnout.catalog.weights import hugging_face_id
+from turnout.domain.catalog import Benchmarks, Endpoint, Model
 from turnout.domain.provider import Policy, Provider
 from turnout.domain.usage import Pricing
 
-__all__ = ["Offer", "model_of"]
+__all__ = ["ENDPOINT_FACTS", "MODEL_FACTS", "Offer", "best_fact", "by_authority", "model_of", "tag_of"]
+
+MODEL_FACTS: Final = (
+    "name", "description", "created", "context_length", "max_completion_tokens", "input_modalities",
+    "output_modalities", "tokenizer", "instruct_type", "reasoning", "reasoning_support", "knowledge_cutoff",
+    "expiration_date", "hugging_face_id", "distillable", "benchmarks", "canonical_slug",
+)  # fmt: skip
+"""Fields of a model that say something of it and have an origin."""
+
+ENDPOINT_FACTS: Final = (
+    "upstream_model", "pricing", "quantization", "context_length", "max_prompt_tokens", "max_completion_tokens",
+    "supported_parameters", "implicit_caching", "expiration_date",
+)  # fmt: skip
+"""The same of an endpoint."""
 
 _T = TypeVar("_T")
 _NOTHING = Policy()
+_STATED_ELSEWHERE: Final = 7  # what a provider says of a model that another one makes: less than any catalog
 
 
 class Offer(NamedTuple):
@@ -35,51 +53,104 @@ class Offer(NamedTuple):
 
 
 def model_of(
-    model_id: str, offers: Sequence[Offer], stated: DeclaredModel | None, providers: Mapping[str, Provider]
+    model_id: str,
+    offers: Sequence[Offer],
+    stated: DeclaredModel | None,
+    providers: Mapping[str, Provider],
+    known: Known,
 ) -> Model:
     """The model *model_id* with an endpoint for each of *offers* and for each one that the operator has *stated*.
 
     A stated endpoint takes the place of an offer with the same provider and tag. Order: stated ones as they stand,
-    then the model's own maker, then others by price, then resellers by price. Facts come from the maker's row first,
-    then from OpenRouter's.
+    then the model's own maker, then others by price, then resellers by price; service tiers after all. Facts come from
+    the most trusted source, see :func:`best_fact`.
     """
     ranked = sorted(offers, key=lambda offer: _rank(model_id, offer))
     derived = [_endpoint(model_id, offer, providers[offer.row.provider]) for offer in ranked]
     stated = stated or DeclaredModel(id=model_id)
     endpoints = _with_stated(model_id, derived, stated, providers)
-    rows = [offer.row for offer in sorted(ranked, key=lambda offer: _authority(model_id, offer))]
-    chat = _first(rows, lambda row: row.output_modalities) or ("text",)
-    outputs = stated.output_modalities or chat
+    rows = [offer.row for offer in by_authority(model_id, ranked)]
+
+    def fact(name: str) -> Any:  # noqa: ANN401 - fields of any type
+        mine = getattr(stated, name, None)
+        if mine is not None:
+            return mine
+        found = best_fact(model_id, rows, name)
+        return None if found is None else found[0]
+
+    outputs = fact("output_modalities") or ("text",)
+    reasoning = bool(fact("reasoning"))
     model = Model(
         id=model_id,
-        canonical_slug=max((o.identity.dated or "" for o in ranked), default="") or model_id,
-        name=stated.name or _name(model_id, rows),
-        created=_chosen(stated.created, _first(rows, lambda row: row.created)) or 0,
+        canonical_slug=fact("canonical_slug") or max((o.identity.dated or "" for o in ranked), default="") or model_id,
+        name=stated.name or name_of(model_id, fact("name")),
+        created=fact("created") or max((_day(o.identity.stamp) for o in ranked), default=0),
         context_length=_chosen(stated.context_length, _largest(e.context_length for e in endpoints)),
         max_completion_tokens=_largest(e.max_completion_tokens for e in endpoints),
-        input_modalities=stated.input_modalities or _first(rows, lambda row: row.input_modalities) or ("text",),
+        input_modalities=fact("input_modalities") or ("text",),
         output_modalities=outputs,
-        tokenizer=stated.tokenizer or tokenizer_of(model_id),
+        tokenizer=fact("tokenizer") or tokenizer_of(model_id),
+        instruct_type=fact("instruct_type"),
         supported_parameters=_union(e.supported_parameters for e in endpoints) if "text" in outputs else (),
-        reasoning=bool(_first(rows, lambda row: row.reasoning)),
-        knowledge_cutoff=_first(rows, lambda row: row.knowledge_cutoff),
-        expiration_date=_first(rows, lambda row: row.expiration_date),
+        reasoning=reasoning,
+        reasoning_support=fact("reasoning_support") or (known.reasoning_of(model_id) if reasoning else None),
+        knowledge_cutoff=fact("knowledge_cutoff"),
+        expiration_date=fact("expiration_date"),
+        hugging_face_id=fact("hugging_face_id") or hugging_face_id(model_id, rows),
+        distillable=_chosen(fact("distillable"), known.distillable_of(model_id)),
+        benchmarks=_measured(stated.benchmarks, known.benchmarks.get(model_id), fact("benchmarks")),
         aliases=_aliases(model_id, ranked, stated),
         endpoints=tuple(endpoints),
     )
-    said = stated.description or _first(rows, lambda row: row.description)
-    return msgspec.structs.replace(model, description=said or _description(model))
+    said = fact("description")
+    if said:
+        return replace(model, description=said)
+    return replace(
+        model, description=description_of(model, open_weights=bool(fact("open_weights"))), generated_description=True
+    )
 
 
-def _rank(model_id: str, offer: Offer) -> tuple[bool, bool, int, str, str]:
+def by_authority(model_id: str, offers: Sequence[Offer]) -> list[Offer]:
+    """*offers* with the model's own maker first, then OpenRouter, then the others in their order."""
+    return sorted(offers, key=lambda offer: _authority(model_id, offer))
+
+
+def best_fact(model_id: str, rows: Sequence[Row], name: str) -> tuple[Any, Row] | None:
+    """The value of the field *name* and the row that has it: the most trusted source's, among equals the first row's.
+
+    What a provider itself lists counts most when it makes the model, and least when it does not: it then says how the
+    model is offered there, not what it is.
+    """
+    best: tuple[int, Any, Row] | None = None
+    for row in rows:
+        value = getattr(row, name)
+        if value is None:
+            continue
+        rank = trust(row.origin_of(name)[0])
+        if rank == 1 and not _made_by(model_id, row.provider):
+            rank = _STATED_ELSEWHERE
+        if best is None or rank < best[0]:
+            best = (rank, value, row)
+    return None if best is None else best[1:]
+
+
+def tag_of(offer: Offer) -> str:
+    """The tag of the offer's endpoint: the provider's slug, then variant or quantization, then service tier."""
+    parts = (offer.row.provider, offer.row.tag or offer.quantization, offer.row.service_tier)
+    return "/".join(part for part in parts if part)
+
+
+def _rank(model_id: str, offer: Offer) -> tuple[bool, bool, bool, bool, int, str, str]:
     pricing = offer.row.pricing or Pricing()
     slug = offer.row.provider
     return (
+        offer.row.service_tier is not None,
+        bool(offer.row.deprecated and not offer.row.listed),
         not _made_by(model_id, slug),
         slug in RESELLERS,
         pricing.prompt + pricing.completion,
         slug,
-        offer.quantization or "",
+        tag_of(offer),
     )
 
 
@@ -98,7 +169,7 @@ def _endpoint(model_id: str, offer: Offer, provider: Provider) -> Endpoint:
     return Endpoint(
         model_id=model_id,
         provider=row.provider,
-        tag=row.provider if offer.quantization is None else f"{row.provider}/{offer.quantization}",
+        tag=tag_of(offer),
         upstream_model=row.upstream_model,
         pricing=row.pricing or Pricing(),
         quantization=offer.quantization,
@@ -106,6 +177,10 @@ def _endpoint(model_id: str, offer: Offer, provider: Provider) -> Endpoint:
         max_prompt_tokens=row.max_prompt_tokens,
         max_completion_tokens=row.max_completion_tokens,
         supported_parameters=_parameters(row, provider.capabilities.drop) if chat else None,
+        priced=row.pricing is not None or provider.dialect == "fake",
+        service_tier=row.service_tier,
+        implicit_caching=row.implicit_caching,
+        expiration_date=row.expiration_date,
     )
 
 
@@ -138,13 +213,15 @@ def _with_stated(
 def _stated_endpoint(
     model_id: str, wanted: DeclaredEndpoint, known: Endpoint | None, context: int | None, provider: Provider | None
 ) -> Endpoint:
+    fake = provider is not None and provider.dialect == "fake"
     base = known or Endpoint(
-        model_id=model_id, provider=wanted.provider, tag=wanted.tag, upstream_model=wanted.upstream_model
+        model_id=model_id, provider=wanted.provider, tag=wanted.tag, upstream_model=wanted.upstream_model, priced=fake
     )
-    return msgspec.structs.replace(
+    return replace(
         base,
         upstream_model=wanted.upstream_model,
         pricing=wanted.pricing or base.pricing,
+        priced=wanted.pricing is not None or base.priced,
         quantization=wanted.quantization or base.quantization,
         context_length=context or base.context_length,
         max_completion_tokens=wanted.max_completion_tokens or base.max_completion_tokens,
@@ -157,16 +234,12 @@ def _policy(stated: Policy | None, of_provider: Policy) -> Policy | None:
     """The endpoint's own policy with the provider's facts in its gaps; None when it has none of its own."""
     if stated is None:
         return None
-    return msgspec.structs.replace(
+    return replace(
         of_provider,
         data_collection=_chosen(stated.data_collection, of_provider.data_collection),
         zdr=_chosen(stated.zdr, of_provider.zdr),
         regions=stated.regions or of_provider.regions,
     )
-
-
-def _first(rows: Iterable[Row], fact: Callable[[Row], _T | None]) -> _T | None:
-    return next((value for row in rows if (value := fact(row)) is not None), None)
 
 
 def _chosen(*values: _T | None) -> _T | None:
@@ -196,21 +269,22 @@ def _aliases(model_id: str, offers: Sequence[Offer], stated: DeclaredModel) -> t
     return tuple(found)
 
 
-def _name(model_id: str, rows: Sequence[Row]) -> str:
-    author = model_id.partition("/")[0]
-    said = _first(rows, lambda row: row.name)
-    if said is None:
-        return model_id
-    said = said.removesuffix(" (latest)")
-    maker = AUTHOR_NAMES.get(author, author)
-    return said if said.lower().startswith(f"{maker.lower()}: ") or ": " in said else f"{maker}: {said}"
+def _day(stamp: str) -> int:
+    """Unix seconds of ``YYYYMMDD``, 0 for none."""
+    try:
+        return int(datetime.strptime(stamp, "%Y%m%d").replace(tzinfo=UTC).timestamp()) if stamp else 0
+    except ValueError:
+        return 0
 
 
-def _description(model: Model) -> str:
-    """A sentence of facts, for models that nobody describes."""
-    author = model.id.partition("/")[0]
-    reads = ", ".join(model.input_modalities)
-    writes = ", ".join(model.output_modalities)
-    kind = "A reasoning model" if model.reasoning else "A model"
-    length = f" with a context of {model.context_length:,} tokens" if model.context_length else ""
-    return f"{kind} by {AUTHOR_NAMES.get(author, author)}{length}. It reads {reads} and writes {writes}."
+def _measured(*sources: Benchmarks | None) -> Benchmarks | None:
+    """Each figure from the first of *sources* that has it."""
+    found = [source for source in sources if source is not None]
+    if len(found) <= 1:
+        return found[0] if found else None
+    return Benchmarks(
+        intelligence_index=_chosen(*(one.intelligence_index for one in found)),
+        coding_index=_chosen(*(one.coding_index for one in found)),
+        agentic_index=_chosen(*(one.agentic_index for one in found)),
+        design_arena=next((one.design_arena for one in found if one.design_arena), ()),
+    )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from turnout.base.money import parse_price
+from turnout.domain.catalog import INDEXES, Benchmarks
 from turnout.domain.provider import Policy
 from turnout.domain.usage import PRICES, Pricing
 
@@ -41,6 +43,7 @@ class DeclaredModel(Struct, frozen=True, kw_only=True):
     input_modalities: tuple[str, ...] | None = None
     output_modalities: tuple[str, ...] | None = None
     tokenizer: str | None = None
+    benchmarks: Benchmarks | None = None
     aliases: tuple[str, ...] = ()
     endpoints: tuple[DeclaredEndpoint, ...] = ()
 
@@ -61,11 +64,18 @@ def declared(configuration: settings.Settings) -> tuple[DeclaredModel, ...]:
             input_modalities=model.input_modalities,
             output_modalities=model.output_modalities,
             tokenizer=model.tokenizer,
+            benchmarks=_benchmarks(model.benchmarks),
             aliases=model.aliases,
             endpoints=tuple(_endpoint(model.id, endpoint) for endpoint in model.endpoints),
         )
         for model in configuration.models
     )
+
+
+def _benchmarks(stated: Mapping[str, float]) -> Benchmarks | None:
+    """The indexes that the catalog knows; a configuration that was loaded names no others."""
+    known: dict[str, Any] = {name: float(stated[name]) for name in INDEXES if name in stated}
+    return Benchmarks(**known) if known else None
 
 
 def _endpoint(model_id: str, endpoint: settings.DeclaredEndpoint) -> DeclaredEndpoint:

@@ -19,7 +19,7 @@ from turnout.domain.provider import Provider
 
 __all__ = ["fingerprint", "load", "save"]
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _Parameters = tuple[str, ...] | None
 
 
@@ -45,6 +45,9 @@ class _File(Struct, frozen=True, array_like=True):
     parameters: tuple[_Parameters, ...]
     used: tuple[int, ...]
     models: tuple[Model, ...]
+    unlisted: tuple[Model, ...]
+    latest: dict[str, str]
+    latest_callable: dict[str, str]
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -96,6 +99,9 @@ def save(snapshot: CatalogSnapshot, path: Path, mark: str) -> None:
             parameters=tuple(pool),
             used=tuple(used),
             models=tuple(bare),
+            unlisted=tuple(snapshot.unlisted.values()),
+            latest=dict(snapshot.latest),
+            latest_callable=dict(snapshot.latest_callable),
         )
     )
     write_whole(path, content)
@@ -118,6 +124,9 @@ def load(path: Path, mark: str, providers: Mapping[str, Provider]) -> CatalogSna
         providers=dict(providers),
         built=stored.built,
         generation=stored.generation,
+        unlisted={model.id: model for model in stored.unlisted},
+        latest=stored.latest,
+        latest_callable=stored.latest_callable,
     )
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from turnout.domain.provider import Policy, Provider
 from turnout.domain.usage import Pricing
 
-__all__ = ["ArenaScore", "Benchmarks", "CatalogSnapshot", "Endpoint", "Model", "ReasoningSupport"]
+__all__ = ["INDEXES", "ArenaScore", "Benchmarks", "CatalogSnapshot", "Endpoint", "Model", "ReasoningSupport"]
 
 
 class ReasoningSupport(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -38,6 +38,10 @@ class Benchmarks(Struct, frozen=True, kw_only=True, omit_defaults=True):
     coding_index: float | None = None
     agentic_index: float | None = None
     design_arena: tuple[ArenaScore, ...] = ()
+
+
+INDEXES = ("intelligence_index", "coding_index", "agentic_index")
+"""The single figures among :class:`Benchmarks`."""
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
