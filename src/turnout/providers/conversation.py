@@ -89,7 +89,7 @@ class ToolCall(Struct, frozen=True):
 class Message(Struct, frozen=True, kw_only=True):
     """One message. ``reasoning_details`` are JSON objects as the client sent them back, in their order.
 
-    ``is_error``: the result of a tool is that it failed.
+    ``is_error``: the result of a tool is that it failed. ``images`` are those that the model drew in this turn.
     """
 
     role: Role
@@ -102,6 +102,7 @@ class Message(Struct, frozen=True, kw_only=True):
     reasoning_details: tuple[Raw, ...] = ()
     cache: Raw = NULL
     is_error: bool = False
+    images: tuple[Image, ...] = ()
 
     @property
     def text(self) -> str:
@@ -124,7 +125,7 @@ class FunctionTool(Struct, frozen=True):
 
 
 class ServerTool(Struct, frozen=True):
-    """A tool that the provider runs, as the client sent it."""
+    """A tool that the provider runs, as the client sent it. ``type`` is empty where the client names none."""
 
     type: str
     raw: Raw
@@ -190,6 +191,10 @@ class _WireCall(Struct):
     function: _WireFunction | None = None
 
 
+class _Drawn(Struct):
+    image_url: _Locator
+
+
 class _WireMessage(Struct):
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[_WirePart] | None = None
@@ -202,6 +207,7 @@ class _WireMessage(Struct):
     reasoning_details: list[Raw] | None = None
     cache_control: Raw = NULL
     is_error: bool | None = None
+    images: list[_Drawn] | None = None
 
 
 class _WireDefinition(Struct):
@@ -212,7 +218,7 @@ class _WireDefinition(Struct):
 
 
 class _WireTool(Struct):
-    type: str
+    type: str = ""
     function: _WireDefinition | None = None
     cache_control: Raw = NULL
     defer_loading: bool | None = None
@@ -275,7 +281,7 @@ def read_tools(request: ChatRequest) -> list[FunctionTool | ServerTool]:
             tool = _tool(raw)
         except BadJSON as error:
             raise BadRequest(f"`tools[{place}]`: {error}") from None
-        if tool.type != "function":
+        if tool.type != "function" and (tool.type or tool.function is None):
             found.append(ServerTool(tool.type, raw))
         elif tool.function is None:
             raise BadRequest(f"`tools[{place}].function` is missing")
@@ -360,6 +366,7 @@ def _message(wire: _WireMessage, place: int) -> Message:
         reasoning_details=tuple(wire.reasoning_details or ()),
         cache=wire.cache_control,
         is_error=wire.is_error is True,
+        images=tuple(Image(one.image_url.url) for one in wire.images or ()),
     )
 
 
