@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.health import book as book_module
 from turnout.health.book import HealthBook
 
 HERE = "acme/tiny|acme|acme"
@@ -68,11 +67,19 @@ def test_what_is_no_outage_condemns_nobody(history: str) -> None:
     assert not _outage(history)
 
 
-@pytest.mark.parametrize("history", ["u", "ff", "fafaf"])
-def test_an_outage_is_over_after_thirty_seconds(history: str) -> None:
+@pytest.mark.parametrize("history", ["u", "ff"])
+def test_an_outage_is_left_alone_for_thirty_seconds_and_then_tried_again(history: str) -> None:
     book, now = _after(history)
+    assert book.outage(HERE, now + 29)
+    assert not book.outage(HERE, now + 37)
+    assert book.vitals(HERE, now + 37).outage
+    assert book.vitals(HERE, now + 37).probing
+
+
+def test_a_share_of_failures_is_forgotten_after_thirty_seconds() -> None:
+    book, now = _after("fafaf")
     assert book.outage(HERE, now + 20)
-    assert not book.outage(HERE, now + 31)
+    assert not book.vitals(HERE, now + 31).outage
 
 
 def test_failures_leave_the_window_while_answers_go_on() -> None:
@@ -91,16 +98,6 @@ def test_a_window_that_was_empty_for_long_begins_anew() -> None:
     assert not book.outage(HERE, later)
 
 
-def test_the_memory_is_bounded_whatever_clients_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(book_module, "_MAX_ENDPOINTS", 10)
-    book = HealthBook()
-    for number in range(1_000):
-        book.failed(f"local/{number}|local|local", START, "unreachable")
-        book.answered(f"local/{number}x|local|local", START)
-    assert len(book._endpoints) == 10
-    assert book.outage("local/999|local|local", START)
-
-
 def test_endpoints_are_judged_apart() -> None:
     book, now = _after("ff")
     assert not book.outage("acme/tiny|other|other", now)
@@ -117,9 +114,9 @@ def test_a_success_at_the_end_leaves_only_the_share_of_failures_to_decide(histor
 
 
 @given(st.text(st.sampled_from("afu_"), max_size=40), st.floats(0, 1e9))
-def test_thirty_one_quiet_seconds_heal_everything(history: str, start: float) -> None:
+def test_nobody_is_left_alone_for_longer_than_forty_eight_seconds(history: str, start: float) -> None:
     book, now = _after(history, start)
-    assert not book.outage(HERE, now + 31)
+    assert not book.outage(HERE, now + 49)
 
 
 @given(st.text(st.sampled_from("afu_"), max_size=40))

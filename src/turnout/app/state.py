@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+from random import Random
 
 from turnout import config
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.errors import Unavailable
+from turnout.health.book import HealthBook
+from turnout.health.neighbour import LAYOUT, REGION_BYTES
+from turnout.shared.regions import MappedRegions
 from turnout.stores.sqlite import SQLiteStore
 
-__all__ = ["journals_of", "store_file", "store_of"]
+__all__ = ["health_of", "journals_of", "store_file", "store_of"]
+
+_log = logging.getLogger(__name__)
 
 
 def store_file(settings: config.Settings) -> Path:
@@ -33,3 +40,13 @@ def store_of(settings: config.Settings) -> SQLiteStore:
 def journals_of(settings: config.Settings) -> Path:
     """The folder of all workers' journals."""
     return Path(settings.server.data_dir) / "journal"
+
+
+def health_of(settings: config.Settings, dice: Random) -> HealthBook:
+    """The health windows, in a file that all workers map; where that cannot be, each worker keeps its own."""
+    path = Path(settings.server.data_dir) / "health.map"
+    try:
+        return HealthBook(MappedRegions(path, REGION_BYTES, LAYOUT), dice)
+    except (OSError, ValueError) as error:
+        _log.warning("%s cannot be mapped, so this worker remembers health for itself alone: %s", path, error)
+        return HealthBook(dice=dice)

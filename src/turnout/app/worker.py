@@ -29,13 +29,12 @@ from turnout.app.metrics import TallyFiles
 from turnout.app.outside import fetch_limits, outside_of
 from turnout.app.rails import Switchman
 from turnout.app.server import DrainingServer, make_server
-from turnout.app.state import journals_of, store_of
+from turnout.app.state import health_of, journals_of, store_of
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.ids import GenerationIds
 from turnout.contracts.surface import Surface
 from turnout.domain.provider import Provider
 from turnout.engine.house import House
-from turnout.health.book import HealthBook
 from turnout.ledger.journal import Journal
 from turnout.ledger.writer import JournalWriter
 from turnout.net.client import Client
@@ -123,7 +122,7 @@ class _Worker:
             outbox=outbox,
             deadlines=deadlines,
             recorder=self._journal,
-            health=HealthBook(),
+            health=health_of(settings, dice),
             tally=new_tally(),
             ids=GenerationIds(dice),
             clock=SYSTEM_CLOCK,
@@ -168,6 +167,7 @@ class _Worker:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._journal.close()
+            self._house.health.close()
             self._tallies.write()
             if self._orders.alone:
                 await self._writer.drain_once()
@@ -180,6 +180,7 @@ class _Worker:
             self._reload(reload_wanted),
             self._list_models(),
             self._retry_journal(),
+            self._house.health.run(),
         ]
         if self._orders.alone:
             jobs.append(self._writer.run())

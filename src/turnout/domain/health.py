@@ -27,10 +27,14 @@ class Vitals(Struct, frozen=True):
     Attributes:
         outage: not to be tried first. An outage is a connection failure, two 5xx in a row, or at least five attempts
             and half of them failing within 30 s.
-        probing: the outage is being tested again: a single request may try it.
+        probing: the outage is due to be tested again: one request may try it as if it were well. With its first
+            attempt this is taken back, and comes again half a minute later or so if the outage goes on.
         standing: by uptime, once there are at least 100 attempts.
+        uptime: per cent of the attempts that went well, over the 5 minutes if they had 100 attempts, else over the 30;
+            None with fewer than 100 in both. Rate limits and requests that the client got wrong are left out.
         limited_until: monotonic second until which it has asked to be spared (429 with a hint), else 0.
-        latency: seconds to the first token over the last 5 minutes, None without enough data.
+        latency: seconds to the first token over the last 5 minutes, None without enough data. Where nobody streams,
+            it is that of whole answers.
         throughput: tokens per second over the same time.
         tool_requests: answers that ended in tool calls within 2 hours.
         tool_errors: those of them with a call that made no sense.
@@ -46,6 +50,7 @@ class Vitals(Struct, frozen=True):
     tool_requests: int = 0
     tool_errors: int = 0
     requests: int = 0
+    uptime: float | None = None
 
 
 UNKNOWN = Vitals()

@@ -120,9 +120,7 @@ class Draft:
         house = self._house
         now = self._now()
         house.tally.provider(candidate.provider.slug).failed += 1
-        if error.health == "error":
-            reached = error.upstream_status is not None or error.may_be_billed
-            house.health.failed(candidate.endpoint_id, now, "error" if reached else "unreachable")
+        self._note_failure(candidate.endpoint_id, error, now)
         self._failure = _Failure(error.upstream_status, error.error_type, error.may_be_billed)
         self._end(now, delivered)
 
@@ -138,7 +136,7 @@ class Draft:
         house = self._house
         now = self._now()
         price = self._charge(candidate, usage)
-        house.health.answered(candidate.endpoint_id, now)
+        self._note_answer(candidate.endpoint_id, usage, now)
         counts = house.tally.provider(candidate.provider.slug)
         counts.answered += 1
         counts.prompt_tokens += usage.prompt_tokens
@@ -152,7 +150,8 @@ class Draft:
         return price
 
     def broke(self, error: TurnoutError) -> None:
-        """The request ends in *error*."""
+        """The request ends in *error*, and with it the attempt that was under way: what could not even be sent."""
+        self.stumbled(NO_USAGE)
         self._house.tally.refused(error.error_type)
         self._settle("failed", error.error_type)
 
@@ -164,6 +163,31 @@ class Draft:
             self._house.tally.provider(self._candidate.provider.slug).cancelled += 1
             self._end(self._now(), delivered)
         self._settle("cancelled")
+
+    def _note_failure(self, endpoint_id: str, error: UpstreamError, now: float) -> None:
+        """Let health know what kind of failure it was."""
+        health = self._house.health
+        if error.health == "error":
+            reached = error.upstream_status is not None or error.may_be_billed
+            health.failed(endpoint_id, now, "error" if reached else "unreachable")
+        elif error.health == "rate_limited":
+            health.limited(endpoint_id, now, error.retry_after)
+        else:
+            health.ignored(endpoint_id, now)
+
+    def _note_answer(self, endpoint_id: str, usage: Usage, now: float) -> None:
+        """Let health know how fast it came. An answer that ends in an error has failed, though the client got it."""
+        health, took = self._house.health, now - self._began
+        if self.finish_reason == "error":
+            health.failed(endpoint_id, now, "error")
+            return
+        tokens = usage.completion_tokens
+        rate = tokens / took if tokens and took > 0 else None
+        if self._request.stream:
+            first = self.first_byte_at
+            health.answered(endpoint_id, now, None if first is None else first - self._began, None, rate)
+        else:
+            health.answered(endpoint_id, now, None, took, rate)
 
     def _end(self, now: float, delivered: Usage) -> None:
         """The present attempt is over; what it delivered is charged."""

@@ -1,82 +1,398 @@
-"""Outages per endpoint, told from the attempts of the last thirty seconds."""
+"""What happened at each endpoint lately, written by this worker, read from all of them.
+
+The hot path appends to a list. A pulse, four times a second, counts that into the windows, reads what other workers
+have written, and keeps :attr:`HealthBook.known` fresh, so that a plan pays one look into a dictionary per endpoint.
+Failures are counted at once, and are seen by this worker's next plan.
+"""
 
 from __future__ import annotations
 
-from typing import Literal, final
+import asyncio
+from bisect import bisect_left
+from collections.abc import Mapping
+from itertools import islice
+from random import Random
+from typing import Any, Final, Literal, final
+
+from turnout.base.clock import SYSTEM_CLOCK, Clock
+from turnout.domain.health import UNKNOWN, Vitals
+from turnout.health.judgement import listing, trouble, vitals
+from turnout.health.neighbour import REGION_BYTES, Neighbour
+from turnout.health.shelf import Shelf
+from turnout.health.slot import (
+    ANSWERED,
+    FAILED,
+    IGNORED,
+    LIMITED,
+    RATES,
+    STREAMED,
+    TIME_ANSWERED,
+    TIME_BEFORE,
+    TIME_FAILED,
+    TIME_LIMITED,
+    TIME_TRIED,
+    TIME_UNREACHABLE,
+    TOOLS,
+    TOOLS_FAILED,
+    WHOLE,
+    Slot,
+)
+from turnout.health.spectrum import RATE_BOUNDS, SECONDS_BOUNDS
+from turnout.shared.regions import PrivateRegion, Regions
 
 __all__ = ["HealthBook"]
 
-_WINDOW_SECONDS = 30.0
-_SLOTS = 6
-_SLOT_SECONDS = _WINDOW_SECONDS / _SLOTS
-_MIN_ATTEMPTS = 5
-_FAILURES_IN_A_ROW = 2
-_MAX_ENDPOINTS = 50_000
-"""Names of models on servers that serve whatever they are asked for are the clients' to choose."""
+_PULSE_SECONDS: Final = 0.25
+_FRESH_SECONDS = 1.0
+_OLD_SECONDS = 5.0
+_PER_PULSE = 32
+"""Endpoints judged anew in one pulse, but for those in an outage: a millisecond or two."""
+
+_MOST_PENDING = 1024
+_TICK = 5.0
+_INSTANT = 1e-6
+"""Seconds between two events of one endpoint, at least: their order decides whether an outage is over."""
+
+_Event = tuple[str, float, float | None, float | None, float | None]
 
 
 @final
 class _Endpoint:
-    """Answered and failed attempts in six slots of five seconds, and failures in a row."""
+    """What is at hand of one endpoint: this worker's slot, if it has one, and those of the others."""
 
-    __slots__ = ("answered", "failed", "in_a_row", "last_failure", "slot", "unreachable")
+    __slots__ = ("chance", "foreign", "id", "own", "proven", "refreshed")
 
-    def __init__(self) -> None:
-        self.answered = [0] * _SLOTS
-        self.failed = [0] * _SLOTS
-        self.slot = 0
-        self.in_a_row = 0
-        self.unreachable = False
-        self.last_failure = float("-inf")
+    def __init__(self, endpoint_id: str) -> None:
+        self.id = endpoint_id
+        self.own: Slot | None = None
+        self.foreign: list[Slot] = []
+        self.refreshed = float("-inf")
+        self.proven = 0.0
+        self.chance = 0.0
 
-    def turn_to(self, slot: int) -> int:
-        """Empty the slots that time has passed over; the index of the present one."""
-        if slot != self.slot:
-            for passed in range(self.slot + 1, min(slot, self.slot + _SLOTS) + 1):
-                self.answered[passed % _SLOTS] = self.failed[passed % _SLOTS] = 0
-            self.slot = slot
-        return slot % _SLOTS
+    def slots(self) -> list[Slot]:
+        return self.foreign if self.own is None else [self.own, *self.foreign]
+
+
+@final
+class _Batch:
+    """Answers of one endpoint within one tick."""
+
+    __slots__ = ("answered", "at", "bad_tools", "marks", "tools", "until")
+
+    def __init__(self, until: float) -> None:
+        self.until = until
+        self.at = 0.0
+        self.answered = self.tools = self.bad_tools = 0
+        self.marks: list[int] = []
 
 
 @final
 class HealthBook:
-    """Remembers outcomes and tells an outage: a connection failure, two failures in a row, or at least five
-    attempts of which half failed, within thirty seconds. One slow or failed answer condemns nobody.
+    """Counts outcomes and tells what they mean. All times are monotonic seconds. For one thread.
+
+    Without *regions* it remembers for this process alone.
+
+    Attributes:
+        known: the latest vitals of every endpoint of which something is known. To be read only; what is not in it is
+            ``UNKNOWN``. At most some seconds old for one that is well; an outage is seen at once if it began in this
+            worker, within a quarter of a second if it began in another.
+        ailing: ids of the endpoints in an outage.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, regions: Regions | None = None, dice: Random | None = None) -> None:
+        self.known: dict[str, Vitals] = {}
+        self.ailing: set[str] = set()
+        self._regions = regions or PrivateRegion(REGION_BYTES)
+        self._dice = dice or Random()  # spreads trials over time; nothing secret depends on it
+        self._epoch = self._regions.epoch
+        self._events: list[_Event] = []
+        self._tool_events: list[tuple[str, float, bool]] = []
         self._endpoints: dict[str, _Endpoint] = {}
+        self._stale: dict[str, None] = {}
+        self._neighbours: list[Neighbour] = []
+        self._next_pulse = float("-inf")
+        self._shelf = Shelf(self._regions)
+        for endpoint_id, slot in self._shelf.left():
+            self._found(endpoint_id).own = slot
+            self._stale[endpoint_id] = None
 
-    def answered(self, endpoint_id: str, now: float) -> None:
-        """An attempt succeeded at *now* (monotonic seconds)."""
-        endpoint = self._endpoints.get(endpoint_id) or self._begin(endpoint_id)
-        endpoint.answered[endpoint.turn_to(int(now / _SLOT_SECONDS))] += 1
-        endpoint.in_a_row = 0
-        endpoint.unreachable = False
+    # What happened: called by the line.
+
+    def answered(
+        self,
+        endpoint_id: str,
+        now: float,
+        first_token: float | None = None,
+        whole: float | None = None,
+        rate: float | None = None,
+    ) -> None:
+        """An attempt succeeded: a stream, *first_token* seconds after its request, or a *whole* answer.
+
+        *rate* is in tokens per second of the time from the request to the end.
+        """
+        events = self._events
+        events.append((endpoint_id, now, first_token, whole, rate))
+        if len(events) >= _MOST_PENDING or endpoint_id in self.ailing:
+            self._count_events()
+            if endpoint_id in self.ailing:
+                self._refresh(self._endpoints[endpoint_id], now)
+
+    def tool_calls(self, endpoint_id: str, now: float, *, ok: bool) -> None:
+        """An answer ended in tool calls; not *ok*: one of them had no valid JSON, or a name that was not offered."""
+        self._tool_events.append((endpoint_id, now, ok))
 
     def failed(self, endpoint_id: str, now: float, kind: Literal["error", "unreachable"]) -> None:
         """An attempt failed in a way that counts against the endpoint; *kind* says whether it was reached at all."""
-        endpoint = self._endpoints.get(endpoint_id) or self._begin(endpoint_id)
-        endpoint.failed[endpoint.turn_to(int(now / _SLOT_SECONDS))] += 1
-        endpoint.in_a_row = endpoint.in_a_row + 1 if now - endpoint.last_failure <= _WINDOW_SECONDS else 1
-        endpoint.unreachable = kind == "unreachable"
-        endpoint.last_failure = now
+        found = self._writable(endpoint_id, now)
+        if found is None:
+            return
+        endpoint, slot, at = found
+        slot.count(FAILED, at)
+        times = slot.times
+        times[TIME_BEFORE] = times[TIME_FAILED]
+        times[TIME_FAILED] = at
+        if kind == "unreachable":
+            times[TIME_UNREACHABLE] = at
+        self._announce(endpoint, slot)
+        if endpoint_id not in self.ailing and trouble(endpoint.slots(), at) is not None:
+            self._refresh(endpoint, now)
 
-    def _begin(self, endpoint_id: str) -> _Endpoint:
-        """A new entry; the oldest makes room."""
-        if len(self._endpoints) >= _MAX_ENDPOINTS:
-            del self._endpoints[next(iter(self._endpoints))]
-        endpoint = self._endpoints[endpoint_id] = _Endpoint()
-        return endpoint
+    def limited(self, endpoint_id: str, now: float, retry_after: float | None = None) -> None:
+        """The endpoint has asked to be spared, for *retry_after* seconds if it said so."""
+        found = self._writable(endpoint_id, now)
+        if found is None:
+            return
+        endpoint, slot, at = found
+        slot.count(LIMITED, at)
+        if retry_after is not None and slot.times[TIME_LIMITED] < at + retry_after:
+            news = slot.times[TIME_LIMITED] < at + retry_after / 2
+            slot.times[TIME_LIMITED] = at + retry_after
+            if news:
+                self._announce(endpoint, slot)
+                self._refresh(endpoint, now)
+        self._change(endpoint, slot)
+
+    def ignored(self, endpoint_id: str, now: float) -> None:
+        """An attempt failed in a way that says nothing of the endpoint."""
+        found = self._writable(endpoint_id, now)
+        if found is not None:
+            endpoint, slot, at = found
+            slot.count(IGNORED, at)
+            self._change(endpoint, slot)
+
+    def tried(self, endpoint_id: str, now: float) -> None:
+        """An attempt begins at an endpoint that is in :attr:`ailing`: others wait for what becomes of it."""
+        if endpoint_id not in self.ailing:
+            return
+        found = self._writable(endpoint_id, now)
+        if found is not None:
+            endpoint, slot, at = found
+            slot.times[TIME_TRIED] = at
+            self._announce(endpoint, slot)
+            self._refresh(endpoint, now)
+
+    # What is known: read by plans and listings.
+
+    def vitals(self, endpoint_id: str, now: float) -> Vitals:
+        """The endpoint at *now*, with all that is counted; plans read :attr:`known` instead."""
+        if now >= self._next_pulse:
+            self.pulse(now)
+        elif self._events or self._tool_events:
+            self._count_events()
+        endpoint = self._endpoints.get(endpoint_id)
+        if endpoint is None:
+            return UNKNOWN
+        if endpoint_id in self._stale or endpoint.refreshed + _PULSE_SECONDS <= now:
+            self._refresh(endpoint, now)
+        return self.known.get(endpoint_id, UNKNOWN)
 
     def outage(self, endpoint_id: str, now: float) -> bool:
         """Whether the endpoint is better not tried first."""
-        endpoint = self._endpoints.get(endpoint_id)
-        if endpoint is None or now - endpoint.last_failure > _WINDOW_SECONDS:
+        now_known = self.known.get(endpoint_id)
+        if now_known is None or not now_known.outage:
             return False
-        if endpoint.unreachable or endpoint.in_a_row >= _FAILURES_IN_A_ROW:
-            return True
-        endpoint.turn_to(int(now / _SLOT_SECONDS))
-        failed = sum(endpoint.failed)
-        attempts = failed + sum(endpoint.answered)
-        return attempts >= _MIN_ATTEMPTS and failed * 2 >= attempts
+        fresh = self.vitals(endpoint_id, now)
+        return fresh.outage and not fresh.probing
+
+    def listed(self, endpoint_id: str, now: float) -> Mapping[str, Any]:
+        """What listings show, under the names of the Endpoint object, each only where enough is known.
+
+        ``status`` is 0 (well), -1 or -2 (uptime below 95 or 80 %), -3 (rate limited) or -5 (outage). ``tool_requests``
+        and ``tool_errors`` count answers with tool calls. Nothing at all is known: an empty mapping.
+        """
+        if self._events or self._tool_events:
+            self._count_events()
+        endpoint = self._endpoints.get(endpoint_id)
+        return {} if endpoint is None else listing(endpoint.slots(), now + self._epoch)
+
+    # The pulse.
+
+    async def run(self, clock: Clock = SYSTEM_CLOCK) -> None:
+        """Keep the book up to date until cancelled."""
+        while True:
+            await asyncio.sleep(_PULSE_SECONDS)
+            self.pulse(clock.monotonic())
+
+    def pulse(self, now: float) -> None:
+        """Count what is pending, read what others wrote, and judge anew what may have changed."""
+        self._next_pulse = now + _PULSE_SECONDS
+        self._count_events()
+        for place, region in enumerate(self._regions.others()):
+            if place == len(self._neighbours):
+                self._neighbours.append(Neighbour(region))
+            self._read(self._neighbours[place], now)
+        for endpoint_id in list(self.ailing):
+            self._refresh(self._endpoints[endpoint_id], now)
+        due = [one for one in self._stale if self._endpoints[one].refreshed + _FRESH_SECONDS <= now]
+        oldest = [one for one in islice(self.known, _PER_PULSE) if self._endpoints[one].refreshed + _OLD_SECONDS <= now]
+        for endpoint_id in due[:_PER_PULSE] + oldest[: _PER_PULSE // 4]:
+            self._refresh(self._endpoints[endpoint_id], now)
+
+    def close(self) -> None:
+        """Count what is pending, and let go of the file."""
+        self._count_events()
+        self._regions.close()
+
+    def _refresh(self, endpoint: _Endpoint, now: float) -> None:
+        """Judge the endpoint anew. Those of :attr:`known` that were judged last stand last."""
+        endpoint_id, slots, at = endpoint.id, endpoint.slots(), now + self._epoch
+        self._stale.pop(endpoint_id, None)
+        self.known.pop(endpoint_id, None)
+        self.ailing.discard(endpoint_id)
+        endpoint.refreshed = now
+        if not slots:
+            return
+        ill = trouble(slots, at)
+        if ill is not None:
+            self.ailing.add(endpoint_id)
+            if ill.proven != endpoint.proven:
+                endpoint.proven = ill.proven
+                endpoint.chance = self._dice.random()
+        found = vitals(slots, at, self._epoch, endpoint.chance)
+        if found != UNKNOWN:
+            self.known[endpoint_id] = found
+
+    def _count_events(self) -> None:
+        """Add what is pending to the windows."""
+        events, self._events = self._events, []
+        batches: dict[str, _Batch] = {}
+        for endpoint_id, now, first_token, whole, rate in events:
+            batch = batches.get(endpoint_id)
+            if batch is None or now >= batch.until:
+                batch = self._next_batch(batches, endpoint_id, now)
+            batch.at = now
+            batch.answered += 1
+            if first_token is not None:
+                batch.marks.append(STREAMED + bisect_left(SECONDS_BOUNDS, first_token))
+            elif whole is not None:
+                batch.marks.append(WHOLE + bisect_left(SECONDS_BOUNDS, whole))
+            if rate is not None:
+                batch.marks.append(RATES + bisect_left(RATE_BOUNDS, rate))
+        for endpoint_id, batch in batches.items():
+            self._write(endpoint_id, batch)
+        if self._tool_events:
+            self._count_tools()
+
+    def _count_tools(self) -> None:
+        events, self._tool_events = self._tool_events, []
+        batches: dict[str, _Batch] = {}
+        for endpoint_id, now, ok in events:
+            batch = batches.get(endpoint_id)
+            if batch is None or now >= batch.until:
+                batch = self._next_batch(batches, endpoint_id, now)
+            batch.at = now
+            batch.tools += 1
+            batch.bad_tools += not ok
+        for endpoint_id, batch in batches.items():
+            self._write(endpoint_id, batch)
+
+    def _next_batch(self, batches: dict[str, _Batch], endpoint_id: str, now: float) -> _Batch:
+        """A batch for the tick that *now* is in; the one before it is written."""
+        if (before := batches.get(endpoint_id)) is not None:
+            self._write(endpoint_id, before)
+        until = (int((now + self._epoch) / _TICK) + 1) * _TICK - self._epoch
+        batch = batches[endpoint_id] = _Batch(until)
+        return batch
+
+    def _write(self, endpoint_id: str, batch: _Batch) -> None:
+        found = self._slot(endpoint_id, batch.at)
+        if found is None:
+            return
+        endpoint, slot, at = found
+        if batch.answered:
+            slot.count(ANSWERED, at, batch.answered)
+            slot.times[TIME_ANSWERED] = at
+        if batch.marks:
+            slot.mark(batch.marks, at)
+        if batch.tools:
+            slot.count(TOOLS, at, batch.tools)
+            slot.count(TOOLS_FAILED, at, batch.bad_tools)
+        self._change(endpoint, slot)
+
+    def _writable(self, endpoint_id: str, now: float) -> tuple[_Endpoint, Slot, float] | None:
+        """As :meth:`_slot`, after everything that happened before."""
+        if self._events:
+            self._count_events()
+        return self._slot(endpoint_id, now)
+
+    def _slot(self, endpoint_id: str, now: float) -> tuple[_Endpoint, Slot, float] | None:
+        """The endpoint, this worker's slot for it, and the time of an event in it; None: there can be no slot."""
+        endpoint = self._endpoints.get(endpoint_id)
+        at = now + self._epoch
+        if endpoint is not None and endpoint.own is not None:
+            times = endpoint.own.times
+            latest = max(times[TIME_ANSWERED], times[TIME_FAILED])
+            if at <= latest:
+                if latest - at > _OLD_SECONDS:  # written before the calendar was set back
+                    times[TIME_ANSWERED] = times[TIME_FAILED] = times[TIME_BEFORE] = times[TIME_UNREACHABLE] = 0.0
+                else:
+                    at = latest + _INSTANT
+            return endpoint, endpoint.own, at
+        taken = self._shelf.take(endpoint_id, at)
+        if taken is None:
+            return None
+        slot, evicted = taken
+        if evicted:
+            self._endpoints[evicted].own = None
+            self._forget_if_empty(evicted)
+        endpoint = self._found(endpoint_id)
+        endpoint.own = slot
+        return endpoint, slot, at
+
+    def _found(self, endpoint_id: str) -> _Endpoint:
+        endpoint = self._endpoints.get(endpoint_id)
+        if endpoint is None:
+            endpoint = self._endpoints[endpoint_id] = _Endpoint(endpoint_id)
+        return endpoint
+
+    def _forget_if_empty(self, endpoint_id: str) -> None:
+        if not self._endpoints[endpoint_id].slots():
+            del self._endpoints[endpoint_id]
+            self.known.pop(endpoint_id, None)
+            self._stale.pop(endpoint_id, None)
+            self.ailing.discard(endpoint_id)
+
+    def _change(self, endpoint: _Endpoint, slot: Slot) -> None:
+        self._shelf.change(slot)
+        self._stale[endpoint.id] = None
+
+    def _announce(self, endpoint: _Endpoint, slot: Slot) -> None:
+        self._shelf.announce(slot)
+        self._stale[endpoint.id] = None
+
+    def _read(self, neighbour: Neighbour, now: float) -> None:
+        """Note what another worker has written."""
+        for change in neighbour.changes():
+            slot, endpoint_id = change.slot, change.endpoint_id
+            if change.before != endpoint_id and (before := self._endpoints.get(change.before)) is not None:
+                before.foreign = [one for one in before.foreign if one is not slot]
+                self._forget_if_empty(change.before)
+            if not endpoint_id:
+                continue
+            endpoint = self._found(endpoint_id)
+            if not any(one is slot for one in endpoint.foreign):
+                endpoint.foreign.append(slot)
+            self._stale[endpoint_id] = None
+            if change.alarm:
+                self._refresh(endpoint, now)

@@ -1,0 +1,1 @@
+"""Floor 3: state that several workers or machines see."""
