@@ -13,6 +13,7 @@ from turnout.domain.completion import Completion
 from turnout.domain.routing import Candidate
 from turnout.domain.usage import NO_USAGE, Cost, Pricing, Usage, cost, effective
 from turnout.engine.house import Call, House
+from turnout.engine.tool_calls import ToolCalls
 
 __all__ = ["Draft"]
 
@@ -59,6 +60,7 @@ class Draft:
         "id",
         "native_finish_reason",
         "service_tier",
+        "tool_calls",
         "upstream_id",
     )
 
@@ -70,6 +72,8 @@ class Draft:
         self.native_finish_reason: str | None = None
         self.service_tier: str | None = None
         self.upstream_id: str | None = None
+        tools = request.parameters.tools
+        self.tool_calls = ToolCalls(tools) if tools else None
         self._call = call
         self._key = key
         self._request = request
@@ -85,6 +89,11 @@ class Draft:
         self._settled = False
         house.tally.open_requests += 1
 
+    @property
+    def account_id(self) -> str:
+        """Whose request it is."""
+        return self._key.account_id
+
     def attempt(self, candidate: Candidate) -> None:
         """An upstream call begins; the one before it, if any, has failed."""
         if self._candidate is not None:
@@ -92,15 +101,23 @@ class Draft:
             self.first_byte_at = self.finish_reason = self.native_finish_reason = None
             self.service_tier = self.upstream_id = self._failure = None
             self._ended = 0.0
+            if self.tool_calls is not None:
+                self.tool_calls = ToolCalls(self._request.parameters.tools or ())
         self._candidate = candidate
         self._pricing = candidate.endpoint.pricing
         self._began = self._now()
+        health = self._house.health
+        if health.ailing:
+            health.tried(candidate.endpoint_id, self._began)
 
     def note(self, completion: Completion) -> None:
         """What a whole answer says of itself; with several choices, the first speaks for all."""
         first = completion.choices[0]
         self.finish_reason, self.native_finish_reason = first.finish_reason, first.native_finish_reason
         self.upstream_id, self.service_tier = completion.upstream_id, completion.service_tier
+        if self.tool_calls is not None:
+            for choice in completion.choices:
+                self.tool_calls.message(choice.message)
 
     def overhead_ms(self) -> float:
         """Milliseconds since the request arrived that were not spent waiting for the answering provider."""
@@ -188,6 +205,10 @@ class Draft:
             health.answered(endpoint_id, now, None if first is None else first - self._began, None, rate)
         else:
             health.answered(endpoint_id, now, None, took, rate)
+        if self.finish_reason == "tool_calls" and self.tool_calls is not None:
+            sound = self.tool_calls.sound()
+            if sound is not None:
+                health.tool_calls(endpoint_id, now, ok=sound)
 
     def _end(self, now: float, delivered: Usage) -> None:
         """The present attempt is over; what it delivered is charged."""

@@ -16,6 +16,7 @@ from turnout.domain.completion import Chunk, ChunkChoice, Completion
 from turnout.domain.usage import NO_USAGE, Usage
 from turnout.engine.draft import Draft
 from turnout.engine.house import House
+from turnout.engine.recall import Thoughts
 from turnout.net.client import Exchange
 
 __all__ = ["Relay", "Whole", "estimate", "refuse_blank"]
@@ -80,6 +81,7 @@ class Relay(Whole):
     """Passes a stream on while it arrives, without waking the request's task for each chunk.
 
     Chunks are held until one has content: that is the commit point, after which no other endpoint may be tried.
+    ``thoughts``, where set, gets to see every delta.
     """
 
     def __init__(self, adapter: Adapter, encoder: Encoder, reply: Reply, draft: Draft, house: House) -> None:
@@ -95,6 +97,7 @@ class Relay(Whole):
         self._finished = False
         self._usage: Usage | None = None
         self._answer_bytes = 0
+        self.thoughts: Thoughts | None = None
 
     def begin(self, exchange: Exchange) -> None:
         """Keep hold of the exchange, to pause it for a slow client."""
@@ -158,8 +161,9 @@ class Relay(Whole):
         completion = -(-self._answer_bytes // _BYTES_PER_TOKEN)
         return Usage(fresh=self._draft.prompt_estimate(), completion=completion, estimated=True)
 
-    def _take(self, chunks: list[Chunk]) -> None:
+    def _take(self, chunks: list[Chunk]) -> None:  # noqa: C901 - one loop over chunks costs less than two
         draft = self._draft
+        tool_calls = draft.tool_calls
         speaks = self.committed
         for chunk in chunks:
             if chunk.usage is not None:
@@ -167,6 +171,10 @@ class Relay(Whole):
             for choice in chunk.choices:
                 if (size := len(memoryview(choice.delta)) - _EMPTY_DELTA) > 0:
                     self._answer_bytes += size
+                    if self.thoughts is not None:
+                        self.thoughts.take(choice)
+                    if tool_calls is not None:
+                        tool_calls.delta(choice.index, choice.delta)
                 if not speaks:
                     speaks = _has_content(choice.delta)
                     self._note_first(chunk)

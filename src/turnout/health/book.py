@@ -14,9 +14,11 @@ from itertools import islice
 from random import Random
 from typing import Any, Final, Literal, final
 
+from msgspec.structs import replace
+
 from turnout.base.clock import SYSTEM_CLOCK, Clock
 from turnout.domain.health import UNKNOWN, Vitals
-from turnout.health.judgement import listing, trouble, vitals
+from turnout.health.judgement import limited_until, listing, trouble, vitals
 from turnout.health.neighbour import REGION_BYTES, Neighbour
 from turnout.health.shelf import Shelf
 from turnout.health.slot import (
@@ -46,7 +48,10 @@ _PULSE_SECONDS: Final = 0.25
 _FRESH_SECONDS = 1.0
 _OLD_SECONDS = 5.0
 _PER_PULSE = 32
-"""Endpoints judged anew in one pulse, but for those in an outage: a millisecond or two."""
+"""Endpoints judged anew in one pulse: a millisecond or less."""
+
+_GLANCES = 128
+"""Endpoints in an outage that are looked at in one pulse; those looked at longest ago come first."""
 
 _MOST_PENDING = 1024
 _TICK = 5.0
@@ -97,12 +102,12 @@ class HealthBook:
         known: the latest vitals of every endpoint of which something is known. To be read only; what is not in it is
             ``UNKNOWN``. At most some seconds old for one that is well; an outage is seen at once if it began in this
             worker, within a quarter of a second if it began in another.
-        ailing: ids of the endpoints in an outage.
+        ailing: ids of the endpoints in an outage, as keys.
     """
 
     def __init__(self, regions: Regions | None = None, dice: Random | None = None) -> None:
         self.known: dict[str, Vitals] = {}
-        self.ailing: set[str] = set()
+        self.ailing: dict[str, None] = {}
         self._regions = regions or PrivateRegion(REGION_BYTES)
         self._dice = dice or Random()  # spreads trials over time; nothing secret depends on it
         self._epoch = self._regions.epoch
@@ -136,7 +141,7 @@ class HealthBook:
         if len(events) >= _MOST_PENDING or endpoint_id in self.ailing:
             self._count_events()
             if endpoint_id in self.ailing:
-                self._refresh(self._endpoints[endpoint_id], now)
+                self._glance(self._endpoints[endpoint_id], now)
 
     def tool_calls(self, endpoint_id: str, now: float, *, ok: bool) -> None:
         """An answer ended in tool calls; not *ok*: one of them had no valid JSON, or a name that was not offered."""
@@ -155,8 +160,8 @@ class HealthBook:
         if kind == "unreachable":
             times[TIME_UNREACHABLE] = at
         self._announce(endpoint, slot)
-        if endpoint_id not in self.ailing and trouble(endpoint.slots(), at) is not None:
-            self._refresh(endpoint, now)
+        if endpoint_id not in self.ailing:
+            self._glance(endpoint, now)
 
     def limited(self, endpoint_id: str, now: float, retry_after: float | None = None) -> None:
         """The endpoint has asked to be spared, for *retry_after* seconds if it said so."""
@@ -170,7 +175,7 @@ class HealthBook:
             slot.times[TIME_LIMITED] = at + retry_after
             if news:
                 self._announce(endpoint, slot)
-                self._refresh(endpoint, now)
+                self._glance(endpoint, now)
         self._change(endpoint, slot)
 
     def ignored(self, endpoint_id: str, now: float) -> None:
@@ -190,7 +195,7 @@ class HealthBook:
             endpoint, slot, at = found
             slot.times[TIME_TRIED] = at
             self._announce(endpoint, slot)
-            self._refresh(endpoint, now)
+            self._glance(endpoint, now)
 
     # What is known: read by plans and listings.
 
@@ -242,8 +247,8 @@ class HealthBook:
             if place == len(self._neighbours):
                 self._neighbours.append(Neighbour(region))
             self._read(self._neighbours[place], now)
-        for endpoint_id in list(self.ailing):
-            self._refresh(self._endpoints[endpoint_id], now)
+        for endpoint_id in list(islice(self.ailing, _GLANCES)):
+            self._glance(self._endpoints[endpoint_id], now)
         due = [one for one in self._stale if self._endpoints[one].refreshed + _FRESH_SECONDS <= now]
         oldest = [one for one in islice(self.known, _PER_PULSE) if self._endpoints[one].refreshed + _OLD_SECONDS <= now]
         for endpoint_id in due[:_PER_PULSE] + oldest[: _PER_PULSE // 4]:
@@ -256,22 +261,33 @@ class HealthBook:
 
     def _refresh(self, endpoint: _Endpoint, now: float) -> None:
         """Judge the endpoint anew. Those of :attr:`known` that were judged last stand last."""
-        endpoint_id, slots, at = endpoint.id, endpoint.slots(), now + self._epoch
-        self._stale.pop(endpoint_id, None)
-        self.known.pop(endpoint_id, None)
-        self.ailing.discard(endpoint_id)
+        self._stale.pop(endpoint.id, None)
+        self.known.pop(endpoint.id, None)
         endpoint.refreshed = now
-        if not slots:
-            return
-        ill = trouble(slots, at)
-        if ill is not None:
-            self.ailing.add(endpoint_id)
-            if ill.proven != endpoint.proven:
-                endpoint.proven = ill.proven
-                endpoint.chance = self._dice.random()
-        found = vitals(slots, at, self._epoch, endpoint.chance)
-        if found != UNKNOWN:
-            self.known[endpoint_id] = found
+        if slots := endpoint.slots():
+            self.known[endpoint.id] = vitals(slots, now + self._epoch)
+        self._glance(endpoint, now)
+
+    def _glance(self, endpoint: _Endpoint, now: float) -> None:
+        """Judge outage, trial and rate limit anew, a few microseconds' work."""
+        endpoint_id, slots, at = endpoint.id, endpoint.slots(), now + self._epoch
+        self.ailing.pop(endpoint_id, None)
+        found = self.known.get(endpoint_id, UNKNOWN)
+        outage = probing = False
+        until = 0.0
+        if slots:
+            if (ill := trouble(slots, at)) is not None:
+                outage = True
+                self.ailing[endpoint_id] = None
+                if ill.proven != endpoint.proven:
+                    endpoint.proven, endpoint.chance = ill.proven, self._dice.random()
+                probing = ill.lasting and at >= ill.due(endpoint.chance)
+            if end := limited_until(slots, at):
+                until = end - self._epoch
+        if (found.outage, found.probing, found.limited_until) != (outage, probing, until):
+            found = self.known[endpoint_id] = replace(found, outage=outage, probing=probing, limited_until=until)
+        if found == UNKNOWN:
+            self.known.pop(endpoint_id, None)
 
     def _count_events(self) -> None:
         """Add what is pending to the windows."""
@@ -371,7 +387,7 @@ class HealthBook:
             del self._endpoints[endpoint_id]
             self.known.pop(endpoint_id, None)
             self._stale.pop(endpoint_id, None)
-            self.ailing.discard(endpoint_id)
+            self.ailing.pop(endpoint_id, None)
 
     def _change(self, endpoint: _Endpoint, slot: Slot) -> None:
         self._shelf.change(slot)
@@ -395,4 +411,4 @@ class HealthBook:
                 endpoint.foreign.append(slot)
             self._stale[endpoint_id] = None
             if change.alarm:
-                self._refresh(endpoint, now)
+                self._glance(endpoint, now)

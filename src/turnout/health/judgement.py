@@ -32,7 +32,7 @@ from turnout.health.slot import (
 )
 from turnout.health.spectrum import BUCKETS, RATE_BOUNDS, SECONDS_BOUNDS, falling_spread, rising_spread
 
-__all__ = ["Trouble", "listing", "trouble", "vitals"]
+__all__ = ["Trouble", "limited_until", "listing", "trouble", "vitals"]
 
 _OUTAGE_SECONDS = 30.0
 _FORGOTTEN_SECONDS = 300.0
@@ -88,21 +88,20 @@ def trouble(slots: Sequence[Slot], at: float) -> Trouble | None:
     return Trouble(max(failed, tried), max(answered, began), lasting)
 
 
-def vitals(slots: Sequence[Slot], at: float, epoch: float, chance: float) -> Vitals:
-    """The endpoint at the time *at* of the file; *epoch* leads back to the monotonic clock."""
-    ill = trouble(slots, at)
+def limited_until(slots: Sequence[Slot], at: float) -> float:
+    """The end of a rate limit that lasts at *at*, else 0."""
     limited = max(slot.times[TIME_LIMITED] for slot in slots)
+    return limited if limited > at else 0.0
+
+
+def vitals(slots: Sequence[Slot], at: float) -> Vitals:
+    """The endpoint at the time *at* of the file, all but what a glance tells: outage, trial and rate limit."""
     half_hour = summed(slots, HALF_HOUR, at)
     tools = summed(slots, DAY, at, _TOOL_STRETCHES)
-    uptime = _uptime(summed(slots, FIVE_MINUTES, at), _FEWEST_FOR_STANDING)
-    if uptime is None:
-        uptime = _uptime(half_hour, _FEWEST_FOR_STANDING)
+    uptime = _recent_uptime(slots, at)
     latency, throughput = _speed(slots, FIVE_MINUTES, at)
     return Vitals(
-        outage=ill is not None,
-        probing=ill is not None and ill.lasting and at >= ill.due(chance),
         standing=_standing(uptime),
-        limited_until=limited - epoch if limited > at else 0.0,
         latency=latency,
         throughput=throughput,
         tool_requests=tools[TOOLS],
@@ -152,6 +151,12 @@ def _uptime(counters: Sequence[int], fewest: int) -> float | None:
     return None if attempts < fewest else 100.0 * counters[ANSWERED] / attempts
 
 
+def _recent_uptime(slots: Sequence[Slot], at: float) -> float | None:
+    """Over the shortest window that has enough attempts: who is well again should not wait for half an hour."""
+    near = _uptime(summed(slots, FIVE_MINUTES, at), _FEWEST_FOR_STANDING)
+    return _uptime(summed(slots, HALF_HOUR, at), _FEWEST_FOR_STANDING) if near is None else near
+
+
 def _standing(uptime: float | None) -> Standing:
     if uptime is None or uptime >= _NORMAL_PERCENT:
         return "normal"
@@ -161,10 +166,9 @@ def _standing(uptime: float | None) -> Standing:
 def _status(slots: Sequence[Slot], at: float) -> int:
     if trouble(slots, at) is not None:
         return _OUT
-    if any(slot.times[TIME_LIMITED] > at for slot in slots):
+    if limited_until(slots, at):
         return _LIMITED
-    now = vitals(slots, at, 0.0, 0.0)
-    return {"normal": _WELL, "lowered": _LOWERED, "last": _LAST}[now.standing]
+    return {"normal": _WELL, "lowered": _LOWERED, "last": _LAST}[_standing(_recent_uptime(slots, at))]
 
 
 def _percentiles(spread: Spread, factor: float) -> dict[str, float]:
