@@ -24,7 +24,6 @@ _OTHER_DIALECTS = {
     "azure": "Azure",
     "bedrock": "Amazon Bedrock",
     "cohere": "Cohere",
-    "google": "Google AI Studio",
     "vertex": "Google Vertex",
 }
 """Providers with a dialect of their own: listed with their models, callable once the dialect is spoken."""

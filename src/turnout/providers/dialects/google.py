@@ -1,0 +1,68 @@
+"""The Gemini API: ``generateContent`` with a key."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from turnout.contracts.provider import Adapter, Dialect, KnownProvider, Outside
+from turnout.domain.catalog import Endpoint
+from turnout.domain.chat import ChatRequest
+from turnout.domain.provider import Provider
+from turnout.providers.conversation import Part
+from turnout.providers.gemini import GeminiAdapter, head_of, model_path
+from turnout.providers.gemini_media import address_of, is_taken_by_url
+from turnout.providers.media import inline
+
+__all__ = ["DIALECT"]
+
+_VERSION = "v1beta"
+
+
+def _adapter(provider: Provider, outside: Outside) -> Adapter:
+    heads: dict[tuple[str, bool], bytes] = {}
+    base = _base_path(provider)
+    credential = {} if provider.credential is None else {"x-goog-api-key": provider.credential.reveal()}
+    head_of(provider, base, credential)  # what cannot be sent is found before anything is
+
+    def head(request: ChatRequest, endpoint: Endpoint) -> bytes:
+        key = (endpoint.upstream_model, request.stream)
+        found = heads.get(key)
+        if found is None:
+            path = f"{base}/{model_path(endpoint.upstream_model, stream=request.stream)}"
+            found = heads[key] = head_of(provider, path, credential)
+        return found
+
+    async def prepare(request: ChatRequest, endpoint: Endpoint) -> ChatRequest:  # noqa: ARG001 - of one shape
+        return await inline(request, _must_be_inline, outside.fetch)
+
+    return GeminiAdapter(head, outside.wall, prepare=prepare)
+
+
+def _must_be_inline(part: Part) -> bool:
+    return not is_taken_by_url(address_of(part) or "")
+
+
+def _base_path(provider: Provider) -> str:
+    """The path below which models stand. A base URL may name its version, a bare host gets ours."""
+    path = urlsplit(provider.base_url).path.rstrip("/")
+    versioned = path.rpartition("/")[2].startswith("v1")
+    return path if versioned else f"{path}/{provider.api_version or _VERSION}"
+
+
+DIALECT: Final = Dialect(
+    name="google",
+    adapter=_adapter,
+    providers=(
+        KnownProvider(
+            slug="google",
+            name="Google AI Studio",
+            base_url="https://generativelanguage.googleapis.com",
+            credential=("GEMINI_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY"),
+            aliases=("google-ai-studio",),
+            headquarters="US",
+            privacy_policy_url="https://policies.google.com/privacy",
+            terms_of_service_url="https://ai.google.dev/gemini-api/terms",
+        ),
+    ),
+)

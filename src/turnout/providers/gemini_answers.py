@@ -1,0 +1,447 @@
+"""Gemini's answers in our words: whole, and event by event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any, Final, final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from turnout.base.errors import UpstreamError
+from turnout.base.jsons import encode
+from turnout.domain.completion import NULL, Choice, Chunk, ChunkChoice, Completion
+from turnout.domain.usage import Usage
+from turnout.net.sse import EventSplitter, EventTooLarge
+from turnout.providers.deltas import (
+    EMPTY_DELTA,
+    Detail,
+    ToolCallMade,
+    annotations_delta,
+    images_delta,
+    message_of,
+    reasoning_delta,
+    text_delta,
+    tool_call_delta,
+)
+from turnout.providers.gemini_failures import gemini_failure_in_stream
+from turnout.providers.gemini_memory import (
+    call_signature,
+    image_signature,
+    server_part,
+    text_signature,
+    thought,
+)
+from turnout.providers.gemini_sources import citations_of, logprobs_of
+from turnout.providers.gemini_usage import read_gemini_usage, read_service_tier
+
+__all__ = ["GeminiDecoder", "finish_of", "read_answer"]
+
+_FINISH: Final = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "SAFETY": "content_filter",
+    "RECITATION": "content_filter",
+    "LANGUAGE": "content_filter",
+    "BLOCKLIST": "content_filter",
+    "PROHIBITED_CONTENT": "content_filter",
+    "SPII": "content_filter",
+    "MODEL_ARMOR": "content_filter",
+    "IMAGE_SAFETY": "content_filter",
+    "IMAGE_PROHIBITED_CONTENT": "content_filter",
+    "IMAGE_RECITATION": "content_filter",
+    "OTHER": "error",
+    "IMAGE_OTHER": "error",
+    "NO_IMAGE": "error",
+    "MALFORMED_FUNCTION_CALL": "error",
+    "MALFORMED_RESPONSE": "error",
+    "UNEXPECTED_TOOL_CALL": "error",
+    "TOO_MANY_TOOL_CALLS": "error",
+    "MISSING_THOUGHT_SIGNATURE": "error",
+}
+"""Source: Gemini API, "GenerateContentResponse", FinishReason; Vertex AI, the same."""
+_UNSPECIFIED = frozenset({None, "", "FINISH_REASON_UNSPECIFIED"})
+_NO_ERRORS = frozenset({b"null", b"{}", b'""'})
+
+
+class _Blob(Struct, rename="camel"):
+    mime_type: str = ""
+    data: str = ""
+
+
+class _Call(Struct):
+    name: str = ""
+    id: str | None = None
+    args: Raw = NULL
+
+
+class _Part(Struct, rename="camel"):
+    text: str | None = None
+    thought: bool | None = None
+    thought_signature: str | None = None
+    function_call: _Call | None = None
+    inline_data: _Blob | None = None
+    executable_code: Raw = NULL
+    code_execution_result: Raw = NULL
+    tool_call: Raw = NULL
+    tool_response: Raw = NULL
+
+
+class _Content(Struct):
+    parts: list[_Part] | None = None
+
+
+class _Candidate(Struct, rename="camel"):
+    content: _Content | None = None
+    index: int | None = None
+    finish_reason: str | None = None
+    grounding_metadata: Raw = NULL
+    citation_metadata: Raw = NULL
+    logprobs_result: Raw = NULL
+
+
+class _Feedback(Struct, rename="camel"):
+    block_reason: str | None = None
+
+
+class _Answer(Struct, rename="camel"):
+    candidates: list[_Candidate] | None = None
+    prompt_feedback: _Feedback | None = None
+    usage_metadata: Raw = NULL
+    response_id: str | None = None
+    error: Raw = NULL
+
+
+_read: Callable[[bytes], _Answer] = msgspec.json.Decoder(_Answer).decode
+
+
+def finish_of(native: str | None, *, calls: bool) -> str:
+    """Our finish reason for Google's word; an unknown word means "stop"."""
+    finish = _FINISH.get(native or "", "stop")
+    return "tool_calls" if calls and finish == "stop" else finish
+
+
+@final
+class _Turn:
+    """One candidate as it grows. What is new since the last look lies in the lists, and is taken from there."""
+
+    __slots__ = (
+        "_details_made",
+        "_pictures",
+        "_thinking",
+        "_upstream_id",
+        "audio",
+        "call_count",
+        "calls",
+        "citations",
+        "details",
+        "grounding",
+        "images",
+        "index",
+        "length",
+        "native",
+        "texts",
+        "thoughts",
+    )  # fmt: skip
+
+    def __init__(self, index: int, upstream_id: str | None) -> None:
+        self.index = index
+        self.texts: list[str] = []
+        self.length = 0  # of all texts, in characters
+        self.thoughts: list[str] = []
+        self.details: list[Detail] = []
+        self.calls: list[ToolCallMade] = []
+        self.images: list[str] = []
+        self.audio: list[_Blob] = []
+        self.call_count = 0
+        self.grounding = self.citations = NULL
+        self.native: str | None = None
+        self._details_made = self._pictures = 0
+        self._thinking: int | None = None  # the index of the thoughts that are under way
+        self._upstream_id = upstream_id
+
+    def take(self, candidate: _Candidate) -> None:
+        """Add all that an event, or a whole answer, says of this candidate."""
+        if candidate.finish_reason not in _UNSPECIFIED:
+            self.native = candidate.finish_reason
+        if candidate.grounding_metadata is not NULL and bytes(candidate.grounding_metadata) not in _NO_ERRORS:
+            self.grounding = candidate.grounding_metadata
+        if candidate.citation_metadata is not NULL:
+            self.citations = candidate.citation_metadata
+        if candidate.content is not None:
+            for part in candidate.content.parts or ():
+                self._part(part)
+
+    def message(self) -> dict[str, Raw]:
+        """All of it, as a whole message."""
+        text = "".join(self.texts)
+        message = message_of(
+            text,
+            reasoning="".join(self.thoughts),
+            details=self.details,
+            tool_calls=self.calls,
+            images=self.images,
+            citations=citations_of(self.grounding, self.citations, text),
+        )
+        if self.audio:
+            message["audio"] = _audio_of(self.audio, self._upstream_id)
+        return message
+
+    def deltas(self, known: int) -> list[Raw]:
+        """What is new, as deltas; *known* is how many of the texts are old. Texts are kept for the citations."""
+        found: list[Raw] = []
+        if self.thoughts:
+            found.append(reasoning_delta("".join(self.thoughts), self.details))
+            self.thoughts, self.details = [], []
+        if text := "".join(self.texts[known:]):
+            found.append(text_delta(text))
+        if self.details:
+            found.append(reasoning_delta(None, self.details))
+            self.details = []
+        if self.calls:
+            first = self.call_count - len(self.calls)
+            found += [
+                tool_call_delta(first + number, call.id, call.name, call.arguments)
+                for number, call in enumerate(self.calls)
+            ]
+            self.calls = []
+        if self.images:
+            found.append(images_delta(self.images))
+            self.images = []
+        if self.audio:
+            found.append(Raw(b'{"audio":%b}' % bytes(_audio_of(self.audio, self._upstream_id))))
+            self.audio = []
+        return found
+
+    def _part(self, part: _Part) -> None:
+        signature = part.thought_signature
+        if part.thought:
+            self._think(part.text or "", signature)
+            return
+        self._thinking = None
+        if part.text is not None:
+            self._say(part.text, signature)
+        elif part.function_call is not None:
+            self._call(part.function_call, signature)
+        elif part.inline_data is not None:
+            self._show(part.inline_data, signature)
+        else:
+            self._serve(part, signature)
+
+    def _think(self, text: str, signature: str | None) -> None:
+        if not text and not signature:
+            return
+        if self._thinking is None:
+            self._thinking = self._next()
+        self.thoughts.append(text)
+        self.details.append(thought(text, self._thinking, signature))
+
+    def _say(self, text: str, signature: str | None) -> None:
+        start = self.length
+        if text:
+            self.texts.append(text)
+            self.length += len(text)
+        if signature:
+            self.details.append(text_signature(signature, self._next(), start, self.length))
+
+    def _call(self, call: _Call, signature: str | None) -> None:
+        arguments = "{}"
+        if call.args is not NULL and bytes(call.args) != b"null":
+            arguments = msgspec.json.format(bytes(call.args), indent=-1).decode()
+        call_id = call.id or _made_up_id(self._upstream_id, self.index, self.call_count, call.name + arguments)
+        self.call_count += 1
+        self.calls.append(ToolCallMade(call_id, call.name, arguments))
+        if signature:
+            self.details.append(call_signature(signature, self._next(), call_id))
+
+    def _show(self, blob: _Blob, signature: str | None) -> None:
+        if blob.mime_type.startswith("audio/"):
+            self.audio.append(blob)
+            return
+        self.images.append(f"data:{blob.mime_type or 'application/octet-stream'};base64,{blob.data}")
+        if signature:
+            self.details.append(image_signature(signature, self._next(), self._pictures))
+        self._pictures += 1
+
+    def _serve(self, part: _Part, signature: str | None) -> None:
+        """A tool that Google ran is remembered, and is no call of the client's."""
+        for kind, content in (
+            ("executableCode", part.executable_code),
+            ("codeExecutionResult", part.code_execution_result),
+            ("toolCall", part.tool_call),
+            ("toolResponse", part.tool_response),
+        ):
+            if content is not NULL and bytes(content) != b"null":
+                self.details.append(server_part(kind, content, signature, self._next(), self.length))
+                return
+        if signature:  # it came alone, at the end of a stream
+            self.details.append(text_signature(signature, self._next(), self.length, self.length))
+
+    def _next(self) -> int:
+        self._details_made += 1
+        return self._details_made - 1
+
+
+def read_answer(body: bytes) -> Completion:
+    """A whole answer. A prompt that was blocked is an empty one that the content filter ended.
+
+    Raises:
+        UpstreamError: the body is no answer, is empty, or carries an error.
+    """
+    wire = _parsed(body)
+    turns = []
+    logprobs = []
+    for place, candidate in enumerate(wire.candidates or ()):
+        turn = _Turn(place if candidate.index is None else candidate.index, wire.response_id)
+        turn.take(candidate)
+        turns.append(turn)
+        logprobs.append(logprobs_of(candidate.logprobs_result))
+    choices = [
+        Choice(turn.message(), turn.index, finish_of(turn.native, calls=turn.call_count > 0), turn.native, probability)
+        for turn, probability in zip(turns, logprobs, strict=True)
+    ]
+    if not choices:
+        if (reason := _blocked(wire)) is None:
+            raise UpstreamError("The provider's answer is empty", may_be_billed=True)
+        choices = [Choice(message_of(""), 0, "content_filter", reason)]
+    usage = wire.usage_metadata
+    return Completion(
+        choices=choices,
+        usage=None if usage is NULL else read_gemini_usage(usage),
+        upstream_id=wire.response_id or None,
+        service_tier=None if usage is NULL else read_service_tier(usage),
+    )
+
+
+@final
+class GeminiDecoder:
+    """Events of ``streamGenerateContent`` to chunks. The last of them are made when the stream has ended: Google has
+    no word for its end, and says its counts and sources beside the finish reason, or after it.
+    """
+
+    __slots__ = ("_blocked", "_failure", "_splitter", "_tier", "_turns", "_upstream_id", "_usage", "ended")
+
+    def __init__(self) -> None:
+        self._splitter = EventSplitter()
+        self._turns: dict[int, _Turn] = {}
+        self._failure: UpstreamError | None = None
+        self._usage: Usage | None = None
+        self._tier: str | None = None
+        self._upstream_id: str | None = None
+        self._blocked: str | None = None
+        self.ended = False
+
+    def feed(self, piece: bytes) -> list[Chunk]:
+        """The chunks of the events that *piece* completes. Raises UpstreamError for an error among them."""
+        try:
+            events = self._splitter.feed(piece)
+        except EventTooLarge as error:
+            raise UpstreamError(str(error), may_be_billed=True) from None
+        return self._chunks(events)
+
+    def flush(self) -> list[Chunk]:
+        """What the end of the stream completes: sources, and the finish reasons with the counts."""
+        if self._failure is not None:
+            raise self._failure
+        chunks = self._chunks(self._splitter.flush())
+        if self._failure is not None:
+            raise self._failure
+        for turn in self._turns.values():
+            if turn.native is not None:
+                if cited := citations_of(turn.grounding, turn.citations, "".join(turn.texts)):
+                    chunks.append(Chunk([ChunkChoice(annotations_delta(cited), turn.index)]))
+                finish = finish_of(turn.native, calls=turn.call_count > 0)
+                chunks.append(self._said(ChunkChoice(EMPTY_DELTA, turn.index, finish, turn.native)))
+        if not self._turns and self._blocked is not None:
+            chunks.append(self._said(ChunkChoice(EMPTY_DELTA, 0, "content_filter", self._blocked)))
+        self._turns, self._blocked = {}, None
+        self.ended = True
+        return chunks
+
+    def _chunks(self, events: list[bytes]) -> list[Chunk]:
+        chunks: list[Chunk] = []
+        for event in events:
+            if self._failure is not None or not event or event == b"[DONE]":
+                continue
+            try:
+                self._event(event, chunks)
+            except UpstreamError as error:
+                if not chunks:
+                    raise
+                self._failure, self.ended = error, True  # what came before it, even in one piece, is passed on
+        return chunks
+
+    def _event(self, event: bytes, chunks: list[Chunk]) -> None:
+        wire = _parsed(event)
+        if wire.usage_metadata is not NULL:
+            if self._usage is None:
+                self._tier = read_service_tier(wire.usage_metadata)
+            self._usage = read_gemini_usage(wire.usage_metadata) or self._usage
+        self._upstream_id = self._upstream_id or wire.response_id or None
+        self._blocked = self._blocked or _blocked(wire)
+        for candidate in wire.candidates or ():
+            index = candidate.index or 0
+            turn = self._turns.get(index)
+            if turn is None:
+                turn = self._turns[index] = _Turn(index, self._upstream_id)
+            known = len(turn.texts)
+            turn.take(candidate)
+            chunks += [self._said(ChunkChoice(delta, index)) for delta in turn.deltas(known)]
+            if candidate.logprobs_result is not NULL:
+                logprobs = logprobs_of(candidate.logprobs_result)
+                chunks.append(self._said(ChunkChoice(EMPTY_DELTA, index, logprobs=logprobs)))
+
+    def _said(self, choice: ChunkChoice) -> Chunk:
+        return Chunk([choice], self._usage, self._upstream_id, self._tier)
+
+
+def _parsed(text: bytes) -> _Answer:
+    """*text* as an answer that carries no error.
+
+    Raises:
+        UpstreamError: it is none, or carries one.
+    """
+    if not text.isascii():
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            raise _nonsense() from None
+    try:
+        wire = _read(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        wire = _mended(text)
+    if wire.error is not NULL and bytes(wire.error) not in _NO_ERRORS:
+        raise gemini_failure_in_stream(wire.error)
+    return wire
+
+
+def _mended(text: bytes) -> _Answer:
+    """*text* read once more with null for NaN and Infinity, which probabilities may be."""
+    if b"NaN" not in text and b"Infinity" not in text:
+        raise _nonsense() from None
+    try:
+        return _read(encode(json.loads(text, parse_constant=lambda _: None)))
+    except (ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
+        raise _nonsense() from None
+
+
+def _blocked(wire: _Answer) -> str | None:
+    return wire.prompt_feedback.block_reason if wire.prompt_feedback is not None else None
+
+
+def _audio_of(blobs: list[_Blob], upstream_id: str | None) -> Raw:
+    """Sound in base64. Google's is without a head: 16 bit PCM, as the name of its type says."""
+    stated: dict[str, Any] = {"data": "".join(blob.data for blob in blobs)}
+    if upstream_id:
+        stated = {"id": f"audio_{upstream_id}"} | stated
+    return Raw(encode(stated))
+
+
+def _made_up_id(upstream_id: str | None, index: int, number: int, said: str) -> str:
+    return "call_" + sha256(f"{upstream_id}/{index}/{number}/{said}".encode()).hexdigest()[:24]
+
+
+def _nonsense() -> UpstreamError:
+    return UpstreamError("The provider's answer makes no sense", may_be_billed=True)

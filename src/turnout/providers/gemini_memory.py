@@ -1,0 +1,235 @@
+"""Thought signatures and server-side tool use as ``reasoning_details``, and back to the very parts they came with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from turnout.base.jsons import BadJSON, reader
+from turnout.providers.deltas import EncryptedDetail, TextDetail
+
+__all__ = [
+    "FORMAT",
+    "SERVER_PARTS",
+    "Memory",
+    "Span",
+    "call_signature",
+    "image_signature",
+    "recall",
+    "server_part",
+    "spread",
+    "text_signature",
+    "thought",
+]
+
+FORMAT: Final = "google-gemini-v1"
+
+SERVER_PARTS: Final = ("executableCode", "codeExecutionResult", "toolCall", "toolResponse")
+"""Parts of an answer that tell of tools which Google runs; they go back as they came, and are no calls for clients."""
+
+_PLACE = re.compile(r"(text|image|executableCode|codeExecutionResult|toolCall|toolResponse)_(\d{1,9})(?:_(\d{1,9}))?")
+_OURS = frozenset({FORMAT, None})
+_RESULTS = frozenset({"codeExecutionResult", "toolResponse"})
+
+
+class ServerTool(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="reasoning.server_tool_call"):
+    """One part about a tool that Google ran: what was asked, or what came of it, as JSON text."""
+
+    tool_name: str
+    arguments: str = ""
+    result: str = ""
+    format: str = FORMAT
+    index: int = 0
+    id: str | None = None
+    tool_call_id: str | None = None
+    signature: str | None = None
+
+
+class _Detail(Struct):
+    type: str
+    text: str | None = None
+    summary: str | None = None
+    data: str | None = None
+    signature: str | None = None
+    format: str | None = None
+    id: str | None = None
+    index: int | None = None
+    arguments: str | None = None
+    result: str | None = None
+
+
+class Thought(Struct):
+    """A piece of earlier thinking. ``signature`` is Google's own."""
+
+    text: str
+    signature: str | None = None
+    index: int | None = None
+
+
+class Span(Struct, frozen=True):
+    """A signature of the text from *start* to *end*, in characters; *end* None: of all of it."""
+
+    signature: str
+    start: int = 0
+    end: int | None = None
+
+
+class ServerPart(Struct, frozen=True):
+    """A part about a server-side tool, as it came, and before which character of the text."""
+
+    start: int
+    part: dict[str, Any]
+
+
+class Memory(Struct):
+    """What the ``reasoning_details`` of one message hold for Gemini.
+
+    ``calls`` are signatures by the id of a tool call, ``loose`` those of no part that is named, in their order.
+    """
+
+    thoughts: list[Thought]
+    spans: list[Span]
+    server: list[ServerPart]
+    calls: dict[str, str]
+    images: dict[int, str]
+    loose: list[str]
+
+
+_read = reader(_Detail)
+
+
+def thought(text: str, index: int, signature: str | None = None) -> TextDetail:
+    """Thinking in the open."""
+    return TextDetail(text, FORMAT, index, signature)
+
+
+def text_signature(signature: str, index: int, start: int, end: int) -> TextDetail:
+    """The signature of the answer's text from *start* to *end*."""
+    return TextDetail(None, FORMAT, index, signature, f"text_{start}_{end}")
+
+
+def call_signature(signature: str, index: int, call_id: str) -> EncryptedDetail:
+    """The signature of a function call."""
+    return EncryptedDetail(signature, FORMAT, index, call_id)
+
+
+def image_signature(signature: str, index: int, number: int) -> EncryptedDetail:
+    """The signature of the image with that number."""
+    return EncryptedDetail(signature, FORMAT, index, f"image_{number}")
+
+
+def server_part(kind: str, content: Raw, signature: str | None, index: int, start: int) -> Raw:
+    """A part about a server-side tool; *start* is how much text came before it."""
+    text = msgspec.json.format(bytes(content), indent=-1).decode()
+    told = _read_told(text)
+    name = told.toolType if kind.startswith("tool") else "code_execution"
+    said = {"result": text} if kind in _RESULTS else {"arguments": text}
+    detail = ServerTool(name, index=index, id=f"{kind}_{start}", tool_call_id=told.id, signature=signature, **said)
+    fields: dict[str, Any] = msgspec.to_builtins(detail)
+    return Raw(msgspec.json.encode({"arguments": "", "result": "", "format": FORMAT, "index": index} | fields))
+
+
+def recall(details: Iterable[Raw], reasoning: str | None) -> Memory:
+    """What earlier *details* are worth to Gemini. Signatures of other providers are left out, readable thoughts stay.
+
+    *reasoning* stands in where there are no details.
+    """
+    memory = Memory([], [], [], {}, {}, [])
+    seen = False
+    for raw in details:
+        try:
+            detail = _read(raw)
+        except BadJSON:
+            continue
+        seen = True
+        _recall_one(memory, detail)
+    if not seen and reasoning:
+        memory.thoughts.append(Thought(reasoning))
+    return memory
+
+
+def _recall_one(memory: Memory, detail: _Detail) -> None:
+    ours = detail.format in _OURS
+    place = _PLACE.fullmatch(detail.id or "") if ours else None
+    if detail.type == "reasoning.server_tool_call":
+        if ours and place is not None and place[1] in SERVER_PARTS:
+            _recall_server_part(memory, detail, place[1], int(place[2]))
+    elif detail.type == "reasoning.encrypted":
+        if ours and detail.data:
+            _sign(memory, detail.data, detail.id, place)
+    elif text := detail.text or detail.summary:
+        _think(memory.thoughts, text, detail.signature if ours else None, detail.index)
+    elif ours and detail.signature:
+        _sign(memory, detail.signature, detail.id, place)
+
+
+def _sign(memory: Memory, signature: str, name: str | None, place: re.Match[str] | None) -> None:
+    if place is None:
+        if name:
+            memory.calls[name] = signature
+        else:
+            memory.loose.append(signature)
+    elif place[1] == "image":
+        memory.images[int(place[2])] = signature
+    elif place[1] == "text":
+        memory.spans.append(Span(signature, int(place[2]), int(place[3]) if place[3] else None))
+
+
+def _think(thoughts: list[Thought], text: str, signature: str | None, index: int | None) -> None:
+    """One more piece; the pieces of a stream that belong together have one index."""
+    last = thoughts[-1] if thoughts else None
+    if last is not None and index is not None and last.index == index and last.signature is None:
+        last.text += text
+        last.signature = signature
+    else:
+        thoughts.append(Thought(text, signature, index))
+
+
+def _recall_server_part(memory: Memory, detail: _Detail, kind: str, start: int) -> None:
+    text = detail.result if kind in _RESULTS else detail.arguments
+    try:
+        _read_told(text or "")
+    except BadJSON:
+        return
+    part: dict[str, Any] = {kind: Raw((text or "").encode())}
+    if detail.signature:
+        part["thoughtSignature"] = detail.signature
+    memory.server.append(ServerPart(start, part))
+
+
+class _Told(Struct):
+    toolType: str = "tool"  # noqa: N815 - Google's word
+    id: str | None = None
+
+
+_read_told_raw = reader(_Told)
+
+
+def _read_told(text: str) -> _Told:
+    return _read_told_raw(text.encode())
+
+
+def spread(text: str, spans: Sequence[Span], server: Sequence[ServerPart]) -> list[dict[str, Any]]:
+    """*text* as parts: cut where a signature or a server-side tool stood, in their order."""
+    parts: list[dict[str, Any]] = []
+    length = len(text)
+    marks = [(min(one.start, length), 0, number, one) for number, one in enumerate(server)]
+    signed = [(min(one.start, length), 1, number, one) for number, one in enumerate(spans)]
+    done = 0
+    for start, _, _, mark in sorted([*marks, *signed], key=lambda one: one[:3]):
+        if start > done:
+            parts.append({"text": text[done:start]})
+            done = start
+        if isinstance(mark, ServerPart):
+            parts.append(mark.part)
+            continue
+        end = length if mark.end is None else min(mark.end, length)
+        parts.append({"text": text[done : max(end, done)], "thoughtSignature": mark.signature})
+        done = max(end, done)
+    if done < length:
+        parts.append({"text": text[done:]})
+    return parts
