@@ -15,31 +15,22 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from turnout import __version__
 from turnout.accounts.keys import KeyRing
 from turnout.accounts.reports import generation_report, key_report, spending
+from turnout.api.desk import CatalogDesk
 from turnout.api.documents import add_data_plane, docs_page
 from turnout.api.errors import error_body, retry_after_of, status_of
+from turnout.api.head import HeadAsGet
+from turnout.api.models import add_models
 from turnout.base.clock import Clock
 from turnout.base.errors import BadRequest, Forbidden, Internal, NotFound, TurnoutError, Unavailable
 from turnout.base.jsons import encode
 from turnout.contracts.store import Store
 from turnout.domain.account import Generation, Key
-from turnout.domain.catalog import CatalogSnapshot
 
-__all__ = ["Catalog", "Control", "control_plane"]
+__all__ = ["Control", "control_plane"]
 
 _JSON = "application/json"
 _MOUNTS = ("/api/v1", "/v1")
 _PLAIN_ERRORS = {404: "not_found", 405: "invalid_request", 413: "payload_too_large", 422: "unprocessable"}
-
-
-@dataclass(frozen=True, slots=True)
-class Catalog:
-    """The catalog as the control plane shows it: rendered once for each snapshot."""
-
-    snapshot: Callable[[], CatalogSnapshot]
-    models: Callable[[], bytes]
-    model: Callable[[str], dict[str, Any] | None]
-    endpoints: Callable[[str], dict[str, Any] | None]
-    providers: Callable[[], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +40,7 @@ class Control:
     store: Store
     keys: KeyRing
     clock: Clock
-    catalog: Catalog
+    desk: CatalogDesk
     metrics: Callable[[], bytes]
     ready: Callable[[], Mapping[str, object]]
     find_generation: Callable[[str, str], Any]
@@ -68,9 +59,10 @@ def control_plane(control: Control) -> FastAPI:
         app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
     _add_error_shape(app, control)
     _add_service(app, control)
+    app.add_middleware(HeadAsGet)
+    add_models(app, control.desk, lambda request: _caller(control, request))
     for mount in _MOUNTS:
         hidden = mount != _MOUNTS[0]
-        _add_catalog(app, control.catalog, mount, hidden=hidden)
         _add_account(app, control, mount, hidden=hidden)
         _refuse_other_methods(app, mount)
     add_data_plane(app)
@@ -136,47 +128,6 @@ def _add_service(app: FastAPI, control: Control) -> None:
     @app.get("/", include_in_schema=False)
     async def root() -> Response:
         return RedirectResponse("/docs")
-
-
-def _add_catalog(app: FastAPI, catalog: Catalog, mount: str, *, hidden: bool) -> None:
-    @app.get(f"{mount}/models", tags=["catalog"], include_in_schema=not hidden, response_model=None)
-    async def models() -> Response:
-        """Every listed model with its price, context, modalities and parameters."""
-        return Response(catalog.models(), media_type=_JSON)
-
-    @app.get(f"{mount}/models/count", tags=["catalog"], include_in_schema=not hidden)
-    async def count() -> dict[str, dict[str, int]]:
-        """How many models are listed."""
-        return {"data": {"count": len(catalog.snapshot().models)}}
-
-    @app.get(f"{mount}/model/{{author}}/{{slug}}", tags=["catalog"], include_in_schema=not hidden)
-    async def model(author: str, slug: str) -> dict[str, Any]:
-        """One model; aliases resolve."""
-        found = catalog.model(f"{author}/{slug}")
-        if found is None:
-            raise NotFound(f"There is no model {author}/{slug}")
-        return {"data": found}
-
-    @app.get(f"{mount}/models/{{author}}/{{slug}}", include_in_schema=False)
-    async def retrieve(author: str, slug: str) -> dict[str, Any]:
-        """One model as OpenAI's clients look it up: not wrapped."""
-        found = catalog.model(f"{author}/{slug}")
-        if found is None:
-            raise NotFound(f"There is no model {author}/{slug}")
-        return found | {"object": "model", "owned_by": author}
-
-    @app.get(f"{mount}/models/{{author}}/{{slug}}/endpoints", tags=["catalog"], include_in_schema=not hidden)
-    async def endpoints(author: str, slug: str) -> dict[str, Any]:
-        """One model with every endpoint that serves it."""
-        found = catalog.endpoints(f"{author}/{slug}")
-        if found is None:
-            raise NotFound(f"There is no model {author}/{slug}")
-        return {"data": found}
-
-    @app.get(f"{mount}/providers", tags=["catalog"], include_in_schema=not hidden, response_model=None)
-    async def providers() -> Response:
-        """Every provider with its policies."""
-        return Response(catalog.providers(), media_type=_JSON)
 
 
 def _add_account(app: FastAPI, control: Control, mount: str, *, hidden: bool) -> None:

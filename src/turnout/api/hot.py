@@ -14,7 +14,7 @@ from turnout.contracts.surface import Surface
 from turnout.engine.house import Call
 from turnout.engine.line import serve
 
-__all__ = ["Connection", "HotReply"]
+__all__ = ["Connection", "HotReply", "NoEvent"]
 
 _WHOLE = b"HTTP/1.1 %d %b\r\n%b%b%bcontent-length: %d\r\n\r\n%b"
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
@@ -38,7 +38,7 @@ class Connection(Protocol):
         ...
 
 
-class _NoEvent:
+class NoEvent:
     """Stands where uvicorn would wake its own request cycle."""
 
     def set(self) -> None:
@@ -67,7 +67,7 @@ class HotReply:
         "task",
         "written",
     )
-    message_event: ClassVar[_NoEvent] = _NoEvent()
+    message_event: ClassVar[NoEvent] = NoEvent()
 
     def __init__(
         self,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from turnout.api.reply import Heads
+from turnout.api.stored import Stored
 from turnout.contracts.surface import Surface
 from turnout.engine.house import House
 
 __all__ = ["DataPlane", "ServerLimits"]
+
+
+def _nothing_kept(_target: bytes) -> Stored | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +33,17 @@ class ServerLimits:
 
 @dataclass(slots=True)
 class DataPlane:
-    """What every connection shares: the line's collaborators, the hot routes, and the limits."""
+    """What every connection shares: the line's collaborators, the hot routes, and the limits.
+
+    ``kept`` finds the reply to a target that can be sent as it is, if there is one.
+    """
 
     house: House
     surfaces: Mapping[bytes, Surface]
     heads: Heads
     limits: ServerLimits
     draining: bool = False
+    kept: Callable[[bytes], Stored | None] = _nothing_kept
     _dated: list[tuple[bytes, bytes]] = field(default_factory=list)
     _date: bytes = b""
 

@@ -15,6 +15,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from turnout.api.hot import HotReply
+from turnout.api.kept import KeptReply
 from turnout.api.plane import DataPlane
 from turnout.base.errors import BadRequest, PayloadTooLarge, RequestTimeout, TurnoutError, Unavailable
 from turnout.net.deadlines import NEVER
@@ -23,6 +24,7 @@ __all__ = ["HotProtocol"]
 
 _SINGLE_HEADERS = (b"authorization", b"content-length", b"host")
 _UPGRADE_HEADERS = frozenset({b"connection", b"http2-settings", b"upgrade"})
+_READING = frozenset({b"GET", b"HEAD"})
 _VERSIONS = frozenset({"1.0", "1.1"})
 _PLAIN_ENCODINGS = frozenset({b"", b"identity"})
 _SHORT_LENGTH = 3  # digits: not worth reading
@@ -41,7 +43,7 @@ class HotProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self.deadline = NEVER
         self.timeout_keep_alive_seconds = self.plane.limits.keep_alive_seconds
-        self._arriving: HotReply | None = None
+        self._arriving: HotReply | KeptReply | None = None
         self._current: HotReply | None = None
         self._running: RequestResponseCycle | None = None
         self._received = 0  # bytes since the request began
@@ -193,13 +195,10 @@ class HotProtocol(HttpToolsProtocol):
         self._body_began = now = self.loop.time()
         if not self._ahead:
             self.deadline = now + self.plane.limits.body_seconds
-        surface = self.plane.surfaces.get(self.url)
-        free = self._is_free() and not self.flow.write_paused  # else it waits until the client has read
-        if surface is not None and free and self.parser.get_method() == b"POST":
-            version = self.parser.get_http_version()
-            keep_alive = version != "1.0" and self.parser.should_keep_alive() and not self.plane.draining
-            hot = HotReply(self, surface, headers, keep_alive=keep_alive, chunked=version != "1.0")
-            self._arriving = self._current = hot
+        hot = self._hot(headers)
+        if hot is not None:
+            self._arriving = hot
+            self._current = hot if isinstance(hot, HotReply) else None
             self.cycle = hot  # type: ignore[assignment]  # it plays the part
             if self.expect_100_continue:
                 self.plane.house.outbox.put(self.transport, b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -212,6 +211,22 @@ class HotProtocol(HttpToolsProtocol):
             if self.plane.draining:
                 self.cycle.keep_alive = False
         self.headers = _Unheeded()  # what follows the body is nothing to go by
+
+    def _hot(self, headers: Mapping[bytes, bytes]) -> HotReply | KeptReply | None:
+        """What answers the request here; None leaves it to the ASGI application."""
+        if not self._is_free() or self.flow.write_paused:  # it waits until the client has read
+            return None
+        method = self.parser.get_method()
+        surface = self.plane.surfaces.get(self.url) if method == b"POST" else None
+        stored = self.plane.kept(self.url) if method in _READING else None
+        if surface is None and stored is None:
+            return None
+        version = self.parser.get_http_version()
+        keep_alive = version != "1.0" and self.parser.should_keep_alive() and not self.plane.draining
+        if surface is not None:
+            return HotReply(self, surface, headers, keep_alive=keep_alive, chunked=version != "1.0")
+        assert stored is not None  # noqa: S101 - for the type checker
+        return KeptReply(self, stored, headers, keep_alive=keep_alive, head_only=method == b"HEAD")
 
     def on_body(self, body: bytes) -> None:
         """Collect the body, up to the cap."""
@@ -341,9 +356,9 @@ class HotProtocol(HttpToolsProtocol):
         self.cycle = reply  # type: ignore[assignment]  # it plays the part
         reply.refuse(error, None)
 
-    def _still_arrives(self, cycle: RequestResponseCycle | HotReply) -> bool:
+    def _still_arrives(self, cycle: RequestResponseCycle | HotReply | KeptReply) -> bool:
         """Whether *cycle* is the request that is just arriving, and nothing has been said about it yet."""
-        if isinstance(cycle, HotReply):
+        if isinstance(cycle, HotReply | KeptReply):
             return cycle.task is None
         return cycle.more_body and not cycle.response_started
 

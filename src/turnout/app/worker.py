@@ -34,7 +34,7 @@ from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.ids import GenerationIds
 from turnout.contracts.surface import Surface
 from turnout.domain.provider import Provider
-from turnout.engine.house import House
+from turnout.engine.house import House, Rails
 from turnout.ledger.journal import Journal
 from turnout.ledger.writer import JournalWriter
 from turnout.net.client import Client
@@ -134,10 +134,10 @@ class _Worker:
         surfaces = {mount + path: surface for mount in _MOUNTS for path, surface in _SURFACES.items()}
         self._plane = DataPlane(self._house, surfaces, Heads(cors=settings.server.cors), _limits(settings))
         self._tallies = TallyFiles(Path(settings.server.data_dir) / "metrics", str(os.getpid()), self._house.tally)
-        self._control = ControlPlane(
-            self._house, store, self._tallies, cors=settings.server.cors, public_metrics=settings.metrics.public
-        )
+        self._control = ControlPlane(self._house, store, self._tallies, settings)
+        self._plane.kept = self._control.desk.find
         self._application: asyncio.Future[FastAPI] | None = None
+        self._background: set[asyncio.Future[Any]] = set()
         self._first = FirstKeys(None, None)
 
     async def run(self) -> None:
@@ -194,8 +194,22 @@ class _Worker:
     def _started(self) -> None:
         """The port is open. What the first completion need not wait for is prepared now."""
         self._application = asyncio.get_running_loop().run_in_executor(None, self._control.application)
-        self._application.add_done_callback(lambda _: spare_the_collector())
+        self._application.add_done_callback(lambda _: self._prepare_catalog())
         self._orders.announce(self._first, self._house.rails.routes.snapshot.providers)
+
+    def _prepare_catalog(self) -> None:
+        """Make the catalog's replies before somebody asks for them."""
+        shelf = asyncio.ensure_future(self._control.desk.shelf())
+        self._background.add(shelf)
+        shelf.add_done_callback(self._background.discard)
+        shelf.add_done_callback(lambda _: spare_the_collector())
+
+    async def _switch(self, rails: Rails) -> None:
+        """Put new rails under the requests to come; the catalog's replies are made before, in a thread."""
+        desk = self._control.desk
+        shelf = await asyncio.to_thread(desk.prepare, rails.routes.snapshot)
+        self._house.rails = rails
+        desk.put(shelf)
 
     def _stop(self, server: DrainingServer) -> None:
         self._control.draining = True
@@ -219,8 +233,8 @@ class _Worker:
         house = self._house
         before = house.rails
         extended = await self._switchman.extend(self._loaded.settings, before, house.client)
-        if house.rails is before:  # else the configuration has changed meanwhile, and asked for itself
-            house.rails = extended
+        if house.rails is before and extended is not before:  # else the configuration has changed meanwhile
+            await self._switch(extended)
 
     async def _retry_journal(self) -> None:
         """Write what a full disk has refused as soon as it takes it, even if no further request comes."""
@@ -243,7 +257,7 @@ class _Worker:
                 continue
             for key in config.needs_restart(self._loaded.settings, loaded.settings):
                 _log.warning("%s has changed and needs a restart", key)
-            self._house.rails = rails
+            await self._switch(rails)
             self._house.comment_seconds = loaded.settings.limits.keepalive_comment_seconds
             self._plane.limits = _limits(loaded.settings)
             self._fetcher.limits = fetch_limits(loaded.settings)

@@ -33,6 +33,7 @@ from turnout.config.values import (
     Tag,
     Text,
     Tokens,
+    Weight,
     Whole,
     Word,
     seconds_of_interval,
@@ -51,6 +52,7 @@ __all__ = [
     "Limits",
     "Logging",
     "Metrics",
+    "PriceWeights",
     "Pricing",
     "Server",
     "Settings",
@@ -137,6 +139,15 @@ class CatalogAddresses(_Table):
     )
 
 
+class PriceWeights(_Table):
+    """What the sorts of listings by price count: so many units of each kind, as in a thousand small requests."""
+
+    prompt: Weight = Field(default=3_000_000, description="Tokens of prompts.")
+    completion: Weight = Field(default=1_000_000, description="Tokens of completions.")
+    request: Weight = Field(default=1_000, description="Requests.")
+    web_search: Weight = Field(default=10, description="Web searches.")
+
+
 class Catalog(_Table):
     """Where models, prices and limits come from."""
 
@@ -150,6 +161,11 @@ class Catalog(_Table):
     )
     addresses: CatalogAddresses = Field(
         default=CatalogAddresses(), description="Where a sync reads its sources, for mirrors."
+    )
+    price_weights: PriceWeights = Field(
+        default=PriceWeights(),
+        description="What the sorts of listings by price count: so many units of each kind, as in a thousand small "
+        "requests.",
     )
     refresh: Interval = Field(default="6h", description='Time between two syncs, or `"never"` for air-gapped machines.')
 

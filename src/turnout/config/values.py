@@ -42,6 +42,7 @@ __all__ = [
     "Tag",
     "Text",
     "Tokens",
+    "Weight",
     "Whole",
     "Word",
     "seconds_of_interval",
@@ -298,6 +299,8 @@ SharedUrl = Annotated[str, Field(strict=True, repr=False), AfterValidator(_share
 Interval = Annotated[str, Field(strict=True), AfterValidator(_interval)]
 Switch = Annotated[bool, Field(strict=True), BeforeValidator(_truth_of_text)]
 Whole = Annotated[int, Field(strict=True, ge=1, le=2**40), BeforeValidator(_integer_of_text)]
+Weight = Annotated[int, Field(strict=True, ge=0, le=10**9), BeforeValidator(_integer_of_text)]
+"""How much something counts in an average."""
 Port = Annotated[int, Field(strict=True, ge=0, le=65535), BeforeValidator(_integer_of_text)]
 Tokens = Annotated[int, Field(strict=True, ge=1, le=MAX_TOKENS), BeforeValidator(_integer_of_text)]
 Seconds = Annotated[float, Field(strict=True, gt=0, le=86400, allow_inf_nan=False), BeforeValidator(_number_of_text)]
