@@ -14,7 +14,7 @@ from turnout.catalog.identity import Identity
 from turnout.catalog.known import NOTHING, Known
 from turnout.catalog.latest import latest_aliases
 from turnout.catalog.provenance import Provenance, provenance_of
-from turnout.catalog.rows import SAMPLE, Row
+from turnout.catalog.rows import OURS, SAMPLE, Row
 from turnout.domain.catalog import CatalogSnapshot, Model
 from turnout.domain.provider import Provider
 
@@ -79,7 +79,7 @@ def merge(
     """
     kept = [row for row in merged_rows(rows) if row.provider in providers]
     priced = {row.provider for row in kept if row.pricing is not None and row.upstream_model}
-    taken = [row for row in kept if row.source != SAMPLE and (row.pricing is not None or not row.upstream_model)]
+    taken = [row for row in kept if row.source != SAMPLE and (row.pricing is not None or not _is_a_gift(row))]
     offers = grouped(taken, providers, known.renamed)
     for row in kept:
         if row.source == SAMPLE or (row.listed and row.provider not in priced):
@@ -156,6 +156,11 @@ def adhoc_model(name: str, providers: Mapping[str, Provider]) -> Model | None:
     model_id = f"{provider.slug}/{rest}"
     row = Row(source="request", provider=provider.slug, upstream_model=rest, name=f"{provider.name}: {rest}")
     return model_of(model_id, (Offer(row, Identity(model_id)),), None, {provider.slug: provider}, NOTHING)
+
+
+def _is_a_gift(row: Row) -> bool:
+    """Whether a row without a price would seem free: all do, but additions to others and what we ship as unpriced."""
+    return bool(row.upstream_model) and row.source != OURS
 
 
 def _is_fake(snapshot: CatalogSnapshot, provider: str) -> bool:

@@ -14,7 +14,7 @@ from turnout.catalog.declared import DeclaredEndpoint, DeclaredModel
 from turnout.catalog.describe import description_of, name_of
 from turnout.catalog.identity import Identity
 from turnout.catalog.known import Known
-from turnout.catalog.rows import PARAMETERS, Row, trust
+from turnout.catalog.rows import BUNDLED, PARAMETERS, Row, trust
 from turnout.catalog.weights import hugging_face_id
 from turnout.domain.catalog import Benchmarks, Endpoint, Model
 from turnout.domain.provider import Policy, Provider
@@ -68,6 +68,8 @@ def model_of(
     ranked = sorted(offers, key=lambda offer: _rank(model_id, offer))
     derived = [_endpoint(model_id, offer, providers[offer.row.provider]) for offer in ranked]
     stated = stated or DeclaredModel(id=model_id)
+    if (length := known.contexts.get(model_id)) is not None and all(_is_bundled(o.row) for o in offers):
+        derived = [replace(endpoint, context_length=length) for endpoint in derived]
     endpoints = _with_stated(model_id, derived, stated, providers)
     rows = [offer.row for offer in by_authority(model_id, ranked)]
 
@@ -138,6 +140,10 @@ def tag_of(offer: Offer) -> str:
     """The tag of the offer's endpoint: the provider's slug, then variant or quantization, then service tier."""
     parts = (offer.row.provider, offer.row.tag or offer.quantization, offer.row.service_tier)
     return "/".join(part for part in parts if part)
+
+
+def _is_bundled(row: Row) -> bool:
+    return row.context_length is None or trust(row.origin_of("context_length")[0]) == BUNDLED
 
 
 def _rank(model_id: str, offer: Offer) -> tuple[bool, bool, bool, bool, int, str, str]:

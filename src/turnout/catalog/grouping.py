@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from turnout.catalog.authors import AUTHOR_OF_PROVIDER, RESELLERS
+from turnout.catalog.authors import AUTHOR_NAMES, AUTHOR_OF_PROVIDER, RESELLERS
 from turnout.catalog.compose import Offer
 from turnout.catalog.identity import Identity, Spellings, identify, is_model_id
 from turnout.catalog.rows import SAMPLE, Row, filled, trust
@@ -68,9 +68,12 @@ def unidentified(rows: Iterable[Row]) -> list[tuple[str, str]]:
     for row in rows:
         if row.source == SAMPLE or row.model is not None or not row.upstream_model or row.provider == "openrouter":
             continue
+        if row.upstream_model.startswith("~"):
+            continue  # somebody's alias
         identity = identify(row.provider, row.upstream_model)
-        author = AUTHOR_OF_PROVIDER.get(row.provider)
-        if identity is None or (author is None and identity.id.startswith(f"{row.provider.lower()}/")):
+        author = identity.id.partition("/")[0] if identity is not None else ""
+        own = AUTHOR_OF_PROVIDER.get(row.provider) == author or author in AUTHOR_NAMES
+        if not own and author in {"", row.provider.lower()}:
             found.add((row.provider, row.upstream_model))
     return sorted(found)
 

@@ -22,6 +22,7 @@ class Known(Struct, frozen=True, kw_only=True, dict=True):
         retired: models that no provider serves any longer; found by name, never listed.
         aliases: other names, to the id or the name that they mean.
         renamed: ids as they would be derived from a provider's name, to the ids that are meant.
+        contexts: lengths in tokens that hold for a model and its endpoints while only bundled sources speak of it.
         canonical: permanent slugs by model id, from earlier snapshots.
         benchmarks: what was measured, by model id.
         reasoning: patterns over whole ids of reasoning models, with how those are steered; the first that fits counts.
@@ -33,6 +34,7 @@ class Known(Struct, frozen=True, kw_only=True, dict=True):
     retired: tuple[Model, ...] = ()
     aliases: Mapping[str, str] = {}
     renamed: Mapping[str, str] = {}
+    contexts: Mapping[str, int] = {}
     canonical: Mapping[str, str] = {}
     benchmarks: Mapping[str, Benchmarks] = {}
     reasoning: tuple[tuple[str, ReasoningSupport], ...] = ()

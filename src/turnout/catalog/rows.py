@@ -15,7 +15,9 @@ from turnout.domain.catalog import Benchmarks, ReasoningSupport
 from turnout.domain.usage import PRICES, Pricing
 
 __all__ = [
+    "BUNDLED",
     "OPERATOR",
+    "OURS",
     "PARAMETERS",
     "SAMPLE",
     "Row",
@@ -59,12 +61,16 @@ PARAMETERS: Final[tuple[str, ...]] = (
 SAMPLE: Final = "sample"
 """The source of rows that we make up ourselves, for the fake provider."""
 
+OURS: Final = "turnout"
+"""The source of what we ship ourselves and no package has."""
+
 OPERATOR: Final = "operator"
 """The source of what the configuration states."""
 
 _TRUST: Final = {OPERATOR: 0, "openrouter": 2, "models.dev": 3, "genai-prices": 4, "litellm": 5}
 _LISTING: Final = 1
-_LEAST: Final = 6
+BUNDLED: Final = 6
+"""The trust in what is bundled, and in anything else that has no name."""
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -143,7 +149,7 @@ def trust(source: str) -> int:
     OpenRouter's own listing counts as ``openrouter``.
     """  # fmt: skip
     known = _TRUST.get(source.removesuffix(" /models"))
-    return known if known is not None else _LISTING if source.endswith(" /models") else _LEAST
+    return known if known is not None else _LISTING if source.endswith(" /models") else BUNDLED
 
 
 def filled(first: Row, later: Row) -> Row:

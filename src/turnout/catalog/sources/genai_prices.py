@@ -24,6 +24,7 @@ import msgspec
 from msgspec.structs import replace
 
 from turnout.base.money import Pico
+from turnout.catalog.kinds import outputs_by_name
 from turnout.catalog.rows import Row, per_million_to_pico, per_unit_to_pico
 from turnout.domain.usage import PriceOverride, Pricing
 
@@ -169,6 +170,7 @@ def _rule(blank: Row, model: _Json, today: date) -> PriceRule | None:
         name=_text(model, "name"),
         description=" ".join((_text(model, "description") or "").split()) or None,
         context_length=_whole(model.get("context_window")),
+        output_modalities=outputs_by_name(name),
         pricing=pricing,
         rounded=prices.rounded,
     )

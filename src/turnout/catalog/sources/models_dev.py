@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from turnout.catalog.kinds import outputs_by_name
 from turnout.catalog.rows import Row, per_million_to_pico
 from turnout.domain.usage import PriceOverride, Pricing
 
@@ -269,15 +270,9 @@ def _modalities(names: tuple[str, ...], known: frozenset[str]) -> tuple[str, ...
 
 
 def _outputs(model: _Model) -> tuple[str, ...] | None:
+    stated = _modalities(model.modalities.output, _KNOWN_OUTPUTS)
     # The feed files embedders, rerankers and transcribers under "text".
-    name = model.id.lower()
-    if "rerank" in name:
-        return ("rerank",)
-    if "embed" in name or name.rpartition("/")[2].startswith(("bge-", "voyage-", "gte-", "e5-", "all-mini")):
-        return ("embeddings",)
-    if "whisper" in name or "transcribe" in name:
-        return ("transcription",)
-    return _modalities(model.modalities.output, _KNOWN_OUTPUTS)
+    return outputs_by_name(model.id) or stated if stated in {None, ("text",), ("audio",)} else stated
 
 
 def _without(model: _Model) -> tuple[str, ...]:
