@@ -20,7 +20,6 @@ FAKE = "fake"
 
 
 _OTHER_DIALECTS = {
-    "anthropic": "Anthropic",
     "azure": "Azure",
     "bedrock": "Amazon Bedrock",
     "cohere": "Cohere",

@@ -13,6 +13,7 @@ __all__ = [
     "EMPTY_DELTA",
     "Detail",
     "EncryptedDetail",
+    "ServerToolDetail",
     "SummaryDetail",
     "TextDetail",
     "ToolCallMade",
@@ -59,7 +60,19 @@ class EncryptedDetail(Struct, frozen=True, omit_defaults=True, tag_field="type",
     id: str | None = None
 
 
-Detail = TextDetail | SummaryDetail | EncryptedDetail | Raw
+class ServerToolDetail(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="reasoning.server_tool_call"):
+    """What a tool of the provider's own did; ``arguments`` and ``result`` are JSON as text."""
+
+    tool_name: str
+    arguments: str
+    result: str
+    tool_call_id: str
+    format: str
+    index: int
+    server_name: str | None = None
+
+
+Detail = TextDetail | SummaryDetail | EncryptedDetail | ServerToolDetail | Raw
 """One entry of ``reasoning_details``; Raw: a JSON object as it is."""
 
 

@@ -1,0 +1,113 @@
+"""The dialect of Anthropic's Messages API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, final
+
+import msgspec
+from msgspec import Raw
+
+from turnout.base.errors import UpstreamError
+from turnout.base.jsons import encode
+from turnout.contracts.provider import ChunkDecoder, Dialect, KnownProvider, Outgoing, Prepare
+from turnout.domain.catalog import Endpoint
+from turnout.domain.chat import ChatRequest
+from turnout.domain.completion import Completion
+from turnout.domain.provider import Provider
+from turnout.providers.dialects.anthropic.answer import read_answer
+from turnout.providers.dialects.anthropic.manners import Manners, manners_of
+from turnout.providers.dialects.anthropic.request import write_letter
+from turnout.providers.dialects.anthropic.stream import AnswerDecoder
+from turnout.providers.failures import failure_from_status, retry_after_seconds
+from turnout.providers.openai import request_head
+
+__all__ = ["DIALECT", "AnthropicAdapter"]
+
+_VERSION: Final = "2023-06-01"
+_LENGTH: Final = b"Content-Length: "
+_PAYMENT_REQUIRED: Final = 402
+_BAD_REQUEST: Final = 400
+_OUR_ACCOUNT: Final = (b"credit balance is too low", b"specified API usage limits", b"specified workspace API usage")
+"""What the provider says with a 400, though the client can do nothing about it."""
+
+
+@final
+class AnthropicAdapter:
+    """One provider of the Messages API."""
+
+    prepare: Prepare | None = None
+
+    def __init__(self, provider: Provider, wall: Callable[[], float]) -> None:
+        """Prepare the request head. Raises ValueError for header text with control characters."""
+        self._wall = wall
+        self._drop = provider.capabilities.drop
+        self._head = _head(provider)
+        self._heads: dict[frozenset[str], bytes] = {frozenset(): self._head}
+        self._models: dict[str, tuple[Raw, Manners]] = {}
+
+    def outgoing(self, request: ChatRequest, endpoint: Endpoint) -> Outgoing:
+        """The provider's own form of *request*.
+
+        Raises:
+            BadRequest: it holds what this provider does not take and what must not be dropped.
+        """
+        known = self._models.get(endpoint.upstream_model)
+        if known is None:
+            name = endpoint.upstream_model
+            known = self._models[name] = (Raw(encode(name)), manners_of(name))
+        letter = write_letter(request, endpoint, known[1], known[0], self._drop)
+        return Outgoing(self._head_with(letter.betas), letter.body, letter.dropped)
+
+    def completion(self, body: bytes) -> Completion:
+        """A whole answer in our words. Raises UpstreamError: the body is no answer, or carries an error."""
+        return read_answer(body)
+
+    def decoder(self) -> ChunkDecoder:
+        """A fresh decoder for one stream."""
+        return AnswerDecoder()
+
+    def failure(self, status: int, retry_after: str | None, body: bytes) -> UpstreamError:
+        """What a status other than 200 means."""
+        if status == _BAD_REQUEST and any(words in body for words in _OUR_ACCOUNT):
+            status = _PAYMENT_REQUIRED
+        return failure_from_status(status, body, retry_after_seconds(retry_after, self._wall()))
+
+    def _head_with(self, betas: frozenset[str]) -> bytes:
+        head = self._heads.get(betas)
+        if head is None:
+            line = b"anthropic-beta: %b\r\n" % ",".join(sorted(betas)).encode()
+            head = self._heads[betas] = self._head.removesuffix(_LENGTH) + line + _LENGTH
+        return head
+
+
+def _head(provider: Provider) -> bytes:
+    """The head of a request: the key under the provider's own name, and the version of the protocol."""
+    headers = [("anthropic-version", _VERSION)]
+    if provider.credential is not None:
+        headers.append(("x-api-key", provider.credential.reveal()))
+    plain = msgspec.structs.replace(
+        provider,
+        base_url=provider.base_url.rstrip("/").removesuffix("/v1"),
+        credential=None,
+        headers=(*headers, *provider.headers),
+    )
+    return request_head(plain, "/v1/messages")
+
+
+DIALECT: Final = Dialect(
+    name="anthropic",
+    adapter=lambda provider, outside: AnthropicAdapter(provider, outside.wall),
+    providers=(
+        KnownProvider(
+            slug="anthropic",
+            name="Anthropic",
+            base_url="https://api.anthropic.com",
+            credential=("ANTHROPIC_API_KEY",),
+            headquarters="US",
+            privacy_policy_url="https://www.anthropic.com/legal/privacy",
+            terms_of_service_url="https://www.anthropic.com/legal/commercial-terms",
+            status_page_url="https://status.anthropic.com",
+        ),
+    ),
+)

@@ -1,0 +1,300 @@
+"""A chat request as a body of the Messages API."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from turnout.base.errors import BadRequest
+from turnout.base.jsons import BadJSON, encode, reader
+from turnout.domain.catalog import Endpoint
+from turnout.domain.chat import ChatRequest
+from turnout.domain.completion import NULL
+from turnout.providers.conversation import (
+    FunctionTool,
+    NamedTool,
+    Schema,
+    ServerTool,
+    read_messages,
+    read_schema,
+    read_tool_choice,
+    read_tools,
+)
+from turnout.providers.dialects.anthropic.manners import Manners
+from turnout.providers.dialects.anthropic.schemas import fitted, object_schema
+from turnout.providers.dialects.anthropic.thinking import Mind, make_up_mind, take_samplers
+from turnout.providers.dialects.anthropic.turns import Talk, TextBlock, talk_of
+
+__all__ = ["ANSWER_TOOL", "Letter", "write_letter"]
+
+ANSWER_TOOL: Final = "answer_in_json"
+"""The tool that stands in for structured answers where there are none; its input is the answer."""
+
+_OWN_FIELDS: Final = ("cache_control", "container", "context_management", "inference_geo", "mcp_servers", "speed")
+"""The provider's own, which go on as the client sent them."""
+_SAID: Final = frozenset({
+    "debug", "image_config", "include_reasoning", "max_completion_tokens", "max_tokens", "messages", "metadata",
+    "model", "models", "output_config", "parallel_tool_calls", "plugins", "preset", "prompt",
+    "prompt_cache_key", "prompt_cache_options", "provider", "reasoning", "reasoning_effort", "response_format",
+    "route", "service_tier", "session_id", "stop", "stream", "stream_options", "temperature", "thinking",
+    "tool_choice", "tools", "top_k", "top_p", "trace", "transforms", "usage", "user", "verbosity",
+    "web_search_options", *_OWN_FIELDS,
+})  # fmt: skip
+"""Fields that are said in other words, or are for the gateway; any other is dropped."""
+_OPTIONAL: Final = ("temperature", "top_p", "top_k", "stop", "user", "service_tier", "cache_control")
+_NAMES: Final = {"stop": "stop_sequences", "user": "metadata"}
+_TIERS: Final = {"auto": "auto", "priority": "auto", "default": "standard_only", "standard": "standard_only",
+                 "standard_only": "standard_only"}  # fmt: skip
+_BETAS: Final = (
+    ("code_execution_20250522", "code-execution-2025-05-22"),
+    ("code_execution_20250825", "code-execution-2025-08-25"),
+    ("computer_20241022", "computer-use-2024-10-22"),
+    ("computer_20250124", "computer-use-2025-01-24"),
+    ("computer_20251124", "computer-use-2025-11-24"),
+    ("memory_20250818", "context-management-2025-06-27"),
+    ("web_fetch_20250910", "web-fetch-2025-09-10"),
+    ("advisor_20260301", "advisor-tool-2026-03-01"),
+    ("mcp_toolset", "mcp-client-2025-11-20"),
+)
+"""Tools that are tried out, and what must be sent along for them."""
+_OWN_CHOICES: Final = frozenset({"any", "auto", "none", "tool"})
+_ANY_OBJECT: Final = b'{"type":"object"}'
+_SEARCH: Final = "web_search_20250305"
+
+
+class Letter(Struct):
+    """A body, the beta features that it uses, and the parameters that are not in it."""
+
+    body: bytes
+    betas: frozenset[str] = frozenset()
+    dropped: tuple[str, ...] = ()
+
+
+class _Tool(Struct, omit_defaults=True):
+    name: str
+    input_schema: Raw
+    description: str | None = None
+    strict: bool | None = None
+    defer_loading: bool | None = None
+    cache_control: Raw | None = None
+
+
+class _Choice(Struct):
+    type: str = ""
+
+
+class _Location(Struct):
+    approximate: dict[str, str | None] | None = None
+
+
+class _Options(Struct):
+    user_location: _Location | None = None
+
+
+_choice = reader(_Choice)
+_options = reader(_Options)
+_fields = reader(dict[str, Raw])
+
+
+def write_letter(
+    request: ChatRequest, endpoint: Endpoint, manners: Manners, model: Raw, unwanted: frozenset[str] = frozenset()
+) -> Letter:
+    """The body for *request*; ``model`` is the provider's name of it as JSON, *unwanted* are parameters left out.
+
+    Raises:
+        BadRequest: it holds what this provider does not take and what must not be dropped.
+    """
+    fields, parameters = request.fields, request.parameters
+    dropped = [name for name in fields.keys() - _SAID if bytes(fields[name]) != b"null"]
+    talk = talk_of(read_messages(request), system_turns=manners.system_turns)
+    limit = request.max_tokens or endpoint.max_completion_tokens or manners.limit
+    mind = make_up_mind(request, manners, limit, dropped)
+    tools = read_tools(request) if parameters.tools else []
+    if "web_search_options" in fields and (search := _search(request, tools, endpoint, dropped)) is not None:
+        tools.append(search)
+    body: dict[str, Any] = {"model": model, "max_tokens": 0, "messages": talk.turns}
+    structure = _structure(request)
+    chosen = _choice_of(request, tools, manners, dropped)
+    if mind.budgeted and not talk.thought:
+        _think_less(mind, request, dropped)  # the provider wants the thoughts that led to a call, or none at all
+    native = structure is not None and manners.schemas and bytes(structure.schema) != _ANY_OBJECT
+    if structure is not None and not native:
+        forcible = manners.forcible and not mind.budgeted
+        chosen = _emulate(structure, body, talk, chosen, forcible=forcible, alone=not tools)
+    elif mind.budgeted and chosen is not None and chosen["type"] in {"any", "tool"}:
+        _think_less(mind, request, dropped)  # a tool that must be called weighs more
+    _put_tools(body, tools, chosen, manners)
+    body["max_tokens"] = mind.limit
+    if talk.system:
+        plain = len(talk.system) == 1 and talk.system[0].cache_control is None
+        body["system"] = talk.system[0].text if plain else talk.system
+    if mind.thinking is not None:
+        body["thinking"] = mind.thinking
+    _put_output(body, request, mind, structure if native else None)
+    dropped += take_samplers(body, request, manners, mind)
+    _put_rest(body, request, dropped)
+    supported = endpoint.supported_parameters
+    for name in _OPTIONAL:
+        unfit = name in unwanted or (supported is not None and name not in supported)
+        if unfit and body.pop(_NAMES.get(name, name), None) is not None:
+            dropped.append(name)
+    return Letter(encode(body), _betas(tools, talk, request), tuple(sorted(set(dropped))))
+
+
+def _think_less(mind: Mind, request: ChatRequest, dropped: list[str]) -> None:
+    mind.thinking, mind.budgeted = None, False
+    dropped.append("thinking" if "thinking" in request.fields else "reasoning")
+
+
+def _search(
+    request: ChatRequest, tools: list[FunctionTool | ServerTool], endpoint: Endpoint, dropped: list[str]
+) -> ServerTool | None:
+    """The provider's own search for ``web_search_options``, unless the client has named it among the tools."""
+    try:
+        stated = _options(request.fields["web_search_options"])
+    except BadJSON:
+        return None
+    supported = endpoint.supported_parameters
+    if supported is not None and "web_search_options" not in supported:
+        dropped.append("web_search_options")
+        return None
+    if any(isinstance(tool, ServerTool) and tool.type.startswith("web_search") for tool in tools):
+        return None
+    tool: dict[str, Any] = {"type": _SEARCH, "name": "web_search"}
+    if stated.user_location is not None and stated.user_location.approximate:
+        tool["user_location"] = {"type": "approximate"} | stated.user_location.approximate
+    return ServerTool(_SEARCH, Raw(encode(tool)))
+
+
+def _structure(request: ChatRequest) -> Schema | None:
+    """The schema of the answer; any object will do for ``json_object``, which no model knows by itself."""
+    wanted = request.parameters.response_format
+    if wanted is None or wanted.type == "text":
+        return None
+    if wanted.type == "json_schema":
+        return read_schema(request)
+    if wanted.type == "json_object":
+        return Schema("answer", Raw(_ANY_OBJECT))
+    raise BadRequest(f"this model's provider takes no `response_format` of type {wanted.type}")
+
+
+def _choice_of(
+    request: ChatRequest, tools: list[FunctionTool | ServerTool], manners: Manners, dropped: list[str]
+) -> dict[str, Any] | None:
+    """``tool_choice`` in the provider's words."""
+    wanted = read_tool_choice(request)
+    chosen: dict[str, Any] | None = None
+    if isinstance(wanted, NamedTool):
+        chosen = {"type": "tool", "name": wanted.name}
+    elif wanted is not None:
+        chosen = {"type": "any" if wanted == "required" else wanted}
+    elif (raw := request.fields.get("tool_choice", NULL)) is not NULL and bytes(raw) != b"null":
+        if _choice(raw).type in _OWN_CHOICES:
+            chosen = msgspec.json.decode(raw)
+        else:
+            dropped.append("tool_choice")
+    if chosen is not None and chosen["type"] in {"any", "tool"} and not manners.forcible:
+        chosen = {"type": "auto"}
+        dropped.append("tool_choice")
+    if chosen is not None and not tools:
+        chosen = None
+        dropped.append("tool_choice")
+    if request.parameters.parallel_tool_calls is False and tools and (chosen is None or chosen["type"] != "none"):
+        chosen = (chosen or {"type": "auto"}) | {"disable_parallel_tool_use": True}
+    return chosen
+
+
+def _emulate(
+    structure: Schema, body: dict[str, Any], talk: Talk, chosen: dict[str, Any] | None, *, forcible: bool, alone: bool
+) -> dict[str, Any]:
+    """Have the model give its answer as the input of a tool, which stands *alone* or beside the client's."""
+    told = structure.description or "Gives the answer to the user in JSON. Call it once, with the whole answer."
+    body["tools"] = [_Tool(ANSWER_TOOL, Raw(object_schema(bytes(structure.schema))), told)]
+    if chosen is not None and chosen["type"] in {"any", "tool"}:
+        return chosen
+    if not forcible:
+        talk.system.append(TextBlock(f"Give your answer by calling the tool `{ANSWER_TOOL}`, and say nothing else."))
+        return {"type": "auto"}
+    if alone or (chosen is not None and chosen["type"] == "none"):
+        return {"type": "tool", "name": ANSWER_TOOL, "disable_parallel_tool_use": True}
+    return (chosen or {}) | {"type": "any"}
+
+
+def _put_tools(
+    body: dict[str, Any], tools: list[FunctionTool | ServerTool], chosen: dict[str, Any] | None, manners: Manners
+) -> None:
+    written = [tool.raw if isinstance(tool, ServerTool) else _tool(tool, manners) for tool in tools]
+    if written or "tools" in body:
+        body["tools"] = written + body.get("tools", [])
+    if chosen is not None:
+        body["tool_choice"] = chosen
+
+
+def _tool(tool: FunctionTool, manners: Manners) -> _Tool:
+    strict = tool.strict if manners.schemas else None
+    schema = bytes(tool.parameters)
+    return _Tool(
+        tool.name,
+        Raw(fitted(object_schema(schema)) if strict else object_schema(schema)),
+        tool.description,
+        strict,
+        tool.defer_loading,
+        tool.cache if tool.cache is not NULL else None,
+    )
+
+
+def _put_output(body: dict[str, Any], request: ChatRequest, mind: Mind, structure: Schema | None) -> None:
+    """Effort and schema, beside what the client says of its output itself."""
+    output: dict[str, Any] = {}
+    if structure is not None:
+        output["format"] = {"type": "json_schema", "schema": Raw(fitted(bytes(structure.schema)))}
+    if mind.effort is not None:
+        output["effort"] = mind.effort
+    if (own := request.fields.get("output_config")) is not None and bytes(own) != b"null":
+        try:
+            output |= _fields(own)
+        except BadJSON as error:
+            raise BadRequest(f"`output_config`: {error}") from None
+    if output:
+        body["output_config"] = output
+
+
+def _put_rest(body: dict[str, Any], request: ChatRequest, dropped: list[str]) -> None:
+    """What is said in one word or passed on as it is."""
+    parameters, fields = request.parameters, request.fields
+    if parameters.stop is not None:
+        stated = [parameters.stop] if isinstance(parameters.stop, str) else parameters.stop
+        stops = [one for one in stated if one.strip()]
+        if len(stops) < len(stated):
+            dropped.append("stop")  # the provider refuses those of white space
+        if stops:
+            body["stop_sequences"] = stops
+    if parameters.user:
+        body["metadata"] = {"user_id": parameters.user}
+    if parameters.service_tier is not None:
+        tier = _TIERS.get(parameters.service_tier)
+        if tier is None:
+            dropped.append("service_tier")
+        else:
+            body["service_tier"] = tier
+    for name in _OWN_FIELDS:
+        if name in fields and bytes(fields[name]) != b"null":
+            body[name] = fields[name]
+    if request.stream:
+        body["stream"] = True
+
+
+def _betas(tools: list[FunctionTool | ServerTool], talk: Talk, request: ChatRequest) -> frozenset[str]:
+    found = set()
+    for tool in tools:
+        if isinstance(tool, ServerTool):
+            found |= {beta for kind, beta in _BETAS if tool.type.startswith(kind)}
+    if talk.files:
+        found.add("files-api-2025-04-14")
+    if "mcp_servers" in request.fields:
+        found.add("mcp-client-2025-11-20" if "mcp-client-2025-11-20" in found else "mcp-client-2025-04-04")
+    if "context_management" in request.fields:
+        found.add("context-management-2025-06-27")
+    return frozenset(found)

@@ -1,0 +1,279 @@
+"""The events of a stream of the Messages API in the words of the gateway."""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from turnout.base.errors import UpstreamError
+from turnout.base.jsons import BadJSON, encode
+from turnout.domain.completion import NULL, Chunk, ChunkChoice
+from turnout.net.sse import EventSplitter, EventTooLarge
+from turnout.providers.deltas import (
+    EMPTY_DELTA,
+    EncryptedDetail,
+    TextDetail,
+    annotations_delta,
+    reasoning_delta,
+    text_delta,
+    tool_call_delta,
+)
+from turnout.providers.dialects.anthropic.blocks import (
+    KNOWN,
+    RESULT,
+    SERVER_CALLS,
+    Block,
+    Citation,
+    StopDetails,
+    arguments_of,
+    citation_of,
+    finish_of,
+    nonsense,
+    read_block,
+    read_kind,
+    refusal_of,
+    server_detail,
+)
+from turnout.providers.dialects.anthropic.request import ANSWER_TOOL
+from turnout.providers.dialects.anthropic.turns import FORMAT
+from turnout.providers.dialects.anthropic.usage import WireUsage, later, usage_of
+from turnout.providers.failures import failure_in_stream
+
+__all__ = ["AnswerDecoder"]
+
+_SPEAKING: Final = frozenset({"message_start", "content_block_start", "content_block_delta", "message_delta", "error"})
+"""Events without which the answer would not be whole; any other may be as odd as it likes."""
+
+
+class _Start(Struct):
+    id: str | None = None
+    usage: WireUsage | None = None
+
+
+class _Delta(Struct):
+    type: str = ""
+    text: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    partial_json: str | None = None
+    citation: Citation | None = None
+    stop_reason: str | None = None
+    stop_details: StopDetails | None = None
+
+
+class _Event(Struct):
+    type: str = ""
+    index: int = 0
+    delta: _Delta | None = None
+    content_block: Raw = NULL
+    message: _Start | None = None
+    usage: WireUsage | None = None
+    error: Raw = NULL
+
+
+_event = msgspec.json.Decoder(_Event).decode
+
+
+class _Open:
+    """A block of a stream that is being written."""
+
+    __slots__ = ("block", "call", "citations", "pieces", "raw", "start")
+
+    def __init__(self, block: Block, raw: Raw) -> None:
+        self.block = block
+        self.raw = raw
+        self.call = -1  # the index of the tool call, or that of the detail
+        self.start = 0  # where the text begins in the content
+        self.pieces: list[str] = []
+        self.citations: list[Citation] = block.citations or []
+
+
+@final
+class AnswerDecoder:
+    """Events of one stream to chunks."""
+
+    __slots__ = (
+        "_answered",
+        "_asked",
+        "_calls",
+        "_details",
+        "_failure",
+        "_first",
+        "_id",
+        "_length",
+        "_open",
+        "_splitter",
+        "ended",
+    )
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._splitter = EventSplitter()
+        self._open: dict[int, _Open] = {}
+        self._asked: dict[str, tuple[Block, str]] = {}
+        self._calls = 0
+        self._details = 0
+        self._length = 0  # of the content so far, in characters
+        self._answered = False
+        self._first: WireUsage | None = None
+        self._id: str | None = None
+        self._failure: UpstreamError | None = None
+
+    def feed(self, piece: bytes) -> list[Chunk]:
+        """The chunks that *piece* completes. Raises UpstreamError for an error in the stream, or nonsense."""
+        try:
+            events = self._splitter.feed(piece)
+        except EventTooLarge as error:
+            raise UpstreamError(str(error), may_be_billed=True) from None
+        return self._chunks(events)
+
+    def flush(self) -> list[Chunk]:
+        """What the end of the stream completes."""
+        if self._failure is not None:
+            raise self._failure
+        return self._chunks(self._splitter.flush())
+
+    def _chunks(self, events: list[bytes]) -> list[Chunk]:
+        chunks: list[Chunk] = []
+        for text in events:
+            if self.ended:
+                break
+            try:
+                chunk = self._chunk(text)
+            except UpstreamError as error:
+                if not chunks:
+                    raise
+                self._failure, self.ended = error, True  # what came before it, even in one piece, is passed on
+                break
+            if chunk is not None:
+                chunks.append(chunk)
+        return chunks
+
+    def _chunk(self, text: bytes) -> Chunk | None:
+        try:
+            if not text.isascii():
+                text.decode()  # the parser does not look into the slices that go on as they are
+            event = _event(text)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._overlook(text)
+            return None
+        kind = event.type
+        if kind == "content_block_delta":
+            delta = self._delta(event)
+        elif kind == "content_block_start":
+            delta = self._begin(event)
+        elif kind == "content_block_stop":
+            delta = self._end(event.index)
+        elif kind == "message_delta":
+            return self._last(event)
+        elif kind == "message_start":
+            if event.message is not None:
+                self._id, self._first = event.message.id, event.message.usage
+            tier = self._first.service_tier if self._first is not None else None
+            return Chunk([ChunkChoice(EMPTY_DELTA)], None, self._id, tier)
+        else:
+            if kind == "error":
+                raise failure_in_stream(msgspec.json.decode(event.error))
+            self.ended = kind == "message_stop"
+            return None
+        return Chunk([ChunkChoice(delta)], None, self._id) if delta is not None else None
+
+    def _overlook(self, text: bytes) -> None:
+        """An event that is not as it should be: the end mark of another dialect, or one that can be done without."""
+        if text.strip() == b"[DONE]":
+            self.ended = True
+            return
+        try:
+            kind = read_kind(text)
+        except BadJSON:
+            raise nonsense() from None
+        if kind in _SPEAKING:
+            raise nonsense()
+
+    def _begin(self, event: _Event) -> Raw | None:
+        raw = event.content_block
+        try:
+            kind = read_kind(raw)
+            block = read_block(raw) if kind in KNOWN or kind.endswith(RESULT) else Block(kind)
+        except BadJSON:
+            raise nonsense() from None
+        self._open[event.index] = begun = _Open(block, raw)
+        if kind == "text":
+            begun.start = self._length
+            return self._say(block.text) if block.text else None
+        if kind == "thinking":
+            begun.call = self._next_detail()
+            if not block.thinking and not block.signature:
+                return None
+            detail = TextDetail(block.thinking or "", FORMAT, begun.call, block.signature or None)
+            return reasoning_delta(block.thinking, [detail])
+        if kind == "redacted_thinking":
+            return reasoning_delta(None, [EncryptedDetail(block.data or "", FORMAT, self._next_detail())])
+        if kind == "tool_use" and block.name == ANSWER_TOOL:
+            self._answered = True
+        elif kind == "tool_use":
+            begun.call = self._calls
+            self._calls += 1
+            return tool_call_delta(begun.call, block.id, block.name or "")
+        return None
+
+    def _delta(self, event: _Event) -> Raw | None:
+        delta = event.delta
+        opened = self._open.get(event.index)
+        if delta is None or opened is None:
+            return None
+        if delta.text and opened.block.type == "text":
+            return self._say(delta.text)
+        if delta.partial_json:
+            return self._write(opened, delta.partial_json)
+        if delta.thinking and opened.call >= 0:
+            return reasoning_delta(delta.thinking, [TextDetail(delta.thinking, FORMAT, opened.call)])
+        if delta.signature and opened.call >= 0:
+            return reasoning_delta(None, [TextDetail("", FORMAT, opened.call, delta.signature)])
+        if delta.citation is not None:
+            opened.citations.append(delta.citation)
+        return None
+
+    def _write(self, opened: _Open, piece: str) -> Raw | None:
+        """One more piece of the input of a tool."""
+        opened.pieces.append(piece)
+        if opened.call >= 0:
+            return tool_call_delta(opened.call, arguments=piece)
+        return self._say(piece) if opened.block.type == "tool_use" else None
+
+    def _end(self, index: int) -> Raw | None:
+        """A block is done: its sources are named, and what the provider's own tools did; no input is an empty one."""
+        opened = self._open.pop(index, None)
+        if opened is None:
+            return None
+        if opened.citations:
+            found = [citation_of(one, opened.start, self._length) for one in opened.citations]
+            sources = [one for one in found if one is not None]
+            return annotations_delta(sources) if sources else None
+        block, kind = opened.block, opened.block.type
+        if kind == "tool_use" and not opened.pieces:
+            return self._write(opened, arguments_of(block.input))
+        if kind in SERVER_CALLS:
+            self._asked[block.id or ""] = (block, "".join(opened.pieces) or arguments_of(block.input))
+        elif kind.endswith(RESULT) and (asked := self._asked.pop(block.tool_use_id or "", None)) is not None:
+            return reasoning_delta(None, [server_detail(*asked, opened.raw, self._next_detail())])
+        return None
+
+    def _last(self, event: _Event) -> Chunk:
+        delta = event.delta or _Delta()
+        usage = usage_of(later(self._first, event.usage))
+        finish = finish_of(delta.stop_reason, called=self._calls > 0, answered=self._answered)
+        refusal = refusal_of(delta.stop_reason, delta.stop_details)
+        told = Raw(encode({"refusal": refusal})) if refusal is not None else EMPTY_DELTA
+        choices = [ChunkChoice(told, 0, finish, delta.stop_reason)] if delta.stop_reason is not None else []
+        return Chunk(choices, usage, self._id)
+
+    def _say(self, text: str) -> Raw:
+        self._length += len(text)
+        return text_delta(text)
+
+    def _next_detail(self) -> int:
+        self._details += 1
+        return self._details - 1
