@@ -127,6 +127,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
         providers: those that are known to speak it.
         usable: whether a provider can be called with what is configured; None: when it has a credential.
         address: the base URL of a provider that states none, such as one made of its region; "" where it cannot be.
+        recalls: its models want their reasoning back with the tool calls that it led to; where a client drops it, the
+            gateway puts it back as ``reasoning_details``.
     """
 
     name: str
@@ -134,3 +136,4 @@ class Dialect(Struct, frozen=True, kw_only=True):
     providers: tuple[KnownProvider, ...] = ()
     usable: Callable[[Provider], bool] | None = None
     address: Callable[[Provider], str] | None = None
+    recalls: bool = False

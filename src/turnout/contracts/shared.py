@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-__all__ = ["HealthExchange"]
+__all__ = ["HealthExchange", "ReasoningMemory"]
 
 
 class HealthExchange(Protocol):
@@ -29,4 +29,19 @@ class HealthExchange(Protocol):
         Raises:
             Unavailable: the exchange cannot be reached.
         """
+        ...
+
+
+class ReasoningMemory(Protocol):
+    """Keeps the reasoning of answers that called tools, for clients that send the calls back without it.
+
+    It is a convenience: what cannot be kept or found is left out, and nothing is ever raised for it.
+    """
+
+    async def keep(self, names: Sequence[bytes], reasoning: bytes) -> None:
+        """Remember *reasoning* under each of *names* for about an hour, or not at all."""
+        ...
+
+    async def find(self, names: Sequence[bytes]) -> Sequence[bytes | None]:
+        """What is remembered under each of *names*."""
         ...
