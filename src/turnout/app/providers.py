@@ -14,7 +14,7 @@ from turnout.domain.provider import Capabilities, Policy, Provider, Timeouts
 from turnout.providers.compatible import CompatibleProvider, Resolved, load_compatible
 from turnout.providers.dialects import find_dialect, load_dialects
 
-__all__ = ["FAKE", "adapters_for", "known_slugs", "providers_of"]
+__all__ = ["FAKE", "adapters_for", "known_slugs", "providers_of", "wants_reasoning_back"]
 
 FAKE = "fake"
 
@@ -23,7 +23,6 @@ _OTHER_DIALECTS = {
     "azure": "Azure",
     "bedrock": "Amazon Bedrock",
     "cohere": "Cohere",
-    "vertex": "Google Vertex",
 }
 """Providers with a dialect of their own: listed with their models, callable once the dialect is spoken."""
 
@@ -79,6 +78,12 @@ def adapters_for(providers: Mapping[str, Provider], outside: Outside) -> dict[st
     }
 
 
+def wants_reasoning_back(provider: Provider) -> bool:
+    """Whether reasoning that a client drops is put back before *provider* gets the request."""
+    dialect = _spoken(provider.dialect)
+    return dialect is not None and dialect.recalls
+
+
 def _spoken(dialect: str) -> Dialect | None:
     """The dialect of that name, if this program speaks it; the fake provider speaks OpenAI's."""
     return find_dialect("openai" if dialect == FAKE else dialect)
@@ -100,6 +105,8 @@ def _from_known(known: KnownProvider, dialect: Dialect, environment: Mapping[str
             headquarters=known.headquarters,
         ),
     )
+    if dialect.address is not None and not provider.base_url and provider.credential is not None:
+        provider = msgspec.structs.replace(provider, base_url=dialect.address(provider))
     return msgspec.structs.replace(provider, usable=_is_usable(provider, dialect))
 
 
@@ -159,8 +166,8 @@ def _with_declared(provider: Provider, declared: DeclaredProvider | None, *, kee
         session_token=_secret(declared.session_token),
     )
     dialect = _spoken(stated.dialect)
-    if dialect is not None and dialect.address is not None and not stated.base_url:
-        stated = msgspec.structs.replace(stated, base_url=dialect.address(stated))
+    if dialect is not None and dialect.address is not None and declared.base_url is None and not keep_address:
+        stated = msgspec.structs.replace(stated, base_url=dialect.address(stated) or stated.base_url)
     if dialect is None:
         usable = False
     elif dialect.usable is not None:

@@ -52,6 +52,7 @@ def _base_path(provider: Provider) -> str:
 
 DIALECT: Final = Dialect(
     name="google",
+    recalls=True,
     adapter=_adapter,
     providers=(
         KnownProvider(
