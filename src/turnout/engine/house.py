@@ -20,6 +20,7 @@ from turnout.contracts.surface import Surface
 from turnout.domain.account import Generation
 from turnout.domain.routing import Candidate
 from turnout.engine.plan import Routes
+from turnout.engine.recall import Recall
 from turnout.health.book import HealthBook
 from turnout.net.client import Client, Origin
 from turnout.net.deadlines import Deadlines
@@ -41,11 +42,15 @@ class Recorder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rails:
-    """What one configuration makes of the catalog; swapped whole, so that a request keeps what it began with."""
+    """What one configuration makes of the catalog; swapped whole, so that a request keeps what it began with.
+
+    ``recalling`` are the providers whose models want their reasoning back with the tool calls that it led to.
+    """
 
     routes: Routes
     adapters: Mapping[str, Adapter]
     origins: Mapping[str, Origin]
+    recalling: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -68,6 +73,7 @@ class House:
     dice: Random
     loop: asyncio.AbstractEventLoop
     report: Callable[[str], None]
+    recall: Recall | None = None
     comment_seconds: float = 15.0
 
     def admit(self) -> None:

@@ -75,6 +75,8 @@ async def _answer(trip: Trip) -> None:
         draft.note(completion)
         usage = completion.usage or estimate(draft, completion)
         price = draft.answered(usage)
+        if candidate.endpoint.provider in trip.rails.recalling:
+            await trip.remember(completion)
         trip.encoder.served_by(candidate.model.id, candidate.provider.name)
         body = trip.encoder.whole(completion, usage, price)
         trip.call.reply.whole(draft.id, draft.overhead_ms(), body, sink.dropped)
@@ -92,6 +94,7 @@ async def _stream(trip: Trip) -> None:
             trip.relay = relay = Relay(
                 trip.rails.adapters[candidate.endpoint.provider], encoder, reply, draft, trip.house
             )
+            relay.thoughts = trip.thoughts(candidate)
             try:
                 await trip.send(candidate, relay)
                 usage: Usage = relay.complete()
@@ -102,6 +105,8 @@ async def _stream(trip: Trip) -> None:
                 trip.failed(candidate, error)
                 continue
             price = draft.answered(usage)
+            if relay.thoughts is not None:
+                await trip.remember(relay.thoughts)
             reply.finish(encoder.end(usage, price))
             return
         raise trip.exhausted()

@@ -10,9 +10,11 @@ from turnout.base.errors import UpstreamError
 from turnout.contracts.provider import Adapter
 from turnout.contracts.surface import Encoder
 from turnout.domain.chat import ChatRequest
+from turnout.domain.completion import Completion
 from turnout.domain.routing import Candidate, Plan
 from turnout.engine.draft import Draft
 from turnout.engine.house import Call, House, Rails
+from turnout.engine.recall import Thoughts
 from turnout.engine.relay import Relay, Whole
 
 __all__ = ["Trip"]
@@ -53,6 +55,8 @@ class Trip(Struct, eq=False):
         provider = candidate.endpoint.provider
         adapter = self.rails.adapters[provider]
         request = self.request
+        if provider in self.rails.recalling and self.house.recall is not None:
+            request = await self.house.recall.restored(self.draft.account_id, request)
         if adapter.prepare is not None:
             request = await adapter.prepare(request, candidate.endpoint)
         outgoing = adapter.outgoing(request, candidate.endpoint)
@@ -63,6 +67,21 @@ class Trip(Struct, eq=False):
         first_byte = timeouts.first_byte if self.request.stream else timeouts.whole
         await self.house.client.exchange(self.rails.origins[provider], message, sink, timeouts, first_byte)
         return adapter
+
+    def thoughts(self, candidate: Candidate) -> Thoughts | None:
+        """Where a stream's reasoning is collected, if it may have to be remembered."""
+        wanted = candidate.endpoint.provider in self.rails.recalling and self.request.parameters.tools
+        return Thoughts() if wanted else None
+
+    async def remember(self, answer: Completion | Thoughts) -> None:
+        """Keep the reasoning that led to tool calls, should the client not bring it back."""
+        recall = self.house.recall
+        if recall is None:
+            return
+        if isinstance(answer, Thoughts):
+            await recall.remember_stream(self.draft.account_id, answer)
+        else:
+            await recall.remember(self.draft.account_id, answer)
 
     def failed(self, candidate: Candidate, error: UpstreamError) -> None:
         """Remember a failure that the client has not seen yet; it decides what is tried next."""
