@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from urllib.parse import urlsplit
 
-from turnout.base.errors import UpstreamError
 from turnout.base.limits import MAX_UPSTREAM_REPLY_BYTES
 from turnout.catalog.rows import Row
 from turnout.catalog.sources.listing import UnreadableListing, parse
+from turnout.catalog.sync_fetch import Bounds, NotReadError, fetch, request_of
 from turnout.domain.provider import Provider
-from turnout.net.client import Client, Exchange, Origin
+from turnout.net.client import Client, Origin
 
-__all__ = ["listed_rows"]
+__all__ = ["listed_rows", "listing_address", "listing_headers"]
 
-_OK = 200
 _log = logging.getLogger(__name__)
 
 
@@ -27,57 +25,25 @@ async def listed_rows(client: Client, providers: Iterable[Provider], origins: Ma
     return [row for rows in answers for row in rows]
 
 
-async def _listed(client: Client, provider: Provider, origin: Origin) -> Sequence[Row]:
-    sink = _Listing()
-    try:
-        await client.exchange(origin, _request(provider), sink, provider.timeouts, provider.timeouts.first_byte)
-        return parse(provider.slug, sink.body())
-    except (UpstreamError, UnreadableListing) as error:
-        _log.warning("the models of provider %s cannot be listed: %s", provider.slug, error)
-        return ()
+def listing_address(provider: Provider) -> str:
+    """Where *provider* lists its models."""
+    return f"{provider.base_url}{provider.models_path}"
 
 
-def _request(provider: Provider) -> bytes:
-    parts = urlsplit(provider.base_url)
-    headers = {
-        "Host": parts.netloc.rpartition("@")[2],
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "User-Agent": "turnout",
-    }
+def listing_headers(provider: Provider) -> dict[str, str]:
+    """What *provider* wants to be sent along: its credential, and what the operator adds."""
+    headers = {}
     if provider.credential is not None:
         headers["Authorization"] = f"Bearer {provider.credential.reveal()}"
-    headers |= dict(provider.headers)
-    lines = [f"GET {parts.path}{provider.models_path} HTTP/1.1", *(f"{name}: {text}" for name, text in headers.items())]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    return headers | dict(provider.headers)
 
 
-class _Listing:
-    """Collects one answer."""
-
-    def __init__(self) -> None:
-        self.status = 0
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def begin(self, _exchange: Exchange, /) -> None:
-        """Start anew."""
-        self._parts = []
-        self._size = 0
-
-    def head(self, status: int, _headers: dict[bytes, bytes]) -> None:
-        """Note the status."""
-        self.status = status
-
-    def piece(self, data: bytes) -> None:
-        """Keep more of the body."""
-        self._size += len(data)
-        if self._size > MAX_UPSTREAM_REPLY_BYTES:
-            raise UpstreamError("the list is too long")
-        self._parts.append(data)
-
-    def body(self) -> bytes:
-        """The list itself. Raises UpstreamError for any status but 200."""
-        if self.status != _OK:
-            raise UpstreamError(f"status {self.status}")
-        return b"".join(self._parts)
+async def _listed(client: Client, provider: Provider, origin: Origin) -> Sequence[Row]:
+    limits = provider.timeouts
+    bounds = Bounds(MAX_UPSTREAM_REPLY_BYTES, limits.total, limits.connect, limits.first_byte)
+    try:
+        message = request_of(listing_address(provider), listing_headers(provider))
+        return parse(provider.slug, (await fetch(client, origin, message, bounds)).body or b"")
+    except (NotReadError, UnreadableListing) as error:
+        _log.warning("the models of provider %s cannot be listed: %s", provider.slug, error)
+        return ()

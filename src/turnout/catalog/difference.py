@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from turnout.base.money import dollars, per_million
-from turnout.catalog.authors import AUTHOR_NAMES
 from turnout.domain.catalog import CatalogSnapshot, Endpoint, Model
 from turnout.domain.catalog_event import CatalogEvent
 from turnout.domain.usage import PRICES
 
-__all__ = ["differences", "retired", "unidentified", "with_retired"]
+__all__ = ["differences", "retired"]
 
 _SHOWN_PRICES = ("prompt", "completion")
 
@@ -47,35 +46,6 @@ def retired(before: CatalogSnapshot, after: CatalogSnapshot, known: tuple[Model,
             ended = min(model.expiration_date or day, day)
             gone.setdefault(model_id, replace(model, endpoints=(), supported_parameters=(), expiration_date=ended))
     return tuple(gone[model_id] for model_id in sorted(gone) if model_id not in after.models)
-
-
-def with_retired(snapshot: CatalogSnapshot, gone: tuple[Model, ...]) -> CatalogSnapshot:
-    """*snapshot* that still knows the models *gone* by all names that no listed model has taken over."""
-    if not gone:
-        return snapshot
-    unlisted = dict(snapshot.unlisted)
-    names = dict(snapshot.names)
-    for model in gone:
-        if model.id in snapshot.models or model.id.lower() in names:
-            continue  # listed again, or now a name of another model
-        unlisted.setdefault(model.id.lower(), model)
-        for name in (model.canonical_slug, *model.aliases):
-            if name not in snapshot.models:
-                names.setdefault(name.lower(), model.id.lower())
-    return replace(snapshot, unlisted=unlisted, names=names)
-
-
-def unidentified(snapshot: CatalogSnapshot) -> list[str]:
-    """Ids of models that nobody could name better than ``provider/name``: their author is only who serves them."""
-    return sorted(
-        model.id
-        for model in snapshot.models.values()
-        if model.endpoints
-        and (author := model.id.partition("/")[0]) not in AUTHOR_NAMES
-        and all(endpoint.provider == author for endpoint in model.endpoints)
-        and snapshot.providers.get(author) is not None
-        and snapshot.providers[author].dialect != "fake"
-    )
 
 
 def _prices(old: Model, new: Model, at: float) -> Iterator[CatalogEvent]:

@@ -14,7 +14,7 @@ from turnout.base.money import Pico, per_million
 from turnout.catalog.rows import Row
 from turnout.domain.usage import PRICES, Pricing
 
-__all__ = ["FACTOR", "Hold", "held_rows", "judged", "shrunk", "suspicion"]
+__all__ = ["FACTOR", "Hold", "held_rows", "judged", "shrunk", "source_hold", "suspicion"]
 
 FACTOR: Final = 10
 """A price that grows or falls by this factor, or more, is not believed without a person's word."""
@@ -114,6 +114,19 @@ def shrunk(before: int, after: int) -> bool:
     return before >= _FEWEST and after * 2 <= before
 
 
+def source_hold(source: str, copy: tuple[str, str], counts: tuple[int, int], holds: Sequence[Hold], at: float) -> Hold:
+    """The hold on the whole of *source*: *copy* is the file with it and a digest of what it says, *counts* how many
+    models there were and are. One of *holds* goes on if it is about the same.
+    """
+    file, digest = copy
+    identity = hashlib.sha256(f"{source} {digest}".encode()).hexdigest()[:8]
+    known = next((hold for hold in holds if hold.id == identity), None)
+    if known is not None:
+        return replace(known, file=file)
+    text = f"{source}: its list shrank from {counts[0]:,} to {counts[1]:,} models"
+    return Hold(id=identity, kind="source", source=source, at=at, text=text, file=file)
+
+
 def _held(row: Row, holds: Mapping[_Key, Hold]) -> Row:
     hold = holds.get(_key(row))
     if hold is None or hold.old is None or row.pricing is None or not suspicion(hold.old, row.pricing):
@@ -140,7 +153,8 @@ def _hold(old: Row, new: Row, said: str, at: float) -> Hold:
 
 
 def _key(row: Row) -> _Key:
-    return row.provider, row.upstream_model.lower(), row.service_tier or ""
+    name = row.upstream_model.lower() or f"|{row.model}|{row.tag or ''}"
+    return row.provider, name, row.service_tier or ""
 
 
 def _digest(pricing: Pricing | None) -> str:

@@ -38,6 +38,11 @@ class Copy(Struct, frozen=True, kw_only=True):
     program: str = __version__
     details: dict[str, str] = {}
 
+    @property
+    def is_of_this_program(self) -> bool:
+        """Whether this version would read the same out of the same answer."""
+        return self.program == __version__
+
 
 class SourceState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One source as the state knows it. Times are in unix seconds.
@@ -70,6 +75,7 @@ class State(Struct, frozen=True, kw_only=True, omit_defaults=True):
         sources: by name.
         holds: what is quarantined.
         retired: models that were listed once and are no longer: id, names and the date of their end.
+        slugs: permanent slugs by model id, so that they stay what they were.
     """
 
     format: int = _FORMAT
@@ -79,12 +85,14 @@ class State(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sources: dict[str, SourceState] = {}
     holds: tuple[Hold, ...] = ()
     retired: tuple[Model, ...] = ()
+    slugs: dict[str, str] = {}
 
     @property
     def mark(self) -> str:
-        """A hash over what the catalog depends on: not over when nothing was found to have changed."""
+        """A hash over what the catalog depends on: its age belongs to it, the failures of a source do not."""
         parts = [
             self.generation,
+            self.synced,
             sorted((name, one.file) for name, one in self.sources.items()),
             self.holds,
             [model.id for model in self.retired],

@@ -1,7 +1,8 @@
-"""Commands that read the catalog without a server."""
+"""Commands that read the catalog without a server, and bring it up to date."""
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from turnout.base.errors import NotFound
-from turnout.base.money import per_million
+from turnout.base.money import dollars, per_million
 from turnout.cli.options import ConfigOption, print_table
 
 if TYPE_CHECKING:
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = ["commands"]
 
-commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look into the offline catalog.")
+_WIDEST = 80
+
+commands = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Look into the catalog, and bring it up to date."
+)
 
 
 @commands.command()
@@ -47,11 +52,15 @@ def search(
 @commands.command()
 def show(
     model: Annotated[str, typer.Argument(help="Its id or an alias.")],
+    provenance: Annotated[bool, typer.Option("--provenance", help="Say who said what, and when.")] = False,  # noqa: FBT002 - a flag
     config: ConfigOption = None,
 ) -> None:
     """Show a model and who serves it at which price."""
     from turnout.base.slugs import InvalidModelName, parse_model_name  # noqa: PLC0415 - help need not wait for it
 
+    if provenance:
+        _show_provenance(model, config)
+        return
     snapshot = _snapshot(config)
     try:
         found = snapshot.find(parse_model_name(model).base)
@@ -65,6 +74,112 @@ def show(
     columns = ("endpoint", "upstream name", "callable", "context", "prompt $/M", "completion $/M", "cache read $/M")
     rows = [_endpoint_row(endpoint, snapshot.providers.get(endpoint.provider)) for endpoint in found.endpoints]
     print_table(columns, rows, right=columns[3:])
+
+
+@commands.command()
+def sync(config: ConfigOption = None) -> None:
+    """Read the sources, and swap in what is new. A running server follows by itself."""
+    import asyncio  # noqa: PLC0415 - help need not wait for it
+    import os  # noqa: PLC0415 - the same
+    import time  # noqa: PLC0415 - the same
+
+    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - the same
+    from turnout.app.sync import sync as run  # noqa: PLC0415 - the same
+    from turnout.cli.progress import shown_progress  # noqa: PLC0415 - the same
+
+    loaded = load_configuration(config)
+    with shown_progress() as progress:
+        report = asyncio.run(run(loaded.settings, os.environ, time.time(), progress))
+    if not report.sources:
+        typer.echo("there is nothing to read: no source is named, or no provider that lists its models is configured")
+    for source in report.sources:
+        typer.echo(f"{source.source}: {source.text}", err=not source.well)
+    for hold in report.held:
+        typer.echo(f"quarantined as {hold.id}: {hold.text}")
+    told = Counter[str](change.kind for change in report.changes)
+    words = {"new": "new", "retired": "retired", "price": "prices changed", "changed": "other changes"}
+    counts = [f"{told[kind]} {word}" for kind, word in words.items() if told[kind]]
+    typer.echo(f"the catalog has changed: {', '.join(counts)}" if counts else "the catalog has not changed")
+    if report.failed:
+        typer.echo("turnout: no source could be read; the catalog stays as it was", err=True)
+        raise typer.Exit(1)
+
+
+@commands.command()
+def diff(
+    approve: Annotated[str | None, typer.Option(metavar="ID", help="Let a quarantined change through.")] = None,
+    reject: Annotated[str | None, typer.Option(metavar="ID", help="Turn a quarantined change down for good.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Changes of that many days, not of the last sync.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Show what the last sync has changed, what is quarantined, and what could not be identified."""
+    import os  # noqa: PLC0415 - help need not wait for it
+    import time  # noqa: PLC0415 - the same
+
+    from turnout.app.catalog_review import review  # noqa: PLC0415 - the same
+    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - the same
+
+    loaded = load_configuration(config)
+    now = time.time()
+    if approve is not None or reject is not None:
+        from turnout.app.sync import decide  # noqa: PLC0415 - the same
+
+        if approve is not None:
+            typer.echo(f"approved: {decide(loaded.settings, os.environ, now, approve, approve=True).text}")
+        if reject is not None:
+            typer.echo(f"rejected: {decide(loaded.settings, os.environ, now, reject, approve=False).text}")
+        return
+    found = review(loaded.settings, os.environ, now, None if days is None else now - days * 86_400)
+    rows: list[tuple[str, str, str]] = [
+        (change.kind, change.model_id, change.text) for change in reversed(found.changes)
+    ]
+    rows += [("quarantined", hold.id, f"{hold.text} (says {hold.source})") for hold in found.held]
+    rows += [("unidentified", f"{provider}/{name}", f"served by {provider}") for provider, name in found.unidentified]
+    print_table(("what", "model or id", "text"), rows)
+
+
+def _show_provenance(name: str, config: Path | None) -> None:
+    import os  # noqa: PLC0415 - help need not wait for it
+    import time  # noqa: PLC0415 - the same
+
+    from turnout.app.catalog_review import provenance  # noqa: PLC0415 - the same
+    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - the same
+    from turnout.base.slugs import InvalidModelName, parse_model_name  # noqa: PLC0415 - the same
+
+    try:
+        base = parse_model_name(name).base
+    except InvalidModelName:
+        base = ""
+    found = provenance(load_configuration(config).settings, os.environ, time.time(), base) if base else None
+    if found is None:
+        raise NotFound(f"there is no model {name}; try: turnout catalog search")
+    model, origins = found
+    rows = [
+        ("model", fact, _value(getattr(model, fact, None)), *_origin(origin)) for fact, origin in origins.fields.items()
+    ]
+    for endpoint in model.endpoints:
+        facts = origins.endpoints.get(endpoint.id, {})
+        rows += [
+            (endpoint.tag, fact, _value(getattr(endpoint, fact, None)), *_origin(origin))
+            for fact, origin in facts.items()
+        ]
+    print_table(("of", "field", "value", "source", "said on"), rows)
+
+
+def _origin(origin: tuple[str, str | None]) -> tuple[str, str]:
+    source, day = origin
+    return source, day or "-"
+
+
+def _value(value: object) -> str:
+    """A value in one line."""
+    from turnout.domain.usage import PRICES, Pricing  # noqa: PLC0415 - help need not wait for it
+
+    if isinstance(value, Pricing):
+        stated = [(name, price) for name in PRICES if (price := getattr(value, name))]
+        return ", ".join(f"{name} {dollars(price)}" for name, price in stated) or "free"
+    text = " ".join((", ".join(map(str, value)) if isinstance(value, tuple) else str(value)).split())
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
 
 
 def _snapshot(config: Path | None) -> CatalogSnapshot:
