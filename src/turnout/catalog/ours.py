@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import cache
@@ -19,7 +19,7 @@ from turnout.catalog.authors import tokenizer_of
 from turnout.catalog.describe import description_of, name_of
 from turnout.catalog.known import Known
 from turnout.catalog.rows import OURS, Row, per_million_to_pico, per_unit_to_pico
-from turnout.domain.catalog import Model, ReasoningSupport
+from turnout.domain.catalog import Benchmarks, Model, ReasoningSupport
 from turnout.domain.usage import Pricing
 
 __all__ = ["our_facts", "our_mark", "our_rows"]
@@ -89,15 +89,27 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     offers: dict[str, dict[str, _Offer]] = field(default_factory=dict)
 
 
-def our_facts(*, bundled: bool = True, canonical: Mapping[str, str] | None = None) -> Known:
-    """What the file knows beside rows.
+def our_facts(
+    *,
+    bundled: bool = True,
+    canonical: Mapping[str, str] | None = None,
+    retired: Iterable[Model] = (),
+    benchmarks: Mapping[str, Benchmarks] | None = None,
+) -> Known:
+    """What the file knows beside rows, and what the caller knows of earlier snapshots and of measurements.
 
-    *bundled* False: the operator wants no catalog; routers are then found by name and not listed, and nothing else
-    is known. *canonical* has the permanent slugs of earlier snapshots.
+    *bundled* False: the operator wants no catalog; routers are then found by name and not listed, and the file says
+    nothing else. *canonical* has permanent slugs; *retired* models win over the file's.
     """
-    if not bundled:
-        return Known(routers=_known().routers, listed_routers=False, canonical=canonical or {})
-    return replace(_known(), canonical=canonical or {})
+    stated = _known() if bundled else Known(routers=_known().routers, listed_routers=False)
+    earlier = tuple(retired)
+    gone = {model.id for model in earlier}
+    return replace(
+        stated,
+        canonical=canonical or {},
+        retired=(*earlier, *(model for model in stated.retired if model.id not in gone)),
+        benchmarks=benchmarks or {},
+    )
 
 
 def our_rows() -> tuple[Row, ...]:

@@ -64,6 +64,7 @@ DIALECTS: Final = (
     "openai", "openai-responses", "anthropic", "google", "vertex", "bedrock", "azure", "cohere", "mistral", "fake"
 )  # fmt: skip
 """Wire dialects that Turnout ships; installed packages may add others."""
+BenchmarkIndex = Literal["intelligence_index", "coding_index", "agentic_index"]
 DataCollection = Literal["allow", "deny"]
 CatalogSource = Literal["providers", "openrouter", "models.dev", "genai-prices", "litellm"]
 
@@ -166,6 +167,9 @@ class Catalog(_Table):
         default=PriceWeights(),
         description="What the sorts of listings by price count: so many units of each kind, as in a thousand small "
         "requests.",
+    )
+    benchmarks_file: Directory | None = Field(
+        default=None, description="A JSON file with measurements of models, by model id. Left out: none."
     )
     refresh: Interval = Field(default="6h", description='Time between two syncs, or `"never"` for air-gapped machines.')
 
@@ -350,7 +354,9 @@ class DeclaredModel(_Table):
     )
     tokenizer: Text | None = Field(default=None, description="Family of its tokenizer, such as `GPT`.")
     aliases: tuple[ModelAlias, ...] = Field(default=(), description="Other names that lead to it.")
-    benchmarks: Mapping[Word, Score] = Field(default={}, description="Results, such as `intelligence_index = 31.5`.")
+    benchmarks: Mapping[BenchmarkIndex, Score] = Field(
+        default={}, description="Results, such as `intelligence_index = 31.5`."
+    )
     endpoints: tuple[DeclaredEndpoint, ...] = Field(
         default=(), description="Who serves it, in tables `[[models.endpoints]]`."
     )
