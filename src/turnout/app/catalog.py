@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 from turnout import config
 from turnout.app.providers import FAKE, wants_reasoning_back
 from turnout.catalog import snapshot_file
+from turnout.catalog.benchmarks import benchmarks_if_valid
 from turnout.catalog.build import Merge, adhoc_model, merge, open_providers
 from turnout.catalog.declared import declared
 from turnout.catalog.ours import our_facts, our_mark, our_rows
@@ -95,6 +97,9 @@ def mark_of(settings: config.Settings, providers: Mapping[str, Provider], state:
 
     day = datetime.fromtimestamp(now, UTC).date().isoformat()
     packages = (our_mark(), *package_versions()) if settings.catalog.bundled else (our_mark(),)
+    measured = settings.catalog.benchmarks_file
+    if measured is not None and measured.is_file():
+        packages += (hashlib.sha256(measured.read_bytes()).hexdigest(),)
     synced = ("sync", state.mark, *wanted_sources(settings)) if state.sources else ()
     return snapshot_file.fingerprint((*packages, *synced), declared(settings), providers, day)
 
@@ -143,7 +148,12 @@ def merge_of(
     settings: config.Settings, providers: Mapping[str, Provider], state: State, rows: Sequence[Row], now: float
 ) -> Merge:
     """The catalog of *rows* and of what *settings* declare; as old as the last sync that went well."""
-    known = our_facts(bundled=settings.catalog.bundled, canonical=state.slugs, retired=state.retired)
+    known = our_facts(
+        bundled=settings.catalog.bundled,
+        canonical=state.slugs,
+        retired=state.retired,
+        benchmarks=benchmarks_if_valid(settings.catalog.benchmarks_file),
+    )
     return merge(
         rows, declared(settings), providers, built=state.synced or now, generation=state.generation, known=known
     )
