@@ -35,6 +35,7 @@ from turnout.base.ids import GenerationIds
 from turnout.contracts.surface import Surface
 from turnout.domain.provider import Provider
 from turnout.engine.house import House, Rails
+from turnout.engine.recall import Recall
 from turnout.ledger.journal import Journal
 from turnout.ledger.writer import JournalWriter
 from turnout.net.client import Client
@@ -42,6 +43,7 @@ from turnout.net.deadlines import Deadlines
 from turnout.net.fetch import Fetcher
 from turnout.net.outbox import Outbox
 from turnout.observe.tally import new_tally
+from turnout.shared.reasoning import ReasoningInProcess
 from turnout.stores.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
@@ -129,6 +131,7 @@ class _Worker:
             dice=dice,
             loop=loop,
             report=lambda text: _log.error("a mistake of ours: %s", text),
+            recall=Recall(ReasoningInProcess(SYSTEM_CLOCK)),
             comment_seconds=settings.limits.keepalive_comment_seconds,
         )
         surfaces = {mount + path: surface for mount in _MOUNTS for path, surface in _SURFACES.items()}

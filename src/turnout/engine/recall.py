@@ -149,7 +149,7 @@ def _joined(pieces: Sequence[Raw]) -> list[Raw]:
         if last is None or not _continues(last, piece):
             details.append(piece)
             continue
-        grown = {name: f"{last[name]}{piece[name]}" for name in _GROWING if last.get(name) and piece.get(name)}
+        grown = {name: f"{last.get(name) or ''}{piece[name] or ''}" for name in _GROWING if name in piece}
         last.update({name: value for name, value in piece.items() if value is not None} | grown)
     return [Raw(encode(detail)) for detail in details]
 
