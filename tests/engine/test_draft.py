@@ -15,6 +15,7 @@ from turnout.accounts.keys import KeyRing
 from turnout.base.clock import Clock
 from turnout.base.errors import BadRequest, Internal, UpstreamError
 from turnout.base.ids import GenerationIds
+from turnout.domain.health import UNKNOWN
 from turnout.domain.usage import Usage, cost
 from turnout.engine.draft import Draft
 from turnout.engine.house import House, Rails
@@ -168,7 +169,7 @@ def test_only_a_failure_to_connect_is_an_outage_at_once(error: UpstreamError, ai
     draft.attempt(FIRST)
     draft.failed(error)
     draft.broke(error)
-    assert house.ailing(FIRST) is ailing
+    assert house.health.known.get(FIRST.endpoint_id, UNKNOWN).outage is ailing
     assert error.provider == "One"
 
 

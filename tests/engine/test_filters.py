@@ -50,7 +50,6 @@ def test_an_endpoint_without_a_credential_is_out_whatever_is_asked() -> None:
         ({"order": ["other"], "allow_fallbacks": True}, None),
         ({"order": ["other"], "allow_fallbacks": False}, "allow_fallbacks"),
         ({"order": ["other", "acme"], "allow_fallbacks": False}, None),
-        ({"order": [], "allow_fallbacks": False}, None),
         ({"allow_fallbacks": False}, None),
     ],
 )

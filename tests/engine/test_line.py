@@ -255,12 +255,26 @@ async def test_the_last_failure_is_told_with_all_before_it_and_the_shortest_wait
     assert paper.error.availability["affected_providers"] == ["P0", "P1", "P2"]
 
 
-async def test_a_request_that_is_wrong_in_itself_is_not_offered_around() -> None:
-    async with scene(once(failing(400)), once(whole())) as stage:
+async def test_a_request_that_two_providers_find_wrong_is_not_offered_around() -> None:
+    async with scene(once(failing(400)), once(failing(422)), once(whole())) as stage:
         paper = await stage.ask()
-        assert stage.calls() == [1, 0]
+        assert stage.calls() == [1, 1, 0]
+    assert paper.error is not None
+    assert paper.error.error_type == "unprocessable"
+
+
+async def test_what_one_provider_finds_wrong_may_be_right_for_the_next() -> None:
+    async with scene(once(failing(400)), once(whole())) as stage:
+        assert (await stage.ask()).text() == "hi"
+
+
+@pytest.mark.parametrize("second", [failing(500), failing(429)])
+async def test_a_refusal_that_the_client_can_do_something_about_is_told_before_a_later_failure(second: bytes) -> None:
+    async with scene(once(failing(400)), once(second)) as stage:
+        paper = await stage.ask()
     assert paper.error is not None
     assert paper.error.error_type == "invalid_request"
+    assert [one["provider"] for one in paper.error.metadata["previous_errors"]] == ["P1"]  # type: ignore[attr-defined]  # a list of objects
 
 
 async def test_what_is_wrong_for_one_model_may_be_right_for_the_next() -> None:

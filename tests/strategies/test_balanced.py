@@ -15,15 +15,9 @@ from turnout.strategies.balanced import balanced
 DRAWS = 4_000
 
 
-def _all_well(_candidate: Candidate) -> bool:
-    return False
-
-
-def _shares(candidates: Sequence[Candidate], ailing: Sequence[str] = ()) -> dict[str, float]:
+def _shares(candidates: Sequence[Candidate]) -> dict[str, float]:
     dice = Random(7)
-    firsts = Counter(
-        balanced(candidates, lambda one: one.provider.slug in ailing, dice)[0].provider.slug for _ in range(DRAWS)
-    )
+    firsts = Counter(balanced(candidates, {}, dice)[0].provider.slug for _ in range(DRAWS))
     return {slug: count / DRAWS for slug, count in firsts.items()}
 
 
@@ -40,46 +34,36 @@ def test_endpoints_of_one_price_are_drawn_evenly() -> None:
 def test_free_endpoints_come_first_and_are_drawn_evenly() -> None:
     candidates = [a_candidate("cheap", "0.000000000001"), a_candidate("free", "0"), a_candidate("gratis", "0")]
     assert _shares(candidates) == pytest.approx({"free": 0.5, "gratis": 0.5}, abs=0.03)
-    assert balanced(candidates, _all_well, Random(1))[2].provider.slug == "cheap"
+    assert balanced(candidates, {}, Random(1))[2].provider.slug == "cheap"
 
 
-def test_an_ailing_endpoint_is_last_however_cheap() -> None:
-    candidates = [a_candidate("ill", "0"), a_candidate("one", "1"), a_candidate("two", "2")]
-    assert _shares(candidates, ["ill"]) == pytest.approx({"one": 0.8, "two": 0.2}, abs=0.02)
-    for seed in range(20):
-        assert balanced(candidates, lambda one: one.provider.slug == "ill", Random(seed))[-1].provider.slug == "ill"
+def test_endpoints_that_state_no_price_are_no_gifts() -> None:
+    candidates = [a_candidate("none", "0", priced=False), a_candidate("dear", "1000")]
+    assert _shares(candidates) == {"dear": 1.0}
+
+
+def test_among_endpoints_that_all_state_no_price_the_first_is_drawn_evenly() -> None:
+    shares = _shares([a_candidate("one", priced=False), a_candidate("two", priced=False)])
+    assert shares == pytest.approx({"one": 0.5, "two": 0.5}, abs=0.03)
 
 
 def test_after_the_first_the_rest_goes_by_price() -> None:
     candidates = [a_candidate(str(price), str(price)) for price in (5, 3, 1, 4, 2)]
     for seed in range(50):
-        rest = [one.provider.slug for one in balanced(candidates, _all_well, Random(seed))[1:]]
+        rest = [one.provider.slug for one in balanced(candidates, {}, Random(seed))[1:]]
         assert rest == sorted(rest)
-
-
-def test_when_all_are_ailing_they_go_by_price() -> None:
-    candidates = [a_candidate(str(price), str(price)) for price in (2, 1, 3)]
-    assert [one.provider.slug for one in balanced(candidates, lambda _: True, Random(1))] == ["1", "2", "3"]
-
-
-def test_the_same_dice_give_the_same_order() -> None:
-    candidates = [a_candidate(str(price), str(price)) for price in (2, 1, 3)]
-    assert balanced(candidates, _all_well, Random(3)) == balanced(candidates, _all_well, Random(3))
 
 
 PRICED = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6), st.booleans()), min_size=1, max_size=6).map(
     lambda rows: [
-        (a_candidate(f"p{n}", f"{prompt / 10**6:.6f}", f"{completion / 10**6:.6f}"), ill)
-        for n, (prompt, completion, ill) in enumerate(rows)
+        a_candidate(f"p{n}", f"{prompt / 10**6:.6f}", f"{completion / 10**6:.6f}", priced=priced)
+        for n, (prompt, completion, priced) in enumerate(rows)
     ]
 )
 
 
 @given(PRICED, st.integers())
-def test_every_candidate_is_kept_once_and_the_ailing_come_last(rows: list[tuple[Candidate, bool]], seed: int) -> None:
-    candidates = [candidate for candidate, _ in rows]
-    sick = {id(candidate) for candidate, ill in rows if ill}
-    ordered = balanced(candidates, lambda one: id(one) in sick, Random(seed))
+def test_every_candidate_is_kept_once_whatever_the_dice_and_their_order(candidates: list[Candidate], seed: int) -> None:
+    ordered = balanced(candidates, {}, Random(seed))
     assert sorted(map(id, ordered)) == sorted(map(id, candidates))
-    illness = [id(one) in sick for one in ordered]
-    assert illness == sorted(illness)
+    assert ordered == balanced(candidates[::-1], {}, Random(seed))

@@ -93,6 +93,8 @@ def error_body(error: TurnoutError) -> bytes:
         if (seconds := retry_after_of(error)) is not None:
             availability["retry_after"] = seconds
         shown["availability"] = availability
+    if error.routing is not None:
+        return encode({"error": shown, "openrouter_metadata": error.routing})
     return encode({"error": shown})
 
 

@@ -5,6 +5,7 @@ TurnoutError
 │   ├── PayloadTooLarge
 │   └── ModelNotFound     no such model
 ├── Unauthenticated       no key, or not one of ours
+├── PaymentRequired       a budget does not afford it
 ├── Forbidden             the key may not do this
 ├── NotFound              no such thing, or not yours
 ├── NoEndpoints           routing leads nowhere
@@ -27,6 +28,7 @@ __all__ = [
     "NoEndpoints",
     "NotFound",
     "PayloadTooLarge",
+    "PaymentRequired",
     "RequestTimeout",
     "TurnoutError",
     "Unauthenticated",
@@ -42,10 +44,12 @@ class TurnoutError(Exception):
     """An error with a public face: a stable ``error_type`` and a message without secrets or upstream bodies.
 
     ``metadata`` is shown to the client under ``error.metadata``, ``availability`` under
-    ``error.availability``, ``retry_after`` (seconds) in the ``Retry-After`` header.
+    ``error.availability``, ``retry_after`` (seconds) in the ``Retry-After`` header, ``routing`` beside ``error`` as
+    ``openrouter_metadata``.
     """
 
     error_type: str = "server"
+    routing: Mapping[str, object] | None = None
 
     def __init__(
         self,
@@ -87,6 +91,12 @@ class Unauthenticated(TurnoutError):
     """No usable key."""
 
     error_type = "authentication"
+
+
+class PaymentRequired(TurnoutError):
+    """A budget does not afford the request. Trying again helps only once it has been raised or begins anew."""
+
+    error_type = "payment_required"
 
 
 class Forbidden(TurnoutError):

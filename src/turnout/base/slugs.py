@@ -44,7 +44,7 @@ def parse_model_name(text: str) -> ModelName:
         return ModelName("", (), preset)
     if match := _NAME.fullmatch(name):
         variants = match["variants"].split(":")[1:]
-        real = "".join(f":{v}" for v in variants if v not in VIRTUAL_VARIANTS)
-        virtual = tuple(v for v in variants if v in VIRTUAL_VARIANTS)
+        real = "".join(f":{v}" for v in variants if v.lower() not in VIRTUAL_VARIANTS)
+        virtual = tuple(lowered for v in variants if (lowered := v.lower()) in VIRTUAL_VARIANTS)
         return ModelName(match["base"] + real, virtual, preset or None)
     raise InvalidModelName(f"not a model name: {text[:80]!r}")

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Protocol
 
+from turnout.domain.health import Vitals
 from turnout.domain.routing import Candidate
 
 __all__ = ["Strategy"]
 
 
 class Strategy(Protocol):
-    """Puts the candidates of one model into the order in which they will be tried."""
+    """Puts candidates into the order in which they will be tried."""
 
     def __call__(
-        self, candidates: Sequence[Candidate], ailing: Callable[[Candidate], bool], dice: Random, /
+        self, candidates: Sequence[Candidate], vitals: Mapping[str, Vitals], dice: Random, /
     ) -> list[Candidate]:
-        """All of *candidates*, best first. Pure: no clock, no globals; *ailing* tells of an outage."""
+        """All of *candidates*, best first. They come cheapest first, and are equally well: those in worse health are
+        ordered among themselves. *vitals* are by endpoint id; what is not in it is ``UNKNOWN``.
+
+        Pure: no clock, no globals.
+        """
         ...

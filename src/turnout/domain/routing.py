@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from random import Random
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
 from turnout.domain.catalog import Endpoint, Model
+from turnout.domain.health import Vitals
 from turnout.domain.provider import Provider
+from turnout.domain.usage import Pricing
 
-__all__ = ["Candidate", "Exclusion", "MaxPrice", "Percentiles", "Plan", "Preferences", "Sort"]
+__all__ = [
+    "NO_BOUNDS",
+    "UNPRICED",
+    "Bounds",
+    "Candidate",
+    "Exclusion",
+    "MaxPrice",
+    "Outlook",
+    "Percentiles",
+    "Plan",
+    "Preferences",
+    "Sort",
+    "blended_price",
+]
 
-_Names = Annotated[list[Annotated[str, Meta(max_length=128)]], Meta(max_length=256)]
+_Name = Annotated[str, Meta(max_length=128)]
+_Names = Annotated[list[_Name], Meta(max_length=256)]
+_SomeNames = Annotated[list[_Name], Meta(min_length=1, max_length=256)]
 _Price = Annotated[float, Meta(ge=0)] | str
+_Cutoff = Annotated[float, Meta(ge=0)]
 _SortKey = Literal["price", "throughput", "latency", "exacto"]
 _Quantization = Literal[
     "int4", "int8", "fp4", "mxfp4", "nvfp4", "fp6", "fp8", "mxfp8", "fp16", "bf16", "fp32", "unknown"
@@ -30,10 +50,10 @@ class Sort(Struct, frozen=True, forbid_unknown_fields=True):
 class Percentiles(Struct, frozen=True, forbid_unknown_fields=True):
     """Thresholds at percentiles; tokens per second or seconds."""
 
-    p50: float | None = None
-    p75: float | None = None
-    p90: float | None = None
-    p99: float | None = None
+    p50: _Cutoff | None = None
+    p75: _Cutoff | None = None
+    p90: _Cutoff | None = None
+    p99: _Cutoff | None = None
 
 
 class MaxPrice(Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,7 +73,7 @@ class MaxPrice(Struct, frozen=True, forbid_unknown_fields=True):
 class Preferences(Struct, frozen=True, forbid_unknown_fields=True):
     """The ``provider`` object of a request. Source: OpenRouter, "Provider routing"."""
 
-    order: _Names | None = None
+    order: _SomeNames | None = None
     allow_fallbacks: bool | None = None
     only: _Names | None = None
     ignore: _Names | None = None
@@ -63,34 +83,138 @@ class Preferences(Struct, frozen=True, forbid_unknown_fields=True):
     enforce_distillable_text: bool | None = None
     quantizations: list[_Quantization] | None = None
     sort: _SortKey | Sort | None = None
-    preferred_min_throughput: float | Percentiles | None = None
-    preferred_max_latency: float | Percentiles | None = None
+    preferred_min_throughput: _Cutoff | Percentiles | None = None
+    preferred_max_latency: _Cutoff | Percentiles | None = None
     max_price: MaxPrice | None = None
     options: dict[str, dict[str, object]] | None = None
 
 
+UNPRICED = 2**80
+"""The blended price of an endpoint without one: above every price that can be stated."""
+
+_PROMPT_SHARE = 3
+_REQUEST_SHARE = 500
+
+
+def blended_price(pricing: Pricing) -> int:
+    """One number to compare prices by, in pico-dollars: of three prompt tokens, one of an answer, 1/500 of a request.
+
+    Most traffic reads more than it writes; docs/decisions/0004-routing-rules.md has the reasons.
+    """
+    return _PROMPT_SHARE * pricing.prompt + pricing.completion + -(-pricing.request // _REQUEST_SHARE)
+
+
 class Candidate(Struct, frozen=True, eq=False):
-    """An endpoint that may be tried, with the provider that serves it and the model it offers. Equal is the same."""
+    """An endpoint that may be tried, with the provider that serves it and the model it offers. Equal is the same.
+
+    What follows is computed once for all plans.
+
+    Attributes:
+        price: see :func:`blended_price`; ``UNPRICED`` where nobody states one.
+        names: by which preferences mean it, in lower case: its provider's slug and display name, and its tag.
+        tag: the last of them, which means this endpoint alone.
+        parameters: those that it supports; None is all.
+        room: most tokens that it can read; None is not known.
+    """
 
     model: Model
     endpoint: Endpoint
     provider: Provider
     endpoint_id: str = ""
+    price: int = 0
+    names: frozenset[str] = frozenset()
+    tag: str = ""
+    parameters: frozenset[str] | None = None
+    room: int | None = None
 
     def __post_init__(self) -> None:
-        force_setattr(self, "endpoint_id", self.endpoint.id)
+        endpoint, provider = self.endpoint, self.provider
+        tag = endpoint.tag.lower()
+        supported = endpoint.supported_parameters
+        rooms = [room for room in (endpoint.context_length, endpoint.max_prompt_tokens) if room is not None]
+        force_setattr(self, "endpoint_id", endpoint.id)
+        force_setattr(self, "price", blended_price(endpoint.pricing) if endpoint.priced else UNPRICED)
+        force_setattr(self, "names", frozenset((provider.slug.lower(), provider.name.lower(), tag)))
+        force_setattr(self, "tag", tag)
+        force_setattr(self, "parameters", None if supported is None else frozenset(supported))
+        force_setattr(self, "room", min(rooms, default=None))
 
 
 class Exclusion(Struct, frozen=True):
     """An endpoint that is not tried, and why."""
 
-    endpoint_id: str
+    candidate: Candidate
     reason: str
+
+    @property
+    def endpoint_id(self) -> str:
+        """The stable id of the endpoint."""
+        return self.candidate.endpoint_id
+
+
+class Bounds(Struct, frozen=True):
+    """What an account, a key or a guardrail allows; a request can only narrow it further.
+
+    Attributes:
+        models: names or patterns with ``*``; None allows all, and so does None below.
+        ignored_models: names or patterns that are not allowed, whatever *models* says.
+        providers: slugs, display names or tags, in lower case.
+        ignored_providers: the same, not allowed.
+        regions: where data may be processed; an endpoint must name one of them.
+        parameters: of a request that steer an answer.
+        zdr: only endpoints that retain nothing.
+        deny_collection: only endpoints that do not collect prompts.
+    """
+
+    models: tuple[str, ...] | None = None
+    ignored_models: tuple[str, ...] = ()
+    providers: frozenset[str] | None = None
+    ignored_providers: frozenset[str] = frozenset()
+    regions: frozenset[str] | None = None
+    parameters: frozenset[str] | None = None
+    zdr: bool = False
+    deny_collection: bool = False
+
+
+NO_BOUNDS = Bounds()
+"""Everything is allowed."""
+
+
+class Outlook(Struct, frozen=True, eq=False):
+    """What a plan depends on beside the request and the catalog, at one moment.
+
+    Attributes:
+        vitals: the state of endpoints by id; what is not in it is ``UNKNOWN``.
+        dice: what draws.
+        now: monotonic seconds.
+        wall: unix seconds, for prices that depend on the hour.
+        bounds: what the caller is allowed.
+        sticky: ids of endpoints to stay with, by model id; asked only where there is a choice.
+        own: slugs of providers for which the caller has a credential of its own.
+    """
+
+    vitals: Mapping[str, Vitals]
+    dice: Random
+    now: float = 0.0
+    wall: float = 0.0
+    bounds: Bounds = NO_BOUNDS
+    sticky: Callable[[str], str | None] | None = None
+    own: frozenset[str] = frozenset()
 
 
 class Plan(Struct, frozen=True):
-    """Candidates in the order in which they are tried, and the endpoints that are not."""
+    """Candidates in the order in which they are tried, and the endpoints that are not.
+
+    Attributes:
+        requested: the names that were asked for.
+        strategy: by which way the models were found, in the words of OpenRouter's ``strategy``.
+        warnings: what the caller may not expect, in sentences.
+        picked: what a router's choice was made from, by the router's name.
+    """
 
     requested: tuple[str, ...]
     candidates: tuple[Candidate, ...]
     excluded: tuple[Exclusion, ...] = ()
+    strategy: str = "direct"
+    warnings: tuple[str, ...] = ()
+    picked: tuple[tuple[str, dict[str, object]], ...] = ()

@@ -3,113 +3,284 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
+from fnmatch import fnmatchcase
 from fractions import Fraction
 
-from turnout.base.errors import BadRequest
+from turnout.base.errors import BadRequest, Forbidden
 from turnout.base.money import PICO_PER_DOLLAR
 from turnout.domain.chat import ChatRequest
-from turnout.domain.provider import Policy
-from turnout.domain.routing import Candidate, MaxPrice, Preferences
+from turnout.domain.routing import NO_BOUNDS, Bounds, Candidate, MaxPrice, Preferences
+from turnout.domain.usage import effective
 
-__all__ = ["exclusion", "is_named"]
+__all__ = ["Filter", "exclusion", "filters_of", "is_named", "needed_parameters", "prompt_tokens"]
+
+Filter = Callable[[Candidate], str | None]
+"""Why a candidate is not tried, in the words of ``excluded_by``; None when it may be."""
 
 _QUANTIZATION_FAMILIES = {"fp4": {"fp4", "mxfp4", "nvfp4"}, "fp8": {"fp8", "mxfp8"}}
-_NEEDED_PARAMETERS = frozenset({
+_STEERING = frozenset({
     "frequency_penalty", "logit_bias", "logprobs", "max_completion_tokens", "max_tokens", "min_p",
     "parallel_tool_calls", "prediction", "presence_penalty", "reasoning", "reasoning_effort", "repetition_penalty",
     "response_format", "seed", "stop", "temperature", "tool_choice", "tools", "top_a", "top_k", "top_logprobs",
     "top_p", "verbosity", "web_search_options",
 })  # fmt: skip
+"""Parameters that change an answer."""
+_OTHER_NAMES = {
+    "max_completion_tokens": "max_tokens",
+    "max_tokens": "max_completion_tokens",
+    "reasoning": "reasoning_effort",
+    "reasoning_effort": "reasoning",
+}
+"""The gateway sends these on under whichever name the provider knows."""
 _AMOUNT = re.compile(r"\d{1,40}(\.\d{0,40})?([eE][+-]?\d{1,3})?", re.ASCII)
 """Bounded: ten digits of an exponent would keep a processor busy for minutes."""
+_INLINE_FILE = re.compile(rb'"(?:data:[^"]*|[A-Za-z0-9+/=]{2048,})"')
 _BYTES_PER_TOKEN = 4
+_MOST_BYTES_PER_TOKEN = 8
+_SHORT_PROMPT = 1024  # bytes: fits everywhere
 _TOKENS_PER_MILLION = 10**6
 
 
-def exclusion(candidate: Candidate, request: ChatRequest) -> str | None:
-    """The first reason why *candidate* is not tried, in the words of ``excluded_by``; None when it may be.
+def filters_of(request: ChatRequest, bounds: Bounds = NO_BOUNDS, wall: float = 0.0) -> list[Filter]:
+    """The filters that *request* needs, in the order in which they are asked; most requests need none.
+
+    *wall* is unix seconds, for prices that depend on the hour.
 
     Raises:
         BadRequest: a price cap is no number.
+        Forbidden: the request uses a parameter that its key may not use.
     """
+    filters: list[Filter] = []
+    if bounds is not NO_BOUNDS:
+        filters += _bounded(request, bounds)
+    preferences = request.parameters.provider
+    if preferences is not None:
+        filters += _preferred(request, preferences, wall)
+    if request.prompt_bytes > _SHORT_PROMPT:
+        filters.append(_reads(request))
+    if (limit := request.max_tokens) is not None:
+        filters.append(_writes(limit))
+    return filters
+
+
+def exclusion(candidate: Candidate, request: ChatRequest, bounds: Bounds = NO_BOUNDS, wall: float = 0.0) -> str | None:
+    """The first reason why *candidate* is not tried; None when it may be. Raises as :func:`filters_of`."""
     if not candidate.provider.usable:
         return "no_credential"
-    endpoint = candidate.endpoint
-    room = endpoint.context_length
-    if room is not None and request.prompt_bytes > room * _BYTES_PER_TOKEN * 2:
-        return "context_length"  # only what cannot fit by any count; the provider knows the exact one
-    limit = request.max_tokens
-    if limit is not None and endpoint.max_completion_tokens is not None and limit > endpoint.max_completion_tokens:
-        return "max_tokens"
-    preferences = request.parameters.provider
-    return None if preferences is None else _by_preference(candidate, request, preferences)
+    return next((reason for one in filters_of(request, bounds, wall) if (reason := one(candidate))), None)
 
 
 def is_named(candidate: Candidate, name: str) -> bool:
     """Whether *name* means this endpoint: by its provider's slug or display name, or by its exact tag."""
-    name = name.lower()
-    return name in {candidate.provider.slug.lower(), candidate.endpoint.tag.lower(), candidate.provider.name.lower()}
+    return name.lower() in candidate.names
 
 
-def _by_preference(candidate: Candidate, request: ChatRequest, preferences: Preferences) -> str | None:
-    endpoint = candidate.endpoint
-    if preferences.only is not None and not _is_any(candidate, preferences.only):
-        return "allowed_providers"
-    if preferences.ignore is not None and _is_any(candidate, preferences.ignore):
-        return "ignored_providers"
-    if preferences.allow_fallbacks is False and preferences.order and not _is_any(candidate, preferences.order):
-        return "allow_fallbacks"
-    if preferences.quantizations is not None and not _has_quantization(
-        endpoint.quantization, preferences.quantizations
-    ):
-        return "quantization"
-    policy = endpoint.policy or candidate.provider.policy
-    if reason := _by_policy(policy, preferences):
-        return reason
-    if preferences.max_price is not None and _too_dear(candidate, preferences.max_price):
-        return "max_price"
-    if preferences.require_parameters and endpoint.supported_parameters is not None:
-        needed = request.fields.keys() & _NEEDED_PARAMETERS
-        if needed.difference(endpoint.supported_parameters):
-            return "require_parameters"
-    return None
+def needed_parameters(request: ChatRequest) -> frozenset[str]:
+    """The parameters that an endpoint must support to serve *request* in full; a schema for the answer is one more."""
+    needed = _STEERING.intersection(request.fields)
+    form = request.parameters.response_format
+    if form is not None and form.type == "json_schema":
+        return (needed - {"response_format"}) | {"structured_outputs"}
+    return needed
 
 
-def _by_policy(policy: Policy, preferences: Preferences) -> str | None:
-    if preferences.data_collection == "deny" and policy.data_collection != "deny":
-        return "data_policy:training"
-    if preferences.zdr and not policy.zdr:
-        return "data_policy:zdr"
-    return None
+def prompt_tokens(request: ChatRequest) -> int:
+    """Tokens of the prompt by our own count: four bytes to a token, files that travel inline left out."""
+    return -(-_text_bytes(request) // _BYTES_PER_TOKEN)
 
 
-def _is_any(candidate: Candidate, names: Iterable[str]) -> bool:
-    return any(is_named(candidate, name) for name in names)
+def _text_bytes(request: ChatRequest) -> int:
+    size = request.prompt_bytes
+    if size <= _SHORT_PROMPT:
+        return size
+    messages = bytes(request.fields["messages"])
+    if b'"data:' not in messages and b"base64" not in messages and b'_data"' not in messages:
+        return size
+    return size - sum(len(file) for file in _INLINE_FILE.findall(messages))
 
 
-def _has_quantization(quantization: str | None, wanted: Iterable[str]) -> bool:
+def _reads(request: ChatRequest) -> Filter:
+    """Only what cannot fit by any count is out; the provider knows the exact one."""
+    least = _text_bytes(request) // _MOST_BYTES_PER_TOKEN
+
+    def reads(candidate: Candidate) -> str | None:
+        return "context_length" if candidate.room is not None and candidate.room < least else None
+
+    return reads
+
+
+def _writes(limit: int) -> Filter:
+    def writes(candidate: Candidate) -> str | None:
+        most = candidate.endpoint.max_completion_tokens
+        return "max_tokens" if most is not None and limit > most else None
+
+    return writes
+
+
+# -- what the request prefers --
+
+
+def _preferred(request: ChatRequest, preferences: Preferences, wall: float) -> list[Filter]:
+    filters: list[Filter] = []
+    if preferences.only is not None:
+        filters.append(_named(preferences.only, "allowed_providers"))
+    if preferences.ignore:
+        filters.append(_not_named(preferences.ignore))
+    if preferences.allow_fallbacks is False and preferences.order:
+        filters.append(_named(preferences.order, "allow_fallbacks"))
+    if preferences.require_parameters and (needed := needed_parameters(request)):
+        filters.append(_supports(needed))
+    if preferences.data_collection == "deny":
+        filters.append(_collects_nothing)
+    if preferences.zdr:
+        filters.append(_retains_nothing)
+    if preferences.enforce_distillable_text:
+        filters.append(_is_distillable)
+    if preferences.quantizations is not None:
+        filters.append(_quantized(preferences.quantizations))
+    if preferences.max_price is not None:
+        filters.append(_affordable(preferences.max_price, request, wall))
+    return filters
+
+
+def _named(names: Iterable[str], reason: str) -> Filter:
+    wanted = {name.lower() for name in names}
+
+    def named(candidate: Candidate) -> str | None:
+        return reason if wanted.isdisjoint(candidate.names) else None
+
+    return named
+
+
+def _not_named(names: Iterable[str]) -> Filter:
+    unwanted = {name.lower() for name in names}
+
+    def not_named(candidate: Candidate) -> str | None:
+        return None if unwanted.isdisjoint(candidate.names) else "ignored_providers"
+
+    return not_named
+
+
+def _supports(needed: frozenset[str]) -> Filter:
+    def supports(candidate: Candidate) -> str | None:
+        supported = candidate.parameters
+        if supported is None or needed <= supported:
+            return None
+        missing = needed - supported
+        return None if all(_OTHER_NAMES.get(name) in supported for name in missing) else "require_parameters"
+
+    return supports
+
+
+def _collects_nothing(candidate: Candidate) -> str | None:
+    policy = candidate.endpoint.policy or candidate.provider.policy
+    return None if policy.data_collection == "deny" else "data_policy:training"
+
+
+def _retains_nothing(candidate: Candidate) -> str | None:
+    policy = candidate.endpoint.policy or candidate.provider.policy
+    return None if policy.zdr else "data_policy:zdr"
+
+
+def _is_distillable(candidate: Candidate) -> str | None:
+    return None if candidate.model.distillable else "enforce_distillable_text"
+
+
+def _quantized(wanted: Iterable[str]) -> Filter:
     accepted: set[str] = set()
     for name in wanted:
         accepted |= _QUANTIZATION_FAMILIES.get(name, {name})
-    return (quantization or "unknown") in accepted
+
+    def quantized(candidate: Candidate) -> str | None:
+        return None if (candidate.endpoint.quantization or "unknown") in accepted else "quantization"
+
+    return quantized
 
 
-def _too_dear(candidate: Candidate, cap: MaxPrice) -> bool:
-    pricing = candidate.endpoint.pricing
-    checks: tuple[tuple[float | str | None, int, int], ...] = (
-        (cap.prompt if cap.prompt is not None else cap.input, pricing.prompt, _TOKENS_PER_MILLION),
-        (cap.completion if cap.completion is not None else cap.output, pricing.completion, _TOKENS_PER_MILLION),
-        (cap.request, pricing.request, 1),
-        (cap.image, pricing.image or 0, 1),
-        (cap.audio, pricing.audio or 0, _TOKENS_PER_MILLION),
-    )
-    return any(limit is not None and price * units > _pico(limit) for limit, price, units in checks)
+def _affordable(cap: MaxPrice, request: ChatRequest, wall: float) -> Filter:
+    """Prices under *cap*; an endpoint that states none is not: nobody can promise it."""
+    prompt = _most(cap.prompt if cap.prompt is not None else cap.input, "prompt", _TOKENS_PER_MILLION)
+    completion = _most(cap.completion if cap.completion is not None else cap.output, "completion", _TOKENS_PER_MILLION)
+    others = [
+        (name, most)
+        for name, limit, units in (
+            ("request", cap.request, 1),
+            ("image", cap.image, 1),
+            ("audio", cap.audio, _TOKENS_PER_MILLION),
+        )
+        if (most := _most(limit, name, units)) is not None
+    ]
+    if prompt is None and completion is None and not others:
+        return _no_objection
+    tokens = -(-request.prompt_bytes // _BYTES_PER_TOKEN)
+
+    def affordable(candidate: Candidate) -> str | None:
+        endpoint = candidate.endpoint
+        pricing = endpoint.pricing
+        if pricing.overrides:
+            pricing = effective(pricing, tokens, wall)
+        if (
+            not endpoint.priced
+            or (prompt is not None and pricing.prompt > prompt)
+            or (completion is not None and pricing.completion > completion)
+            or any((getattr(pricing, name) or 0) > most for name, most in others)
+        ):
+            return "max_price"
+        return None
+
+    return affordable
 
 
-def _pico(dollars: float | str) -> Fraction:
-    """A price cap in pico-dollars, exact, from a number or a string."""
-    text = str(dollars)
+def _no_objection(_candidate: Candidate) -> None:
+    return None
+
+
+def _most(limit: float | str | None, name: str, units: int) -> int | None:
+    """The highest price of one unit under a cap in dollars for so many, in pico-dollars; from a number or a text."""
+    if limit is None:
+        return None
+    text = str(limit)
     if not _AMOUNT.fullmatch(text):
-        raise BadRequest("`provider.max_price` holds something that is not an amount of dollars")
-    return Fraction(text) * PICO_PER_DOLLAR
+        raise BadRequest(f"`provider.max_price.{name}` is not an amount of dollars")
+    return int(Fraction(text) * PICO_PER_DOLLAR / units)
+
+
+# -- what the caller is allowed --
+
+
+def _bounded(request: ChatRequest, bounds: Bounds) -> list[Filter]:
+    if bounds.parameters is not None and (forbidden := (request.fields.keys() & _STEERING) - bounds.parameters):
+        raise Forbidden(f"This key may not use `{min(forbidden)}`")
+    filters: list[Filter] = []
+    if bounds.models is not None or bounds.ignored_models:
+        filters.append(_of_models(bounds.models, bounds.ignored_models))
+    if bounds.providers is not None:
+        filters.append(_named(bounds.providers, "allowed_providers"))
+    if bounds.ignored_providers:
+        filters.append(_not_named(bounds.ignored_providers))
+    if bounds.deny_collection:
+        filters.append(_collects_nothing)
+    if bounds.zdr:
+        filters.append(_retains_nothing)
+    if bounds.regions is not None:
+        filters.append(_within(bounds.regions))
+    return filters
+
+
+def _of_models(allowed: Collection[str] | None, ignored: Collection[str]) -> Filter:
+    def of_models(candidate: Candidate) -> str | None:
+        name = candidate.model.id
+        if allowed is not None and not any(fnmatchcase(name, pattern) for pattern in allowed):
+            return "allowed_models"
+        return "allowed_models" if any(fnmatchcase(name, pattern) for pattern in ignored) else None
+
+    return of_models
+
+
+def _within(regions: frozenset[str]) -> Filter:
+    def within(candidate: Candidate) -> str | None:
+        policy = candidate.endpoint.policy or candidate.provider.policy
+        return "data_region" if regions.isdisjoint(policy.regions) else None
+
+    return within

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
@@ -18,9 +18,10 @@ from turnout.contracts.provider import Adapter
 from turnout.contracts.reply import Reply
 from turnout.contracts.surface import Surface
 from turnout.domain.account import Generation
-from turnout.domain.routing import Candidate
-from turnout.engine.plan import Routes
+from turnout.domain.routing import NO_BOUNDS, Outlook
 from turnout.engine.recall import Recall
+from turnout.engine.routes import Routes
+from turnout.engine.sticky import Session, StickyMemory
 from turnout.health.book import HealthBook
 from turnout.net.client import Client, Origin
 from turnout.net.deadlines import Deadlines
@@ -75,6 +76,7 @@ class House:
     report: Callable[[str], None]
     recall: Recall | None = None
     comment_seconds: float = 15.0
+    sticky: StickyMemory = field(default_factory=StickyMemory)
 
     def admit(self) -> None:
         """Refuse to begin what could not be recorded.
@@ -85,9 +87,10 @@ class House:
         if self.recorder.failing:
             raise Unavailable("Usage cannot be recorded at the moment, so nothing is served", retry_after=5)
 
-    def ailing(self, candidate: Candidate) -> bool:
-        """Whether the candidate's endpoint had an outage in the last half minute."""
-        return self.health.outage(candidate.endpoint_id, self.clock.monotonic())
+    def outlook(self, session: Session | None = None) -> Outlook:
+        """What a plan depends on at this moment, for a request of *session*."""
+        sticky = None if session is None or not self.sticky else session.endpoint
+        return Outlook(self.health.known, self.dice, self.clock.monotonic(), self.clock.wall(), NO_BOUNDS, sticky)
 
 
 class Call(Struct, frozen=True, eq=False):

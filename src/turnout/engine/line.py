@@ -9,11 +9,13 @@ from turnout.base.errors import Forbidden, Internal, TurnoutError, Unavailable, 
 from turnout.domain.account import Key
 from turnout.domain.usage import NO_USAGE, Usage
 from turnout.engine.comments import Comments
+from turnout.engine.dead_ends import DeadEnd
 from turnout.engine.draft import Draft
 from turnout.engine.house import Call, House
 from turnout.engine.plan import make_plan
 from turnout.engine.relay import Relay, Whole, estimate, refuse_blank
 from turnout.engine.trip import Trip
+from turnout.engine.why import metadata, spliced, wants_metadata
 
 __all__ = ["serve"]
 
@@ -30,12 +32,15 @@ async def serve(call: Call, house: House) -> None:
         _refuse_managers(key)
         request = call.surface.decode(call.body)
         rails = house.rails
-        plan = make_plan(request, rails.routes, house.ailing, house.dice)
+        session = house.sticky.session(request, call.headers, key.account_id, call.arrived)
+        plan = make_plan(request, rails.routes, house.outlook(session))
         draft = Draft(call, key, request, house)
         encoder = call.surface.encoder(draft.id, int(draft.created), request)
-        trip = Trip(call, house, rails, request, plan, draft, encoder)
+        trip = Trip(call, house, rails, request, plan, draft, encoder, session, wants_metadata(call.headers))
     except TurnoutError as error:
         house.tally.refused(error.error_type)
+        if isinstance(error, DeadEnd) and wants_metadata(call.headers):
+            error.routing = metadata(error.plan, error.request, house.outlook())
         call.reply.refuse(error, None)
         return
     except Exception as error:  # noqa: BLE001 - the border of the route: a mistake of ours must not kill the connection
@@ -79,6 +84,9 @@ async def _answer(trip: Trip) -> None:
             await trip.remember(completion)
         trip.encoder.served_by(candidate.model.id, candidate.provider.name)
         body = trip.encoder.whole(completion, usage, price)
+        if trip.told:
+            body = spliced(body, trip.metadata(candidate))
+        trip.stay(candidate, usage)
         trip.call.reply.whole(draft.id, draft.overhead_ms(), body, sink.dropped)
         return
     raise trip.exhausted()
@@ -107,7 +115,11 @@ async def _stream(trip: Trip) -> None:
             price = draft.answered(usage)
             if relay.thoughts is not None:
                 await trip.remember(relay.thoughts)
-            reply.finish(encoder.end(usage, price))
+            last = encoder.end(usage, price)
+            if trip.told:
+                last = spliced(last, trip.metadata(candidate))
+            trip.stay(candidate, usage)
+            reply.finish(last)
             return
         raise trip.exhausted()
     finally:
@@ -128,8 +140,11 @@ def _refuse_managers(key: Key) -> None:
 def _say(trip: Trip, error: TurnoutError) -> None:
     """An error, in the stream if its head has gone out, else in place of the answer."""
     reply = trip.call.reply
+    if trip.told and not isinstance(error, Internal):
+        error.routing = trip.metadata(None)
     if reply.started:
-        reply.finish(trip.encoder.failed(error))
+        last = trip.encoder.failed(error)
+        reply.finish(last if error.routing is None else spliced(last, error.routing))
     else:
         reply.refuse(error, trip.draft.id)
 

@@ -2,105 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from random import Random
-from typing import final
+from bisect import bisect
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from turnout.base.errors import BadRequest, ModelNotFound, NoEndpoints
-from turnout.base.slugs import InvalidModelName, ModelName, parse_model_name
-from turnout.contracts.strategy import Strategy
-from turnout.domain.catalog import CatalogSnapshot, Model
+from turnout.base.errors import BadRequest
+from turnout.base.slugs import ModelName
 from turnout.domain.chat import ChatRequest
-from turnout.domain.provider import Provider
-from turnout.domain.routing import Candidate, Exclusion, Plan, Sort
-from turnout.engine.filters import exclusion, is_named
+from turnout.domain.routing import NO_BOUNDS, Candidate, Exclusion, Outlook, Plan
+from turnout.engine.dead_ends import dead_end, nothing_suits
+from turnout.engine.filters import Filter, filters_of, prompt_tokens
+from turnout.engine.order import WELL, health_rank, ordered, wishes_of
+from turnout.engine.routes import Routes, Track
 
-__all__ = ["Routes", "make_plan"]
+__all__ = ["Routes", "make_plan", "service_tier_of"]
 
-_MAX_REMEMBERED = 10_000
-
-
-@final
-class Routes:
-    """A catalog snapshot as plans read it: each name resolved once, with the candidates behind it."""
-
-    def __init__(
-        self,
-        snapshot: CatalogSnapshot,
-        adhoc: Callable[[str, Mapping[str, Provider]], Model | None],
-        strategies: Mapping[str, Strategy],
-    ) -> None:
-        """*adhoc* makes a model of a name that no catalog lists, such as one of a local server's."""
-        self.snapshot = snapshot
-        self.strategies = strategies
-        self._adhoc = adhoc
-        self._found: dict[str, tuple[ModelName, tuple[Candidate, ...]]] = {}
-
-    def find(self, name: str) -> tuple[ModelName, tuple[Candidate, ...]]:
-        """The parsed name and every endpoint of the model, callable or not.
-
-        Raises:
-            ModelNotFound: there is no such model.
-        """
-        found = self._found.get(name)
-        if found is None:
-            found = self._resolve(name)
-            if len(self._found) < _MAX_REMEMBERED:
-                self._found[name] = found
-        return found
-
-    def _resolve(self, name: str) -> tuple[ModelName, tuple[Candidate, ...]]:
-        try:
-            parsed = parse_model_name(name)
-        except InvalidModelName:
-            raise _unknown(name) from None
-        providers = self.snapshot.providers
-        model = self.snapshot.find(parsed.base) or self._adhoc(parsed.base, providers)
-        if model is None:
-            raise _unknown(name)
-        candidates = tuple(
-            Candidate(model, endpoint, providers[endpoint.provider])
-            for endpoint in model.endpoints
-            if endpoint.provider in providers
-        )
-        return parsed, candidates
+_TIERS = {"flex": "flex", "priority": "priority", "fast": "priority", "scale": "scale"}
+_TIER_OF_VARIANT = {"nitro": "priority", "floor": "flex"}
+_SOFT = ("tools", "response_format", "verbosity")
+_SOFTLY = "unsupported_parameters"
+_BYTES_PER_TOKEN = 4
 
 
-def make_plan(request: ChatRequest, routes: Routes, ailing: Callable[[Candidate], bool], dice: Random) -> Plan:
-    """Candidates for *request*: model after model, each model's endpoints filtered and ordered.
+class _Choice(NamedTuple):
+    """What a router chose: ``free`` are those tracks of which only free endpoints will do."""
 
-    Pure: *ailing* tells of outages, *dice* draws; nothing else is read.
+    router: Track
+    facts: dict[str, object]
+    free: Sequence[Track]
+
+
+def make_plan(request: ChatRequest, routes: Routes, outlook: Outlook) -> Plan:
+    """Candidates for *request*: found by their names, filtered, ordered.
+
+    Pure: what is drawn comes from the dice of *outlook*, what time it is from its clock.
 
     Raises:
         BadRequest: no model is named, or a preference makes no sense.
         ModelNotFound: a named model does not exist.
         NoEndpoints: no endpoint is left; the error names what excluded them.
+        Forbidden: the key may not use a parameter of the request, or no region that it allows is left.
+        NotFound: there is no such preset.
     """
+    parameters = request.parameters
+    if parameters.provider is None and parameters.models is None and parameters.model is not None:
+        track = routes.find(parameters.model)
+        if (plan := _plain_plan(request, track, outlook)) is not None:
+            return plan
+    return _full_plan(request, routes, outlook)
+
+
+def service_tier_of(request: ChatRequest) -> str | None:
+    """The service tier that *request* asks for by name; None for the usual one."""
+    tier = request.parameters.service_tier
+    return None if tier is None else _TIERS.get(tier)
+
+
+# -- the usual request: one model, no wishes --
+
+
+def _plain_plan(request: ChatRequest, track: Track, outlook: Outlook) -> Plan | None:
+    """The plan among the plain endpoints of one model; None where more has to be looked at."""
+    parameters = request.parameters
+    if (
+        not track.plain
+        or track.name.virtual
+        or parameters.tools is not None
+        or parameters.response_format is not None
+        or parameters.verbosity is not None
+        or parameters.service_tier is not None
+        or outlook.bounds is not NO_BOUNDS
+        or request.prompt_bytes > track.room * _BYTES_PER_TOKEN
+        or (request.max_tokens or 0) > track.output
+    ):
+        return None
+    if track.only is not None:
+        return track.only
+    if not track.heights or outlook.sticky is not None or outlook.own:
+        return None
+    plain, known, now = track.plain, outlook.vitals, outlook.now
+    for candidate in plain:
+        vitals = known.get(candidate.endpoint_id)
+        if vitals is not None and health_rank(vitals, now) != WELL:
+            return None
+    heights = track.heights
+    place = bisect(heights, outlook.dice.random() * heights[-1], 0, len(heights) - 1)
+    first = plain[place]
+    drawn = plain if not place else (first, *plain[:place], *plain[place + 1 :])
+    return Plan(track.requested, drawn, track.aside, track.way)
+
+
+# -- any request --
+
+
+def _full_plan(request: ChatRequest, routes: Routes, outlook: Outlook) -> Plan:
     names = _names(request)
-    allowed: list[Candidate] = []
+    tracks, picks = _tracks(names, request, routes, outlook)
+    tier = service_tier_of(request)
+    filters = filters_of(request, outlook.bounds, outlook.wall)
+    soft = [name for name in _SOFT if name in request.fields]
+    groups: list[tuple[ModelName, list[Candidate]]] = []
     excluded: list[Exclusion] = []
-    met: set[str] = set()
-    for name in names:
-        parsed, candidates = routes.find(name)
-        if not candidates or candidates[0].model.id in met:  # the same model by another name
-            continue
-        met.add(candidates[0].model.id)
-        usable: list[Candidate] = []
-        for candidate in candidates:
-            reason = exclusion(candidate, request)
-            if reason is None:
-                usable.append(candidate)
-            else:
-                excluded.append(Exclusion(candidate.endpoint_id, reason))
-        allowed += _ordered(usable, parsed, request, routes, ailing, dice)
-    if not allowed:
-        raise _dead_end(names, excluded)
-    preferences = request.parameters.provider
-    if preferences is not None and preferences.allow_fallbacks is False and not preferences.order:
-        first = _first_of_each_model(allowed)
-        excluded += [Exclusion(one.endpoint_id, "allow_fallbacks") for one in allowed if one not in first]
-        allowed = first
-    return Plan(names, tuple(allowed), tuple(excluded))
+    warnings: list[str] = []
+    for track in tracks:
+        group = _admitted(track, request, tier, excluded)
+        asked = [*filters, _costs_nothing] if any(track in pick.free for pick in picks) else filters
+        if asked:
+            group = _filtered(group, asked, excluded)
+        for name in soft:
+            group = _preferring(name, group, excluded, warnings)
+        if group:
+            groups.append((track.name, group))
+    if not groups:
+        raise dead_end(request, names, excluded)
+    tightest = min(track.room for track in tracks)
+    tokens = prompt_tokens(request) if request.prompt_bytes > tightest * _BYTES_PER_TOKEN else 0
+    wishes = wishes_of(request, tier, tokens)
+    candidates = ordered(groups, wishes, routes.strategies, outlook)
+    if _stops_at_first(request):
+        candidates = _first_of_each_model(candidates, excluded)
+    way = "fallback" if len(names) > 1 else picks[0].router.way if picks else tracks[0].way
+    picked = tuple((pick.router.router or "", pick.facts) for pick in picks)
+    return Plan(names, tuple(candidates), tuple(excluded), way, tuple(warnings), picked)
 
 
 def _names(request: ChatRequest) -> tuple[str, ...]:
@@ -113,57 +136,94 @@ def _names(request: ChatRequest) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _ordered(
-    candidates: list[Candidate],
-    name: ModelName,
-    request: ChatRequest,
-    routes: Routes,
-    ailing: Callable[[Candidate], bool],
-    dice: Random,
-) -> Sequence[Candidate]:
-    """One model's endpoints, best first: an explicit order, else an explicit or implied sort, else balancing."""
-    if len(candidates) <= 1:
-        return candidates
+def _tracks(
+    names: Sequence[str], request: ChatRequest, routes: Routes, outlook: Outlook
+) -> tuple[list[Track], list[_Choice]]:
+    """Where the names lead, each model once, and what routers among them chose."""
+    tracks: list[Track] = []
+    met: set[str] = set()
+    picks: list[_Choice] = []
+    for name in names:
+        track = routes.find(name)
+        if track.router is None:
+            found = [track]
+        else:
+            pick = routes.pickers[track.router](request, routes.choosable(), outlook.dice)
+            if not pick.models:
+                raise nothing_suits(name)
+            found = [routes.find(model) for model in pick.models]
+            picks.append(_Choice(track, dict(pick.facts), found if pick.free_only else ()))
+        for one in found:
+            if one.model is not None and one.model.id not in met:  # else the same model by another name
+                met.add(one.model.id)
+                tracks.append(one)
+    return tracks, picks
+
+
+def _admitted(track: Track, request: ChatRequest, tier: str | None, excluded: list[Exclusion]) -> list[Candidate]:
+    """The endpoints that can be called, without those of service tiers that nobody has asked for."""
+    if len(track.plain) == len(track.usable):
+        excluded += track.aside
+        return list(track.plain)
+    excluded += track.unusable
     preferences = request.parameters.provider
-    sort = preferences.sort if preferences is not None else None
-    by = sort.by if isinstance(sort, Sort) else sort
-    if by is None and "floor" in name.virtual:
-        by = "price"
-    strategy = routes.strategies.get(by or "balanced", routes.strategies["balanced"])
-    ordered = strategy(candidates, ailing, dice)
-    if preferences is not None and preferences.order:
-        wanted = preferences.order
-        first = [c for name in wanted for c in ordered if is_named(c, name)]
-        ordered = list(dict.fromkeys([*first, *ordered]))
-    return ordered
+    order = preferences.order if preferences is not None else None
+    only = preferences.only if preferences is not None else None
+    named = {name.lower() for name in (*(order or ()), *(only or ()))}
+    admitted = {tier}
+    sort_is_explicit = preferences is not None and preferences.sort is not None
+    if request.parameters.service_tier is None and not order and not sort_is_explicit:
+        admitted.update(_TIER_OF_VARIANT[name] for name in track.name.virtual if name in _TIER_OF_VARIANT)
+    alone = tier == "flex" and any(one.endpoint.service_tier == tier for one in track.usable)
+    kept: list[Candidate] = []
+    for one in track.usable:
+        own = one.endpoint.service_tier
+        if own == tier if alone else own is None or own in admitted or one.tag in named:
+            kept.append(one)
+        else:
+            excluded.append(Exclusion(one, "service_tier"))
+    return kept
 
 
-def _first_of_each_model(candidates: Sequence[Candidate]) -> list[Candidate]:
+def _filtered(group: Sequence[Candidate], filters: Sequence[Filter], excluded: list[Exclusion]) -> list[Candidate]:
+    kept: list[Candidate] = []
+    for candidate in group:
+        for asks in filters:
+            reason = asks(candidate)
+            if reason is not None:
+                excluded.append(Exclusion(candidate, reason))
+                break
+        else:
+            kept.append(candidate)
+    return kept
+
+
+def _preferring(name: str, group: list[Candidate], excluded: list[Exclusion], warnings: list[str]) -> list[Candidate]:
+    """Those that support the parameter *name*, if there are any; else all, with a warning."""
+    able = [one for one in group if one.parameters is None or name in one.parameters]
+    if len(able) == len(group):
+        return group
+    if not able:
+        warnings.append(f"No endpoint of {group[0].model.id} supports `{name}`: it may be ignored")
+        return group
+    kept = set(able)
+    excluded += [Exclusion(one, _SOFTLY) for one in group if one not in kept]
+    return able
+
+
+def _costs_nothing(candidate: Candidate) -> str | None:
+    return "max_price" if candidate.price else None
+
+
+def _stops_at_first(request: ChatRequest) -> bool:
+    preferences = request.parameters.provider
+    return preferences is not None and preferences.allow_fallbacks is False and not preferences.order
+
+
+def _first_of_each_model(candidates: Sequence[Candidate], excluded: list[Exclusion]) -> list[Candidate]:
     first: dict[str, Candidate] = {}
     for candidate in candidates:
         first.setdefault(candidate.model.id, candidate)
-    return list(first.values())
-
-
-def _unknown(name: str) -> ModelNotFound:
-    availability = {"code": "model_not_found", "retryable": False, "requested_models": [name[:128]]}
-    return ModelNotFound(f"{name[:128]} is not a valid model ID", availability=availability)
-
-
-def _dead_end(names: tuple[str, ...], excluded: Sequence[Exclusion]) -> NoEndpoints:
-    reasons = list(dict.fromkeys(entry.reason for entry in excluded))
-    listed = ", ".join(names)
-    if reasons == ["no_credential"]:
-        providers = ", ".join(dict.fromkeys(entry.endpoint_id.split("|")[1] for entry in excluded))
-        message = f"No provider of {listed} has a credential here. Configure one of: {providers}"
-    elif reasons:
-        message = f"No endpoints of {listed} are left for this request. Excluded by: {', '.join(reasons)}"
-    else:
-        message = f"No endpoints found for {listed}"
-    availability: dict[str, object] = {
-        "code": "constraint_filtered" if set(reasons) - {"no_credential"} else "no_endpoints",
-        "retryable": False,
-        "requested_models": list(names),
-        "excluded_by": reasons,
-    }
-    return NoEndpoints(message, availability=availability)
+    kept = list(first.values())
+    excluded += [Exclusion(one, "allow_fallbacks") for one in candidates if one not in kept]
+    return kept

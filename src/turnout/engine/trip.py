@@ -12,18 +12,30 @@ from turnout.contracts.surface import Encoder
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Completion
 from turnout.domain.routing import Candidate, Plan
+from turnout.domain.usage import Usage
 from turnout.engine.draft import Draft
 from turnout.engine.house import Call, House, Rails
 from turnout.engine.recall import Thoughts
 from turnout.engine.relay import Relay, Whole
+from turnout.engine.sticky import Session
+from turnout.engine.why import metadata
 
 __all__ = ["Trip"]
 
+_OK = 200
+_NO_STATUS = 502
+"""Stands for failures without a status of the provider's."""
+_DOUBTFUL = frozenset({400, 415, 422})
+_DOUBTFUL_TYPES = frozenset({"invalid_request", "unprocessable"})
+"""What one provider refuses as wrong may be right for another one, which is asked once."""
 _CODES = {"rate_limit_exceeded": "capacity_exhausted", "not_found": "model_unavailable_upstream"}
 
 
 class Trip(Struct, eq=False):
-    """One accepted request on its way: what the steps before the attempts have made."""
+    """One accepted request on its way: what the steps before the attempts have made.
+
+    ``told``: the client wants to know how it was routed.
+    """
 
     call: Call
     house: House
@@ -32,8 +44,12 @@ class Trip(Struct, eq=False):
     plan: Plan
     draft: Draft
     encoder: Encoder
+    session: Session | None = None
+    told: bool = False
     relay: Relay | None = None
     _failures: tuple[tuple[Candidate, UpstreamError], ...] = ()
+    _attempts: tuple[tuple[Candidate, int], ...] = ()
+    _doubted_models: frozenset[str] = frozenset()
     _spoiled_models: frozenset[str] = frozenset()
     _over: bool = False
 
@@ -88,14 +104,39 @@ class Trip(Struct, eq=False):
         self.draft.failed(error)
         error.__traceback__ = error.__context__ = None  # their frames would keep the request and the answer for long
         self._failures += ((candidate, error),)
+        self._attempts += ((candidate, error.upstream_status or _NO_STATUS),)
+        model = candidate.model.id
         if error.elsewhere == "model":
-            self._spoiled_models |= {candidate.model.id}
+            doubtful = error.upstream_status in _DOUBTFUL and error.error_type in _DOUBTFUL_TYPES
+            if not doubtful or model in self._doubted_models:
+                self._spoiled_models |= {model}
+            self._doubted_models |= {model}
         elif error.elsewhere == "nowhere":
             self._over = True
 
+    def stay(self, candidate: Candidate, usage: Usage) -> None:
+        """*candidate* has answered: the next request of this conversation may go there."""
+        if self.session is not None:
+            self.session.answered(candidate, usage, self.house.clock.monotonic())
+
+    def metadata(self, answered: Candidate | None) -> dict[str, object]:
+        """How this request was routed, so far; *answered* is who gave the answer."""
+        attempts = self._attempts if answered is None else (*self._attempts, (answered, _OK))
+        return metadata(self.plan, self.request, self.house.outlook(), attempts, answered)
+
     def exhausted(self) -> UpstreamError:
-        """The error that the client gets once nothing is left to try: the last one, with all before it."""
-        candidate, error = self._failures[-1]
+        """The error that the client gets once nothing is left to try: the last one, with all before it.
+
+        But where one provider refused the request as wrong and another one of the same model failed, the refusal is
+        told: the client can do something about it.
+        """
+        failures = list(self._failures)
+        candidate, error = failures[-1]
+        if error.elsewhere == "endpoint" and candidate.model.id in self._doubted_models:
+            doubts = [one for one in failures if one[0].model is candidate.model and one[1].elsewhere == "model"]
+            failures.remove(doubts[0])
+            failures.append(doubts[0])
+            candidate, error = doubts[0]
         hints = [failure.retry_after for _, failure in self._failures if failure.retry_after is not None]
         error.retry_after = min(hints) if hints else None
         error.metadata["provider_name"] = candidate.provider.name
@@ -103,8 +144,8 @@ class Trip(Struct, eq=False):
             error.metadata["provider_code"] = error.provider_code
         if error.raw is not None:
             error.metadata["raw"] = error.raw
-        if len(self._failures) > 1:
-            error.metadata["previous_errors"] = [_summary(*failure) for failure in self._failures[:-1]]
+        if len(failures) > 1:
+            error.metadata["previous_errors"] = [_summary(*failure) for failure in failures[:-1]]
         if error.elsewhere == "endpoint":
             error.availability = {
                 "code": _CODES.get(error.error_type, "temporarily_unavailable"),

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 
+from turnout.domain.health import Vitals
 from turnout.domain.routing import Candidate
 
-__all__ = ["blended_price", "by_price"]
-
-_PROMPT_SHARE = 3
+__all__ = ["by_price", "price_key"]
 
 
-def blended_price(candidate: Candidate) -> int:
-    """One number to compare prices by: three parts prompt to one part completion, in pico-dollars.
-
-    Most traffic reads more than it writes; docs/decisions/0004-routing-rules.md has the reasons.
-    """
-    pricing = candidate.endpoint.pricing
-    return _PROMPT_SHARE * pricing.prompt + pricing.completion
+def price_key(candidate: Candidate) -> tuple[int, str]:
+    """Sorts by price; the id makes the order independent of the catalog's."""
+    return candidate.price, candidate.endpoint_id
 
 
-def by_price(candidates: Sequence[Candidate], ailing: Callable[[Candidate], bool], _dice: Random) -> list[Candidate]:
-    """Endpoints without an outage by price, then the others by price."""
-    return sorted(
-        candidates, key=lambda candidate: (ailing(candidate), blended_price(candidate), candidate.endpoint_id)
-    )
+def by_price(candidates: Sequence[Candidate], _vitals: Mapping[str, Vitals], _dice: Random) -> list[Candidate]:
+    """By price; those without a stated price last."""
+    return sorted(candidates, key=price_key)
