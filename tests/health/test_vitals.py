@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from regions_table import table
 from turnout.domain.health import UNKNOWN
 from turnout.health.book import HealthBook
-from turnout.health.measured import Measurements
 from turnout.health.neighbour import REGION_BYTES, SLOTS
 
 HERE = "acme/tiny|acme|acme"
@@ -258,6 +257,17 @@ def test_windows_of_all_workers_are_added_up() -> None:
         assert found.limited_until == pytest.approx(START + 50)
 
 
+def test_whoever_takes_over_knows_all_outages_from_the_first_pulse_on() -> None:
+    region = table(1, REGION_BYTES)[0]
+    names = [f"acme/{number}|acme|acme" for number in range(500)]
+    before = HealthBook(region)
+    for name in names:
+        before.failed(name, START, "unreachable")
+    heir = HealthBook(region)
+    heir.pulse(START + 1)
+    assert all(heir.known[name].outage for name in names)
+
+
 def test_listings_show_what_is_known_and_nothing_else() -> None:
     book = HealthBook()
     assert book.listed(HERE, START) == {}
@@ -289,14 +299,6 @@ def test_the_status_says_what_is_wrong(events: str, status: int) -> None:
         else:
             book.limited(HERE, now, 30)
     assert book.listed(HERE, now)["status"] == status
-
-
-def test_measurements_answer_listings() -> None:
-    book = HealthBook()
-    measured = Measurements(book, {"acme/tiny": 7}.get)
-    assert measured.endpoint(HERE) is None
-    assert (measured.tokens_last_7_days("acme/tiny"), measured.tokens_last_7_days("acme/big")) == (7, None)
-    assert Measurements(book).tokens_last_7_days("acme/tiny") is None
 
 
 def test_twenty_thousand_endpoints_take_bounded_memory_and_the_busy_one_stays() -> None:

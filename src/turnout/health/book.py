@@ -236,11 +236,14 @@ class HealthBook:
     async def run(self, clock: Clock = SYSTEM_CLOCK) -> None:
         """Keep the book up to date until cancelled."""
         while True:
-            await asyncio.sleep(_PULSE_SECONDS)
             self.pulse(clock.monotonic())
+            await asyncio.sleep(_PULSE_SECONDS)
 
     def pulse(self, now: float) -> None:
         """Count what is pending, read what others wrote, and judge anew what may have changed."""
+        if self._next_pulse < 0:  # the first: what was taken over counts from the first request on
+            for endpoint in list(self._endpoints.values()):
+                self._glance(endpoint, now)
         self._next_pulse = now + _PULSE_SECONDS
         self._count_events()
         for place, region in enumerate(self._regions.others()):
