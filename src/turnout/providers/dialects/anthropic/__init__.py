@@ -97,6 +97,7 @@ def _head(provider: Provider) -> bytes:
 
 DIALECT: Final = Dialect(
     name="anthropic",
+    recalls=True,
     adapter=lambda provider, outside: AnthropicAdapter(provider, outside.wall),
     providers=(
         KnownProvider(
