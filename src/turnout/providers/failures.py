@@ -18,7 +18,8 @@ _MAX_CODE = 100  # characters
 _MAX_PLAIN_WORDS = 300
 _WORDY = ("message", "detail", "error", "error_message", "msg")
 """Where an error object keeps its message."""
-_CONTEXT_CODES = ("context_length", "context length", "context window", "maximum context", "too many tokens")
+_CONTEXT_CODES = ("context_length", "context length", "context window", "maximum context", "too many tokens",
+                  "prompt is too long", "exceed context limit")  # fmt: skip
 _POLICY_CODES = ("content_policy", "content_filter", "moderation", "safety system")
 
 
@@ -53,7 +54,9 @@ _BY_STATUS: Mapping[int, _Meaning] = {
     529: _Meaning("provider_overloaded", "endpoint", "error", "The provider is overloaded"),
 }
 _STATUS_OF_WORD: Mapping[str, int] = {
+    "api_error": 500,
     "authentication_error": 401,
+    "billing_error": 402,
     "invalid_api_key": 401,
     "insufficient_quota": 429,
     "invalid_argument": 400,
@@ -67,8 +70,10 @@ _STATUS_OF_WORD: Mapping[str, int] = {
     "permission_error": 403,
     "rate_limit_error": 429,
     "rate_limit_exceeded": 429,
+    "request_too_large": 413,
     "resource_exhausted": 429,
     "timeout": 504,
+    "timeout_error": 504,
     "unavailable": 503,
 }
 """Codes and types of errors that come with a 200, where no number tells the status."""

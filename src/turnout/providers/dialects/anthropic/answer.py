@@ -59,6 +59,7 @@ def read_answer(body: bytes) -> Completion:
         said = _Said()
         for raw in wire.content:
             said.add(raw)
+        said.close()
     except (BadJSON, UnicodeDecodeError):
         raise nonsense() from None
     finish = finish_of(wire.stop_reason, called=bool(said.calls), answered=said.answered)
@@ -126,6 +127,10 @@ class _Said:
         self._length += len(text)
 
     def _add_result(self, raw: Raw) -> None:
-        asked = self._asked.pop(read_block(raw).tool_use_id or "", None)
-        if asked is not None:
-            self.details.append(server_detail(asked, arguments_of(asked.input), raw, len(self.details)))
+        asked = self._asked.pop(read_block(raw).tool_use_id or "", None) or Block()
+        self.details.append(server_detail(asked, arguments_of(asked.input), raw, len(self.details)))
+
+    def close(self) -> None:
+        """What the provider's own tools were asked and have not answered is told too: the next turn begins with it."""
+        for asked in self._asked.values():
+            self.details.append(server_detail(asked, arguments_of(asked.input), None, len(self.details)))

@@ -257,7 +257,8 @@ class AnswerDecoder:
             return self._write(opened, arguments_of(block.input))
         if kind in SERVER_CALLS:
             self._asked[block.id or ""] = (block, "".join(opened.pieces) or arguments_of(block.input))
-        elif kind.endswith(RESULT) and (asked := self._asked.pop(block.tool_use_id or "", None)) is not None:
+        elif kind.endswith(RESULT):
+            asked = self._asked.pop(block.tool_use_id or "", (Block(), ""))
             return reasoning_delta(None, [server_detail(*asked, opened.raw, self._next_detail())])
         return None
 
@@ -267,6 +268,11 @@ class AnswerDecoder:
         finish = finish_of(delta.stop_reason, called=self._calls > 0, answered=self._answered)
         refusal = refusal_of(delta.stop_reason, delta.stop_details)
         told = Raw(encode({"refusal": refusal})) if refusal is not None else EMPTY_DELTA
+        if self._asked:  # the next turn begins with what came of it
+            told = reasoning_delta(
+                None, [server_detail(*asked, None, self._next_detail()) for asked in self._asked.values()]
+            )
+            self._asked = {}
         choices = [ChunkChoice(told, 0, finish, delta.stop_reason)] if delta.stop_reason is not None else []
         return Chunk(choices, usage, self._id)
 

@@ -307,17 +307,19 @@ def _thoughts(details: Sequence[Raw]) -> list[Any]:
 
 
 def _server_call(detail: _WireDetail) -> list[Any]:
-    """A call of the provider's own tool, and what came of it."""
+    """A call of the provider's own tool, and what came of it; either may stand in another turn."""
     call_id, name = detail.tool_call_id or "", detail.tool_name or ""
-    asked = _input(detail.arguments or "{}")
-    call: Any = _ServerCall(call_id, name, asked)
-    if detail.server_name:
-        call = _McpCall(call_id, name, detail.server_name, asked)
+    blocks: list[Any] = []
+    if name:
+        asked = _input(detail.arguments or "{}")
+        own = detail.server_name
+        blocks.append(_McpCall(call_id, name, own, asked) if own else _ServerCall(call_id, name, asked))
+    result = (detail.result or "").encode()
     try:
-        _object(result := (detail.result or "").encode())
+        _object(result)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return [call]
-    return [call, Raw(result)]
+        return blocks
+    return [*blocks, Raw(result)]
 
 
 def _tool_id(stated: str) -> str:

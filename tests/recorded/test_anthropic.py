@@ -1,0 +1,144 @@
+"""What Claude models said through the Messages API, served again: the client reads the same, the provider too."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import pytest
+
+from answers import Answer, Said, ToolCall, read_stream, read_whole
+from converters.anthropic import (
+    Inexpressible,
+    chat_request,
+    joined_details,
+    normal_request,
+    read_events,
+    read_message,
+)
+from gateway import Gateway, Reply, model_tables, provider_table
+from openrouter_schema import check
+from recordings import Exchange, StandIn, exchanges, sse_events, stand_in
+
+_ALL = exchanges("anthropic")
+_WHOLE = [exchange for exchange in _ALL if not exchange.streamed]
+_WITHOUT_DATA = pytest.mark.skip(reason="TURNOUT_TEST_DATA names no folder with recorded-traffic")
+
+
+class Stage(NamedTuple):
+    """A gateway, and the stand-in for the provider behind it. ``models`` are ours by the provider's name."""
+
+    gateway: Gateway
+    provider: StandIn
+    models: dict[str, str]
+
+
+def _cases(found: list[Exchange]) -> list[Any]:
+    return [pytest.param(one, id=one.id) for one in found] or [pytest.param(None, marks=_WITHOUT_DATA)]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    names = sorted({one.request["model"] for one in _ALL})
+    models = {name: f"recorded/model-{number}" for number, name in enumerate(names)}
+    with stand_in() as server:
+        toml = "[catalog]\nbundled = false\n" + provider_table("anthropic", server.url)
+        for name, model in models.items():
+            toml += model_tables(model, [("anthropic", name, '{ prompt = "0.000001", completion = "0.000002" }')])
+        with Gateway(tmp_path_factory.mktemp("gateway"), toml) as gateway:
+            yield Stage(gateway, server, models)
+
+
+@pytest.mark.parametrize("sliced", [False, True], ids=["whole", "sliced"])
+@pytest.mark.parametrize("exchange", _cases(_ALL))
+def test_the_client_reads_what_the_provider_said(stage: Stage, exchange: Exchange, sliced: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    stage.provider.play(exchange, sliced=sliced)
+    reply = _ask(stage, exchange, stream=exchange.streamed)
+    _assert_same(_read(reply, streamed=exchange.streamed), _said(exchange))
+
+
+@pytest.mark.parametrize("exchange", _cases(_WHOLE))
+def test_a_client_that_streams_reads_an_answer_that_came_in_one_piece(stage: Stage, exchange: Exchange) -> None:
+    stage.provider.play(exchange)
+    _assert_same(_read(_ask(stage, exchange, stream=True), streamed=True), _said(exchange))
+
+
+@pytest.mark.parametrize("exchange", _cases(_ALL))
+def test_the_provider_is_sent_what_it_was_sent_then(stage: Stage, exchange: Exchange) -> None:
+    try:
+        chat = chat_request(exchange.request)
+    except Inexpressible as reason:
+        pytest.skip(str(reason))
+    stage.provider.play(exchange)
+    body = json.dumps(chat | {"model": stage.models[exchange.request["model"]]}).encode()
+    reply = stage.gateway.request("POST", "/api/v1/chat/completions", body)
+    assert reply.status == 200, reply.body
+    [received] = stage.provider.received
+    assert received.path == "/v1/messages"
+    assert received.headers["x-api-key"] == "sk-upstream-secret"
+    assert received.headers["anthropic-version"] == "2023-06-01"
+    assert "Authorization" not in received.headers
+    assert normal_request(json.loads(received.body)) == normal_request(exchange.request)
+
+
+def test_the_exchanges_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    if not _ALL:
+        pytest.skip("TURNOUT_TEST_DATA names no folder with recorded-traffic")
+    reasons: dict[str, list[str]] = {}
+    for exchange in _ALL:
+        try:
+            chat_request(exchange.request)
+        except Inexpressible as reason:
+            reasons.setdefault(str(reason), []).append(exchange.id)
+    skipped = sum(map(len, reasons.values()))
+    with capsys.disabled():
+        rows = [f"anthropic: {len(_ALL)} exchanges, all answers compared, {len(_ALL) - skipped} requests compared"]
+        rows += [f"{len(names):5} requests left out: {reason}: {' '.join(names)}" for reason, names in reasons.items()]
+        sys.stdout.write("\n" + "\n".join(rows) + "\n")
+    assert skipped < len(_ALL) / 4
+
+
+def _said(exchange: Exchange) -> Answer:
+    return read_events(sse_events(exchange.response)) if exchange.streamed else read_message(exchange.response)
+
+
+def _ask(stage: Stage, exchange: Exchange, *, stream: bool) -> Reply:
+    """What the client asks does not matter here: the answer is set."""
+    body = {
+        "model": stage.models[exchange.request["model"]],
+        "messages": [{"role": "user", "content": "as recorded"}],
+        "stream": stream,
+    }
+    return stage.gateway.request("POST", "/api/v1/chat/completions", json.dumps(body).encode())
+
+
+def _read(reply: Reply, *, streamed: bool) -> Answer:
+    assert reply.status == 200, reply.body
+    if not streamed:
+        check("ChatResult", reply.json())
+        return read_whole(reply.json())
+    events = reply.events()
+    assert events.pop() == "[DONE]"
+    for event in events:
+        check("ChatStreamChunk", event)
+    return read_stream(events)
+
+
+def _assert_same(heard: Answer, said: Answer) -> None:
+    assert heard.error is None
+    assert heard.tokens == said.tokens
+    assert _plain(heard.choices[0]) == _plain(said.choices[0])
+    assert joined_details(heard.choices[0].details) == said.choices[0].details
+
+
+def _plain(said: Said) -> Said:
+    """Calls with their arguments as values, sources in one list, and without details, which are compared apart."""
+    calls = [ToolCall(call.id, call.name, json.loads(call.arguments)) for call in said.tool_calls]
+    sources: list[Any] = []
+    for one in said.extras.get("annotations", []):
+        sources += one if isinstance(one, list) else [one]
+    extras = {name: value for name, value in said.extras.items() if name != "annotations"}
+    return replace(said, tool_calls=calls, details=[], extras=extras | ({"annotations": sources} if sources else {}))
