@@ -10,14 +10,18 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import select
 
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.errors import Unavailable
-from turnout.domain.account import Account
-from turnout.stores.schema import ACCOUNTS
+from turnout.domain.account import Account, Key
+from turnout.stores import migrations
+from turnout.stores.schema import ACCOUNTS, REVISION
 from turnout.stores.sqlite import SQLiteStore
-from turnout.stores.sqlite_file import READ, connect, prepare
+from turnout.stores.sqlite_file import READ, WRITE, connect, migrate, prepare
+
+REVISIONS = list(ScriptDirectory(str(Path(migrations.__file__).parent)).walk_revisions())
 
 
 def mode(path: Path) -> int:
@@ -61,18 +65,25 @@ async def test_a_schema_from_a_newer_version_is_refused_and_left_alone(tmp_path:
     assert path.read_bytes() == before
 
 
-def test_an_older_schema_is_backed_up_before_it_is_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("revision", [script.revision for script in REVISIONS if script.revision != REVISION])
+async def test_every_older_schema_is_backed_up_and_upgraded_with_what_it_holds(tmp_path: Path, revision: str) -> None:
     path = tmp_path / "turnout.db"
-    prepare(path, SYSTEM_CLOCK)
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("INSERT INTO accounts VALUES ('a', 'A', 1, 1.0)")
-    # No second revision exists yet: a program that wants another one than the stored finds the stored one older.
-    monkeypatch.setattr("turnout.stores.sqlite_file.REVISION", "0002")
-    prepare(path, SYSTEM_CLOCK)
-    [backup] = tmp_path.glob("turnout.db.backup-0001-*")
+    with closing(connect(path, WRITE, enforce=False)) as older:
+        migrate(older, revision)
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("INSERT INTO accounts (id, name, admin, created) VALUES ('a', 'A', 1, 1.0)")
+        file.execute(
+            "INSERT INTO keys (hash, account_id, name, label, management, disabled, created)"
+            " VALUES ('h', 'a', 'first', 'sk-…', 0, 0, 2.0)"
+        )
+    store = SQLiteStore(path)
+    await store.open()
+    assert await store.key("h") == Key(hash="h", account_id="a", name="first", label="sk-…", created=2.0)
+    await store.close()
+    [backup] = list(tmp_path.glob(f"turnout.db.backup-{revision}-*"))  # noqa: ASYNC240 - nothing else is under way
     assert mode(backup) == 0o600
-    with closing(sqlite3.connect(backup)) as connection:
-        assert connection.execute("SELECT id FROM accounts").fetchall() == [("a",)]
+    with closing(sqlite3.connect(backup)) as copy:
+        assert copy.execute("SELECT id FROM accounts").fetchall() == [("a",)]
 
 
 @pytest.mark.parametrize("content", [b"this is no database, not at all. " * 100, b"SQLite format 3\0" + b"\xff" * 4096])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from turnout.domain.account import Account, Generation, GenerationRow, Key
+from turnout.domain.budget import Budget, Claim, Scope
 
 __all__ = ["Delivery", "Store"]
 
@@ -13,11 +14,12 @@ __all__ = ["Delivery", "Store"]
 class Delivery(NamedTuple):
     """Generations from journals, with the offset (bytes, by journal name) up to which each journal has been read.
 
-    ``rows`` may be made as they are asked for.
+    ``rows`` may be made as they are asked for. ``node`` says whose leases they are booked on.
     """
 
     rows: Iterable[GenerationRow]
     offsets: Mapping[str, int]
+    node: str = ""
 
 
 class Store(Protocol):
@@ -93,4 +95,28 @@ class Store(Protocol):
 
     async def spent(self, key_hash: str, since: float) -> int:
         """Pico-dollars that a key has spent from the beginning of the day of *since* (unix seconds, UTC)."""
+        ...
+
+    async def put_budgets(self, account_id: str, scope: Scope, subject: str, budgets: Sequence[Budget]) -> None:
+        """Make *budgets* the only ones of *subject*. What was spent under an earlier limit still counts."""
+        ...
+
+    async def budgets(self, account_id: str | None = None) -> Sequence[Budget]:
+        """The budgets of one account, or all."""
+        ...
+
+    async def lease(self, node: str, claim: Claim, amounts: tuple[int, ...]) -> int:
+        """Lease the first of *amounts* that the budget has left, the largest first; 0 when it has not even the last."""
+        ...
+
+    async def give_back(self, node: str, claim: Claim, amount: int) -> None:
+        """*node* has no use for *amount* of its lease."""
+        ...
+
+    async def reclaim(self, node: str | None, renewed_before: float) -> int:
+        """Take back the leases of a node that starts anew, or of all that were not renewed since; how many."""
+        ...
+
+    async def booked(self, claims: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
+        """What has been booked of each window of each budget (budget id, beginning)."""
         ...

@@ -8,24 +8,39 @@ import msgspec
 from msgspec import Struct
 
 from turnout.base.money import Pico
+from turnout.domain.budget import Window
 from turnout.domain.usage import NO_USAGE, Pricing, Usage
 
-__all__ = ["Account", "AttemptRecord", "Generation", "GenerationRow", "Key", "Outcome", "generation_row"]
+__all__ = ["Account", "AttemptRecord", "Generation", "GenerationRow", "Key", "KeyRules", "Outcome", "generation_row"]
 
 Outcome = Literal["answered", "failed", "cancelled"]
 
 
 class Account(Struct, frozen=True, kw_only=True):
-    """An owner of keys, generations and budgets. ``created`` in unix seconds."""
+    """An owner of keys, generations and budgets. ``created`` in unix seconds; ``credit`` in pico-dollars, None for
+    no limit.
+    """
 
     id: str
     name: str
     admin: bool = False
     created: float = 0.0
+    credit: Pico | None = None
+
+
+class KeyRules(Struct, frozen=True, omit_defaults=True):
+    """What a key may be used for; None allows all. ``tags`` stand on each generation of the key."""
+
+    models: tuple[str, ...] | None = None
+    providers: tuple[str, ...] | None = None
+    tags: tuple[str, ...] = ()
 
 
 class Key(Struct, frozen=True, kw_only=True):
-    """An API key as it is stored: never the secret, only its SHA-256 ``hash`` and a shortened ``label``."""
+    """An API key as it is stored: never the secret, only its SHA-256 ``hash`` and a shortened ``label``.
+
+    ``limit`` (pico-dollars) is what it may spend in each window of ``limit_reset``, for ever when that is None.
+    """
 
     hash: str
     account_id: str
@@ -35,6 +50,13 @@ class Key(Struct, frozen=True, kw_only=True):
     disabled: bool = False
     created: float = 0.0
     expires: float | None = None
+    updated: float | None = None
+    limit: Pico | None = None
+    limit_reset: Window | None = None
+    include_byok_in_limit: bool = False
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    rules: KeyRules = KeyRules()
 
 
 class AttemptRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -58,7 +80,8 @@ class AttemptRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Generation(Struct, frozen=True, kw_only=True, array_like=True):
     """The durable record of one request of a client. Times in milliseconds, ``created`` in unix seconds, money
-    in pico-dollars; ``pricing`` is the price row that was charged with.
+    in pico-dollars; ``pricing`` is the price row that was charged with, ``budgets`` names what it was charged to, in
+    the windows that ``created`` lies in.
 
     It is written as an array in the order of the fields: first what a store looks up and sums, as a
     :class:`GenerationRow` reads it. A new field goes to the end and has a default; none is ever moved or removed.
@@ -79,6 +102,7 @@ class Generation(Struct, frozen=True, kw_only=True, array_like=True):
     user: str | None = None
     cost: Pico = Pico(0)
     usage: Usage = NO_USAGE
+    budgets: tuple[str, ...] = ()
     api: str
     requested_model: str
     parent_id: str | None = None
@@ -149,6 +173,7 @@ class GenerationRow(Struct, frozen=True, array_like=True, gc=False):
     user: str | None
     cost: Pico
     usage: Usage
+    budgets: tuple[str, ...]
     record: str
 
 
@@ -165,5 +190,6 @@ def generation_row(generation: Generation) -> GenerationRow:
         user=generation.user,
         cost=generation.cost,
         usage=generation.usage,
+        budgets=generation.budgets,
         record=msgspec.json.encode(generation).decode(),
     )

@@ -7,11 +7,23 @@ inside its record: docs/decisions/0009-one-row-per-request.md.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKey, Index, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKey, Index, MetaData, Table, Text, false
 
-__all__ = ["ACCOUNTS", "ACTIVITY", "GENERATIONS", "JOURNALS", "KEYS", "METADATA", "REVISION", "REVISIONS"]
+__all__ = [
+    "ACCOUNTS",
+    "ACTIVITY",
+    "BUDGETS",
+    "GENERATIONS",
+    "JOURNALS",
+    "KEYS",
+    "LEASES",
+    "METADATA",
+    "REVISION",
+    "REVISIONS",
+    "WINDOWS",
+]
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration: the schema that this module describes."""
 
 METADATA = MetaData()
@@ -23,6 +35,7 @@ ACCOUNTS = Table(
     Column("name", Text, nullable=False),
     Column("admin", Boolean, nullable=False),
     Column("created", Double, nullable=False),
+    Column("credit", BigInteger),
 )
 
 KEYS = Table(
@@ -36,6 +49,13 @@ KEYS = Table(
     Column("disabled", Boolean, nullable=False),
     Column("created", Double, nullable=False),
     Column("expires", Double),
+    Column("updated", Double),
+    Column("limit", BigInteger),
+    Column("limit_reset", Text),
+    Column("include_byok_in_limit", Boolean, nullable=False, server_default=false()),
+    Column("requests_per_minute", BigInteger),
+    Column("tokens_per_minute", BigInteger),
+    Column("rules", Text, nullable=False, server_default="{}"),  # allowed models and providers, tags: JSON
     Index("keys_by_account", "account_id", "created", "hash"),
 )
 
@@ -87,4 +107,36 @@ JOURNALS = Table(
     METADATA,
     Column("file", Text, primary_key=True),
     Column("offset", BigInteger, nullable=False),
+)
+
+BUDGETS = Table(
+    "budgets",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("window", Text, nullable=False),
+    Column("limit", BigInteger, nullable=False),
+    Index("budgets_by_account", "account_id"),
+)
+
+WINDOWS = Table(
+    "budget_windows",
+    METADATA,
+    Column("budget_id", Text, primary_key=True),
+    Column("begins", BigInteger, primary_key=True),  # unix seconds, 0 for a lifetime
+    Column("booked", BigInteger, nullable=False),
+    Column("leased", BigInteger, nullable=False),
+)
+"""What has been spent of a budget in a window, and what nodes may spend without asking."""
+
+LEASES = Table(
+    "leases",
+    METADATA,
+    Column("node", Text, primary_key=True),
+    Column("budget_id", Text, primary_key=True),
+    Column("begins", BigInteger, primary_key=True),
+    Column("granted", BigInteger, nullable=False),
+    Column("renewed", Double, nullable=False),
 )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar, final
 
 import msgspec
+from msgspec.structs import asdict
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import IntegrityError
@@ -24,9 +25,11 @@ from turnout.base.errors import NotFound, Unavailable
 from turnout.base.money import PICO_PER_DOLLAR
 from turnout.contracts.store import Delivery
 from turnout.domain.account import Account, Generation, GenerationRow, Key
+from turnout.domain.budget import Budget, Claim, Scope
 from turnout.stores import rows as between
 from turnout.stores.activity import SECONDS_PER_DAY
-from turnout.stores.schema import ACCOUNTS, ACTIVITY, GENERATIONS, JOURNALS, KEYS, REVISIONS
+from turnout.stores.leasing import book, give_back, lease, reclaim, spent_in
+from turnout.stores.schema import ACCOUNTS, ACTIVITY, BUDGETS, GENERATIONS, JOURNALS, KEYS, REVISIONS
 from turnout.stores.sqlite_file import READ, WRITE, prepare
 from turnout.stores.sqlite_insert import insert_generations, keep_offsets
 from turnout.stores.sqlite_lane import Lane
@@ -43,7 +46,8 @@ _log = logging.getLogger(__name__)
 
 _put_account = insert(ACCOUNTS)
 _put_account = _put_account.on_conflict_do_update(
-    index_elements=[ACCOUNTS.c.id], set_={name: _put_account.excluded[name] for name in ("name", "admin", "created")}
+    index_elements=[ACCOUNTS.c.id],
+    set_={name: _put_account.excluded[name] for name in ("name", "admin", "created", "credit")},
 )
 _put_key = insert(KEYS)
 _put_key = _put_key.on_conflict_do_update(
@@ -175,7 +179,7 @@ class SQLiteStore:
             delivery = source()
             if delivery is None:
                 return None
-            return self._writer.transact(lambda connection: _add(connection, delivery))
+            return self._writer.transact(lambda connection: _add(connection, delivery, self._clock.wall()))
 
         new = await self._writer.call(take)
         if new is None:
@@ -218,6 +222,44 @@ class SQLiteStore:
         dollars, pico = await self._reader.run(lambda connection: connection.execute(query).one())
         return (dollars or 0) * PICO_PER_DOLLAR + (pico or 0)
 
+    async def put_budgets(self, account_id: str, scope: Scope, subject: str, budgets: Sequence[Budget]) -> None:
+        """Make *budgets* the only ones of *subject*. What was spent under an earlier limit still counts."""
+        there = (BUDGETS.c.account_id == account_id) & (BUDGETS.c.scope == scope) & (BUDGETS.c.subject == subject)
+
+        def put(connection: Connection) -> None:
+            connection.execute(delete(BUDGETS).where(there))
+            if budgets:
+                connection.execute(insert(BUDGETS), [asdict(budget) | {"id": budget.id} for budget in budgets])
+            connection.execute(_bump)
+
+        await self._write(put)
+
+    async def budgets(self, account_id: str | None = None) -> Sequence[Budget]:
+        """The budgets of one account, or all."""
+        query = select(BUDGETS).order_by(BUDGETS.c.id)
+        if account_id is not None:
+            query = query.where(BUDGETS.c.account_id == account_id)
+        found = await self._reader.run(lambda connection: connection.execute(query).mappings().all())
+        return [Budget(**{name: row[name] for name in Budget.__struct_fields__}) for row in found]
+
+    async def lease(self, node: str, claim: Claim, amounts: tuple[int, ...]) -> int:
+        """Lease the first of *amounts* that the budget has left, the largest first; 0 when it has not even the last."""
+        now = self._clock.wall()
+        return await self._write(lambda connection: lease(connection, node, claim, amounts, now))
+
+    async def give_back(self, node: str, claim: Claim, amount: int) -> None:
+        """*node* has no use for *amount* of its lease."""
+        now = self._clock.wall()
+        await self._write(lambda connection: give_back(connection, node, claim, amount, now))
+
+    async def reclaim(self, node: str | None, renewed_before: float) -> int:
+        """Take back the leases of a node that starts anew, or of all that were not renewed since; how many."""
+        return await self._write(lambda connection: reclaim(connection, node, renewed_before))
+
+    async def booked(self, claims: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
+        """What has been booked of each window of each budget."""
+        return await self._reader.run(lambda connection: spent_in(connection, tuple(claims)))
+
     async def _write(self, operation: Callable[[Connection], T]) -> T:
         result = await self._writer.run(operation)
         self._sync_later()
@@ -243,8 +285,9 @@ class SQLiteStore:
             raise Unavailable("The store cannot be reached") from error
 
 
-def _add(connection: Connection, delivery: Delivery) -> int:
-    new = insert_generations(connection, delivery.rows)
+def _add(connection: Connection, delivery: Delivery, now: float) -> int:
+    new, booking = insert_generations(connection, delivery.rows)
+    book(connection, delivery.node, booking, now)
     if delivery.offsets:
         keep_offsets(connection, delivery.offsets)
     return new

@@ -19,7 +19,7 @@ from turnout.base.clock import Clock
 from turnout.base.errors import Unavailable
 from turnout.stores.schema import REVISION
 
-__all__ = ["READ", "WRITE", "connect", "prepare"]
+__all__ = ["READ", "WRITE", "connect", "migrate", "prepare"]
 
 READ = "BEGIN"
 WRITE = "BEGIN IMMEDIATE"
@@ -76,7 +76,7 @@ def prepare(path: Path, clock: Clock) -> None:
                     if found is not None:
                         _check_known(found, path)
                         _back_up(path, path.with_name(f"{path.name}.backup-{found}-{int(clock.wall())}"))
-                    _migrate(connection)
+                    migrate(connection)
     except (OSError, DatabaseError) as error:
         reason = error.strerror if isinstance(error, OSError) else error.orig
         raise Unavailable(f"cannot open the database {path}: {reason}") from error
@@ -118,8 +118,8 @@ def _back_up(path: Path, copy: Path) -> None:
         source.backup(target)
 
 
-def _migrate(connection: Connection) -> None:
-    """Run the missing migrations in one transaction: all of them, or none."""
+def migrate(connection: Connection, revision: str = "head") -> None:
+    """Run the missing migrations up to *revision* in one transaction: all of them, or none."""
     from alembic import command  # noqa: PLC0415 - slow to import and rarely needed
     from alembic.config import Config  # noqa: PLC0415 - the same
 
@@ -127,4 +127,4 @@ def _migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     with connection.begin():
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)

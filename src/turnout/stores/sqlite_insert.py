@@ -9,23 +9,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cache
 from itertools import islice
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 from sqlalchemy.dialects.sqlite import dialect, insert
 
 from turnout.domain.account import GenerationRow
-from turnout.stores.activity import Sums, add_sums, sums_of
+from turnout.stores.activity import Sums, add_sums, booking_of, sums_of
+from turnout.stores.leasing import Booking
 from turnout.stores.schema import GENERATIONS, JOURNALS
 
-__all__ = ["insert_generations", "keep_offsets"]
+__all__ = ["Inserted", "insert_generations", "keep_offsets"]
 
 _SIZES = (100, 10, 1)  # rows of a statement
 _NEWEST = "SELECT max(rowid) FROM generations"
 _ADDED_AFTER = "SELECT id FROM generations WHERE rowid > ?"
 
 
-def insert_generations(connection: Connection, rows: Iterable[GenerationRow]) -> int:
-    """Add those whose id is not there yet, and add them up; returns how many that were.
+class Inserted(NamedTuple):
+    """How many generations were new, and what they cost which budgets."""
+
+    new: int
+    booking: Booking
+
+
+def insert_generations(connection: Connection, rows: Iterable[GenerationRow]) -> Inserted:
+    """Add those whose id is not there yet, and add them up.
 
     Takes *rows* by the hundred, so that making them holds the global lock for short moments only. After an error some
     are added and some are not: the caller's transaction must be rolled back.
@@ -36,6 +45,7 @@ def insert_generations(connection: Connection, rows: Iterable[GenerationRow]) ->
     before = connection.exec_driver_sql(_NEWEST).scalar() or 0
     new = 0
     sums: Sums = {}
+    booking: dict[tuple[str, int], int] = {}
     source = iter(rows)
     while part := list(islice(source, _SIZES[0])):
         begin = 0
@@ -46,10 +56,11 @@ def insert_generations(connection: Connection, rows: Iterable[GenerationRow]) ->
                 if added < size:
                     some = _new_ones(connection, some, before + new)
                 sums_of(some, sums)
+                booking_of([row for row in some if row.budgets], booking)
                 new += added
                 begin += size
     add_sums(connection, sums)
-    return new
+    return Inserted(new, booking)
 
 
 def _values(rows: Iterable[GenerationRow]) -> tuple[object, ...]:

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from turnout.base.clock import SYSTEM_CLOCK
+from turnout.base.errors import PaymentRequired
+from turnout.base.money import Pico
+from turnout.contracts.store import Delivery
+from turnout.domain.account import Account, Generation, GenerationRow, generation_row
+from turnout.domain.budget import Budget, Claim, begins
+from turnout.ledger.ledger import Ledger
+from turnout.ledger.purse import Purse, Reservation
+from turnout.stores.sqlite import SQLiteStore
+
+NOW = 1_790_000_000.0
+BUDGETS = (
+    Budget(account_id="default", scope="key", subject="k", window="daily", limit=Pico(1_000)),
+    Budget(account_id="default", scope="account", subject="default", window="lifetime", limit=Pico(1_500)),
+)
+CLAIMS = tuple(Claim(budget.id, begins(budget.window, NOW), budget.limit) for budget in BUDGETS)
+DAILY, EVER = CLAIMS
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SQLiteStore]:
+    opened = SQLiteStore(tmp_path / "turnout.db")
+    await opened.open()
+    await opened.put_account(Account(id="default", name="Default"))
+    for budget in BUDGETS:
+        await opened.put_budgets("default", budget.scope, budget.subject, [budget])
+    yield opened
+    await opened.close()
+
+
+def ledger(store: SQLiteStore, node: str = "here") -> Ledger:
+    return Ledger(Purse(entries=64), store, node, SYSTEM_CLOCK)
+
+
+def row(name: str, cost: int) -> GenerationRow:
+    return generation_row(
+        Generation(
+            id=name, account_id="default", key_hash="k", created=NOW, api="chat", requested_model="m",
+            outcome="answered", cost=Pico(cost), budgets=tuple(budget.id for budget in BUDGETS),
+        )
+    )  # fmt: skip
+
+
+async def book(store: SQLiteStore, one: Ledger, node: str, name: str, cost: int) -> None:
+    """What the writer of *node* does with one settled generation."""
+    await store.take_generations(lambda: Delivery([row(name, cost)], {}, node))
+    one.purse.booked(dict.fromkeys(CLAIMS, cost), 0)
+
+
+async def test_a_budget_that_is_not_used_up_affords_a_request_and_settles_its_cost(store: SQLiteStore) -> None:
+    one = ledger(store)
+    assert one.at_hand(CLAIMS, 100) is None
+    made = await one.reserve(CLAIMS, 100)
+    one.settle(made, 40)
+    await book(store, one, "here", "gen-1", 40)
+    place = [(claim.budget_id, claim.begins) for claim in CLAIMS]
+    assert await store.booked(place) == dict.fromkeys(place, 40)
+
+
+async def test_what_is_at_hand_asks_no_store(store: SQLiteStore) -> None:
+    one = ledger(store)
+    one.settle(await one.reserve(CLAIMS, 5), 0)
+    asked = one.leases
+    for _ in range(10):
+        held = one.at_hand(CLAIMS, 5)
+        assert held is not None
+        one.settle(held, 1)
+    assert one.leases == asked
+
+
+async def test_a_budget_that_has_not_enough_refuses_and_says_which(store: SQLiteStore) -> None:
+    one = ledger(store)
+    with pytest.raises(PaymentRequired, match=r"limit of this key \(daily\)") as caught:
+        await one.reserve(CLAIMS, 1_001)
+    assert caught.value.metadata["scope"] == "key"
+    assert isinstance(await one.reserve(CLAIMS, 1_000), Reservation)
+    with pytest.raises(PaymentRequired):
+        await one.reserve(CLAIMS, 1)
+
+
+async def test_of_two_hundred_parallel_requests_as_many_succeed_as_the_budget_affords(store: SQLiteStore) -> None:
+    nodes = [ledger(store, name) for name in ("a", "b")]
+    made = await asyncio.gather(*[nodes[turn % 2].reserve(CLAIMS, 100) for turn in range(200)], return_exceptions=True)
+    held = [one for one in made if isinstance(one, Reservation)]
+    assert 9 <= len(held) <= 10
+    assert all(isinstance(one, PaymentRequired) for one in made if not isinstance(one, Reservation))
+
+
+async def test_what_one_node_has_no_use_for_another_may_have(store: SQLiteStore) -> None:
+    first, second = ledger(store, "a"), ledger(store, "b")
+    first.settle(await first.reserve(CLAIMS, 900), 0)
+    with pytest.raises(PaymentRequired):
+        await second.reserve(CLAIMS, 900)
+    for _ in range(4):
+        await first.give_back_idle()
+    assert isinstance(await second.reserve(CLAIMS, 900), Reservation)
+
+
+async def test_a_node_that_starts_anew_has_its_leases_taken_back_and_its_spending_kept(store: SQLiteStore) -> None:
+    first = ledger(store, "a")
+    first.settle(await first.reserve(CLAIMS, 900), 300)
+    await book(store, first, "a", "gen-1", 300)
+    assert await store.reclaim("a", float("inf")) == 2
+    again = ledger(store, "a")
+    with pytest.raises(PaymentRequired):
+        await again.reserve(CLAIMS, 701)
+    assert isinstance(await again.reserve(CLAIMS, 700), Reservation)
+
+
+async def test_a_lowered_limit_admits_nothing_more_and_a_raised_one_does(store: SQLiteStore) -> None:
+    one = ledger(store)
+    one.settle(await one.reserve(CLAIMS, 500), 500)
+    await book(store, one, "here", "gen-1", 500)
+    for limit, works in ((400, False), (500, False), (600, True)):
+        await one.give_back_all()
+        budget = Budget(account_id="default", scope="key", subject="k", window="daily", limit=Pico(limit))
+        await store.put_budgets("default", "key", "k", [budget])
+        claims = (Claim(budget.id, DAILY.begins, budget.limit), EVER)
+        if works:
+            one.settle(await one.reserve(claims, 100), 0)
+        else:
+            with pytest.raises(PaymentRequired):
+                await one.reserve(claims, 100)
+
+
+async def test_an_answer_is_clamped_to_a_quarter_of_what_is_free(store: SQLiteStore) -> None:
+    one = ledger(store)
+    assert await one.affordable(CLAIMS, 10) == 10
+    assert await one.affordable(CLAIMS, 10_000) <= 250
+    assert await one.affordable(CLAIMS, 10_000) >= 200
+
+
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32), steps=st.integers(1, 60))
+async def test_whatever_happens_on_two_nodes_no_instant_exceeds_a_limit(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, steps: int
+) -> None:
+    store = SQLiteStore(tmp_path_factory.mktemp("ledger") / "turnout.db")
+    await store.open()
+    for budget in BUDGETS:
+        await store.put_budgets("default", budget.scope, budget.subject, [budget])
+    try:
+        await _live(store, Random(seed), steps)
+    finally:
+        await store.close()
+
+
+async def _live(store: SQLiteStore, dice: Random, steps: int) -> None:
+    nodes = {name: ledger(store, name) for name in ("a", "b")}
+    held: list[tuple[str, Reservation]] = []
+    unbooked: dict[str, list[int]] = {"a": [], "b": []}
+    booked = number = 0
+    for _ in range(steps):
+        name = dice.choice("ab")
+        match dice.choice(["reserve", "reserve", "settle", "settle", "book", "give back", "crash"]):
+            case "reserve":
+                with suppress(PaymentRequired):
+                    held.append((name, await nodes[name].reserve(CLAIMS, dice.randrange(1, 400))))
+            case "settle" if held:
+                owner, made = held.pop(dice.randrange(len(held)))
+                cost = dice.randrange(made.amount + 1)
+                nodes[owner].settle(made, cost)
+                unbooked[owner].append(cost)
+            case "book":
+                for cost in unbooked[name]:
+                    number += 1
+                    await book(store, nodes[name], name, f"gen-{number}", cost)
+                    booked += cost
+                unbooked[name] = []
+            case "give back":
+                await nodes[name].give_back_all()
+            case "crash":  # what was settled stands in the journal and is booked before the node serves again
+                for cost in unbooked[name]:
+                    number += 1
+                    await book(store, nodes[name], name, f"gen-{number}", cost)
+                    booked += cost
+                unbooked[name] = []
+                held = [one for one in held if one[0] != name]
+                await store.reclaim(name, float("inf"))
+                nodes[name] = ledger(store, name)
+        reserved = sum(made.amount for _, made in held)
+        spent = booked + sum(sum(costs) for costs in unbooked.values())
+        assert spent + reserved <= min(budget.limit for budget in BUDGETS)
+        place = [(claim.budget_id, claim.begins) for claim in CLAIMS]
+        assert await store.booked(place) == dict.fromkeys(place, booked)
