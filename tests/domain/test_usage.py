@@ -12,8 +12,8 @@ from turnout.base.limits import MAX_TOKENS
 from turnout.base.money import MAX_PICO, Pico, dollars, parse_price
 from turnout.domain.usage import NO_USAGE, PRICES, PriceOverride, Pricing, Usage, cost, effective
 
-COUNTS = [name for name in Usage.__struct_fields__ if name != "estimated"]
-USAGES = st.builds(Usage, **{name: st.integers(0, MAX_TOKENS) for name in COUNTS})
+COUNTS = [name for name in Usage.__struct_fields__ if name not in {"estimated", "web_searches"}]
+USAGES = st.builds(Usage, web_searches=st.integers(0, 100), **{name: st.integers(0, MAX_TOKENS) for name in COUNTS})
 PRICINGS = st.builds(
     Pricing,
     **{name: st.integers(0, MAX_PICO) for name in ("prompt", "completion", "request")},
@@ -33,6 +33,13 @@ def test_a_cost_is_exact_and_never_negative_and_adds_up(usage: Usage, pricing: P
     price = cost(usage, pricing)
     assert all(type(part) is int and part >= 0 for part in (price.prompt, price.completion, price.request))
     assert price.total == price.prompt + price.completion + price.request
+
+
+def test_searches_cost_what_they_cost_beside_the_tokens() -> None:
+    pricing = Pricing(prompt=Pico(2), completion=Pico(3), request=Pico(5), web_search=Pico(7))
+    price = cost(Usage(fresh=1, completion=1, web_searches=2), pricing)
+    assert (price.prompt, price.completion, price.request, price.total) == (2, 3, 19, 24)
+    assert cost(Usage(web_searches=2), Pricing()).total == 0
 
 
 @given(USAGES, USAGES, PRICINGS)

@@ -12,8 +12,9 @@ _USAGE = (
     b'"prompt_tokens_details":{"cached_tokens":%d,"cache_write_tokens":%d,"audio_tokens":%d,"video_tokens":0},'
     b'"cost_details":{"upstream_inference_cost":null,"upstream_inference_prompt_cost":%a,'
     b'"upstream_inference_completions_cost":%a},'
-    b'"completion_tokens_details":{"reasoning_tokens":%d,"audio_tokens":%d,"image_tokens":%d}}'
+    b'"completion_tokens_details":{"reasoning_tokens":%d,"audio_tokens":%d,"image_tokens":%d}%b}'
 )
+_SEARCHES = b',"server_tool_use_details":{"web_search_requests":%d}'
 
 
 def usage_json(usage: Usage, price: Cost) -> bytes:
@@ -35,4 +36,5 @@ def usage_json(usage: Usage, price: Cost) -> bytes:
         usage.reasoning,
         usage.audio_completion,
         usage.image_completion,
+        _SEARCHES % usage.web_searches if usage.web_searches else b"",
     )

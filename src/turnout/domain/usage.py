@@ -13,6 +13,7 @@ __all__ = ["NO_USAGE", "PRICES", "Cost", "PriceOverride", "Pricing", "Usage", "c
 class Usage(Struct, frozen=True, omit_defaults=True):
     """Counts of one generation. The buckets are disjoint: each token stands in exactly one of them.
 
+    ``web_searches`` are those that the provider made for the model; they are no tokens, and have a price of their own.
     ``estimated`` says that the provider sent no usable counts and ours stand in.
     """
 
@@ -25,6 +26,7 @@ class Usage(Struct, frozen=True, omit_defaults=True):
     reasoning: int = 0
     audio_completion: int = 0
     image_completion: int = 0
+    web_searches: int = 0
     estimated: bool = False
 
     @property
@@ -89,7 +91,10 @@ PRICES = tuple(name for name in Pricing.__struct_fields__ if name != "overrides"
 
 
 class Cost(Struct, frozen=True):
-    """What one generation costs, in pico-dollars; ``total`` is ``prompt + completion + request``."""
+    """What one generation costs, in pico-dollars; ``total`` is ``prompt + completion + request``.
+
+    ``request`` is for the request itself and for the provider's searches.
+    """
 
     prompt: Pico
     completion: Pico
@@ -118,7 +123,10 @@ def cost(usage: Usage, pricing: Pricing) -> Cost:
         completion += usage.audio_completion * _price(pricing.audio_output, per_completion)
     if usage.image_completion:
         completion += usage.image_completion * _price(pricing.image_output, per_completion)
-    return Cost(Pico(prompt), Pico(completion), pricing.request, Pico(prompt + completion + pricing.request))
+    request = pricing.request
+    if usage.web_searches and pricing.web_search is not None:
+        request = Pico(request + usage.web_searches * pricing.web_search)
+    return Cost(Pico(prompt), Pico(completion), request, Pico(prompt + completion + request))
 
 
 def effective(pricing: Pricing, prompt_tokens: int, wall: float) -> Pricing:

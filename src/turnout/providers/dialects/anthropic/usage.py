@@ -70,6 +70,7 @@ def usage_of(wire: WireUsage | None) -> Usage | None:
     thoughts = _count(wire.output_tokens_details.thinking_tokens) if wire.output_tokens_details is not None else None
     thoughts = min(thoughts or 0, output)
     written, long = _written(wire)
+    searches = _count(wire.server_tool_use.web_search_requests) if wire.server_tool_use is not None else None
     return Usage(
         fresh=_count(wire.input_tokens) or 0,
         cache_read=_count(wire.cache_read_input_tokens) or 0,
@@ -77,6 +78,7 @@ def usage_of(wire: WireUsage | None) -> Usage | None:
         cache_write_1h=long,
         completion=output - thoughts,
         reasoning=thoughts,
+        web_searches=searches or 0,
     )
 
 
