@@ -34,6 +34,7 @@ class Switchman:
         self._outside = outside
         self._origins: dict[str, Origin] = {}
         self._unlisted: list[Provider] = []
+        self._listed: Sequence[Row] = ()
 
     def lay(self, settings: config.Settings, listed: Sequence[Row] = ()) -> Rails:
         """Rails for *settings*, with the models that *listed* adds to the catalog's.
@@ -52,6 +53,18 @@ class Switchman:
     async def extend(self, settings: config.Settings, rails: Rails, client: Client) -> Rails:
         """*rails* with the models of servers that no catalog knows, asked of themselves."""
         listed = await listed_rows(client, self._unlisted, rails.origins)
+        self._listed = listed
         if not listed:
             return rails
         return await asyncio.to_thread(self.lay, settings, listed)
+
+    def follow(self, settings: config.Settings) -> Rails:
+        """Rails with the catalog that a sync has left; servers that still no catalog knows keep what they have listed.
+
+        Raises:
+            ValueError: as :meth:`lay`.
+        """
+        rails = self.lay(settings)
+        unlisted = {provider.slug for provider in self._unlisted}
+        listed = [row for row in self._listed if row.provider in unlisted]
+        return self.lay(settings, listed) if listed else rails

@@ -10,16 +10,15 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from turnout import config
 from turnout.accounts.first_start import FirstKeys
 from turnout.app.banner import banner
 from turnout.app.configuration import Flags, load_configuration
 from turnout.app.fake import FakeProcess
+from turnout.app.logs import set_up_logs
 from turnout.app.supervisor import supervise
+from turnout.app.sync_background import sync_command
 from turnout.app.worker import Orders, work
-from turnout.base.secrets import Secret
 from turnout.domain.provider import Provider
-from turnout.observe.logs import configure_logs
 
 __all__ = ["run_worker", "serve"]
 
@@ -34,7 +33,7 @@ def serve(path: Path | None, flags: Flags, tell: Callable[[str], None]) -> None:
     """
     loaded = load_configuration(path, flags)
     settings = loaded.settings
-    _logs(loaded)
+    set_up_logs(loaded)
     for warning in loaded.warnings:
         logging.getLogger(__name__).warning("%s", warning)
     Path(settings.server.data_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -51,6 +50,7 @@ def serve(path: Path | None, flags: Flags, tell: Callable[[str], None]) -> None:
         fake_address=fake.address,
         alone=settings.server.workers == 1,
         announce=announce,
+        sync_command=sync_command(path, flags),
     )
     try:
         _run(_serve(orders, fake, path, flags, settings.server.workers))
@@ -73,7 +73,7 @@ def run_worker(arguments: Sequence[str]) -> None:
     order = json.loads(arguments[0])
     path = Path(order["path"]) if order["path"] else None
     loaded = load_configuration(path, order["flags"])
-    _logs(loaded)
+    set_up_logs(loaded)
     orders = Orders(
         load=lambda: load_configuration(path, order["flags"]),
         environment=os.environ,
@@ -106,19 +106,6 @@ def _run(main: object) -> None:
         asyncio.run(main)  # type: ignore[arg-type]  # a coroutine
     else:
         uvloop.run(main)  # type: ignore[arg-type]  # a coroutine
-
-
-def _logs(loaded: config.Loaded) -> None:
-    settings = loaded.settings
-    secrets = [
-        settings.auth.api_key,
-        settings.auth.management_key,
-        *(one.api_key for one in settings.providers.values()),
-    ]
-    configure_logs(settings.logging.level, settings.logging.format, [one for one in secrets if isinstance(one, Secret)])
-    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # we report mistakes without quoting requests; it would
-    for chatty in ("alembic", "watchfiles"):  # they tell each of their steps
-        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def _listen(host: str, port: int) -> socket.socket:

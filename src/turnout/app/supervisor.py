@@ -15,6 +15,7 @@ from turnout.accounts.first_start import ensure_first_keys
 from turnout.app.outside import NOTHING_OUTSIDE
 from turnout.app.rails import Switchman
 from turnout.app.state import journals_of, store_of
+from turnout.app.sync_background import keep_synced
 from turnout.app.worker import Orders
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.ledger.writer import JournalWriter
@@ -52,12 +53,14 @@ async def supervise(orders: Orders, command: Sequence[str], workers: int) -> Non
             loop.add_signal_handler(number, crew.stop)
         loop.add_signal_handler(signal.SIGHUP, crew.pass_on, signal.SIGHUP)
         moving = loop.create_task(writer.run())
+        syncing = loop.create_task(keep_synced(lambda: orders.load().settings, orders.sync_command))
         orders.announce(first, rails.routes.snapshot.providers)
         try:
             await asyncio.gather(*[crew.keep_running() for _ in range(workers)])
         finally:
             moving.cancel()
-            await asyncio.gather(moving, return_exceptions=True)
+            syncing.cancel()
+            await asyncio.gather(moving, syncing, return_exceptions=True)
             await writer.drain_once()
     finally:
         await store.close()

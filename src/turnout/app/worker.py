@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ from turnout.app.outside import fetch_limits, outside_of
 from turnout.app.rails import Switchman
 from turnout.app.server import DrainingServer, make_server
 from turnout.app.state import health_of, journals_of, store_of
+from turnout.app.sync_background import catalog_changes, keep_synced
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.ids import GenerationIds
 from turnout.contracts.surface import Surface
@@ -71,6 +72,7 @@ class Orders:
         alone: no supervisor is there: move the journal into the store, and look after the first keys.
         announce: called once requests are accepted.
         supervisor: process id of the supervisor, unless alone.
+        sync_command: starts a process that syncs the catalog; not for workers of a supervisor.
     """
 
     load: Callable[[], config.Loaded]
@@ -80,6 +82,7 @@ class Orders:
     alone: bool
     announce: Callable[[FirstKeys, Mapping[str, Provider]], None]
     supervisor: int = 0
+    sync_command: Sequence[str] = ()
 
 
 async def work(orders: Orders) -> None:
@@ -142,6 +145,7 @@ class _Worker:
         self._application: asyncio.Future[FastAPI] | None = None
         self._background: set[asyncio.Future[Any]] = set()
         self._first = FirstKeys(None, None)
+        self._switching = asyncio.Lock()
 
     async def run(self) -> None:
         """Serve until told to stop."""
@@ -183,10 +187,12 @@ class _Worker:
             self._reload(reload_wanted),
             self._list_models(),
             self._retry_journal(),
+            self._follow_catalog(),
             self._house.health.run(),
         ]
         if self._orders.alone:
             jobs.append(self._writer.run())
+            jobs.append(keep_synced(lambda: self._loaded.settings, self._orders.sync_command))
 
         async def wanted() -> None:
             reload_wanted.set()
@@ -236,8 +242,20 @@ class _Worker:
         house = self._house
         before = house.rails
         extended = await self._switchman.extend(self._loaded.settings, before, house.client)
-        if house.rails is before and extended is not before:  # else the configuration has changed meanwhile
-            await self._switch(extended)
+        async with self._switching:
+            if extended is not before:
+                still = house.rails is before  # else the configuration or the catalog has changed meanwhile
+                settings = self._loaded.settings
+                await self._switch(extended if still else await asyncio.to_thread(self._switchman.follow, settings))
+
+    async def _follow_catalog(self) -> None:
+        """Swap in the catalog that a sync has left. Requests under way end with the one that they began with."""
+        async for _ in catalog_changes(Path(self._loaded.settings.server.data_dir)):
+            async with self._switching:
+                try:
+                    await self._switch(await asyncio.to_thread(self._switchman.follow, self._loaded.settings))
+                except (ValueError, OSError) as error:
+                    _log.error("the catalog stays as it was: %s", error)
 
     async def _retry_journal(self) -> None:
         """Write what a full disk has refused as soon as it takes it, even if no further request comes."""
@@ -251,24 +269,29 @@ class _Worker:
         while True:
             await wanted.wait()
             wanted.clear()
-            try:
-                loaded = await asyncio.to_thread(self._orders.load)
-                rails = await asyncio.to_thread(self._switchman.lay, loaded.settings)
-                rails = await self._switchman.extend(loaded.settings, rails, self._house.client)
-            except (config.BadConfiguration, ValueError, OSError) as error:
-                _log.error("the configuration stays as it was: %s", error)
-                continue
-            for key in config.needs_restart(self._loaded.settings, loaded.settings):
-                _log.warning("%s has changed and needs a restart", key)
-            await self._switch(rails)
-            self._house.comment_seconds = loaded.settings.limits.keepalive_comment_seconds
-            self._plane.limits = _limits(loaded.settings)
-            self._fetcher.limits = fetch_limits(loaded.settings)
-            self._loaded = loaded
-            if self._orders.alone:
-                with suppress(OSError):
-                    await _first_keys(self._store, loaded.settings)
-            _log.info("the configuration was reloaded")
+            async with self._switching:
+                try:
+                    loaded = await asyncio.to_thread(self._orders.load)
+                    rails = await asyncio.to_thread(self._switchman.lay, loaded.settings)
+                    rails = await self._switchman.extend(loaded.settings, rails, self._house.client)
+                except (config.BadConfiguration, ValueError, OSError) as error:
+                    _log.error("the configuration stays as it was: %s", error)
+                    continue
+                await self._switch(rails)
+                await self._take_over(loaded)
+
+    async def _take_over(self, loaded: config.Loaded) -> None:
+        """Put everything else that the configuration says into effect."""
+        for key in config.needs_restart(self._loaded.settings, loaded.settings):
+            _log.warning("%s has changed and needs a restart", key)
+        self._house.comment_seconds = loaded.settings.limits.keepalive_comment_seconds
+        self._plane.limits = _limits(loaded.settings)
+        self._fetcher.limits = fetch_limits(loaded.settings)
+        self._loaded = loaded
+        if self._orders.alone:
+            with suppress(OSError):
+                await _first_keys(self._store, loaded.settings)
+        _log.info("the configuration was reloaded")
 
 
 async def _first_keys(store: SQLiteStore, settings: config.Settings) -> FirstKeys:
