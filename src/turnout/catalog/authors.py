@@ -70,6 +70,7 @@ _SPELLINGS: Final[Mapping[str, str]] = {
     "deepseek-ai": "deepseek",
     "essentialai": "essentialai",
     "ibm": "ibm-granite",
+    "kimi": "moonshotai",
     "liquidai": "liquid",
     "meta": "meta-llama",
     "meta-models": "meta-llama",
@@ -141,10 +142,10 @@ RESELLERS: Final = frozenset(
 _FAMILIES: Final = tuple(
     (re.compile(pattern), author)
     for pattern, author in (
-        (r".*sonar", "perplexity"),
+        (r".*sonar|r1-1776|pplx-", "perplexity"),
         (r".*nemotron", "nvidia"),
         (r".*hermes", "nousresearch"),
-        (r"deepseek|r1-1776", "deepseek"),
+        (r"deepseek", "deepseek"),
         (r"gpt-neo|gpt-j", "eleutherai"),
         (r"gpt|chatgpt|o[134]($|-)|text-embedding-(3|ada)|whisper|dall-e|davinci-|codex|sora", "openai"),
         (r"claude", "anthropic"),

@@ -32,7 +32,7 @@ def name_of(model_id: str, said: str | None) -> str:
     if not said:
         return model_id
     author = model_id.partition("/")[0]
-    said = said.removesuffix(" (latest)")
+    said = said.removesuffix(" (latest)").rpartition("/")[2] or said
     maker = AUTHOR_NAMES.get(author, author)
     return said if said.lower().startswith(f"{maker.lower()}: ") or ": " in said else f"{maker}: {said}"
 

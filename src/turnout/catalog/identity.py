@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from turnout.catalog.authors import AUTHOR_OF_PROVIDER, author_of_family, author_of_spelling
+from turnout.catalog.synonyms import established_slug
 
 __all__ = ["Identity", "Spellings", "identify", "is_model_id"]
 
@@ -22,8 +23,10 @@ _UNFIT: Final = re.compile(r"[^a-z0-9.+/-]+")
 # What providers put around a name, from the left.
 _WRAPPERS: Final = re.compile(
     r"(?:models/|hf:|@cf/|@hf/|public/|route/|pro/|lora/|tee/|accounts/[^/]+/(?:models|routers)/"
-    r"|(?:alibaba|alicloud|anthropic|databricks|google|meta|minimax|moonshotai|nvidia|openai|xai|zai)--?"
-    r"(?=(?:claude|gpt|o\d|gemini|gemma|llama|meta|qwen|deepseek|kimi|glm|grok|minimax|mistral|nemotron|bge|gte)"
+    r"|(?:alibaba|alicloud|anthropic|arcee|cohere|databricks|google|meta|minimax|moonshotai|nvidia|openai|xai|xiaomi"
+    r"|z-ai|zai-org|zai)--?"
+    r"(?=(?:claude|gpt|o\d|gemini|gemma|llama|meta|qwen|deepseek|kimi|glm|grok|minimax|mistral|nemotron|bge|gte"
+    r"|command|embed|rerank|trinity|mimo)"
     r"[^/]*$)"
     r"|(?:us|eu|apac|jp|au|ca|global|regional|us-gov)\.(?=[a-z0-9]+\.))"
 )
@@ -32,6 +35,16 @@ _BEDROCK: Final = re.compile(
     r"|writer|luma|stability|twelvelabs|xai)\.(.+)"
 )
 _BEDROCK_REVISION: Final = re.compile(r"-v\d+(?::\d+)?(?::\d+k)?$|-\d+:\d+$|:\d+$")
+
+_BEDROCK_NAMES: Final = {
+    "rerank-v3-5:0": "rerank-v3.5",
+    "titan-embed-text-v1": "titan-embed-text-v1",
+    "titan-embed-text-v2:0": "titan-embed-text-v2",
+    "embed-v4:0": "embed-v4.0",
+    "v3-v1:0": "deepseek-v3.1",
+    "v3.2": "deepseek-v3.2",
+}
+"""Where what looks like a revision is part of the name."""
 
 # What they append to it.
 _QUANTIZATION: Final = re.compile(r"-(int4|int8|fp4|mxfp4|nvfp4|fp6|fp8|mxfp8|fp16|bf16|fp32)(?:-dynamic)?$")
@@ -46,21 +59,6 @@ _MINOR_P: Final = re.compile(r"(?<=\d)p(?=\d)")
 _CLAUDE_TIER_LAST: Final = re.compile(r"claude-(\d+(?:\.\d+)?)-(opus|sonnet|haiku)(?=$|-)")
 _CLAUDE_TIER_FIRST: Final = re.compile(r"claude-(opus|sonnet|haiku)-(3(?:\.\d+)?)(?=$|-)")
 _LLAMA: Final = re.compile(r"(?:meta-)?llama-?v?(?=\d)")
-
-# The same weights under another name, as OpenRouter calls them.
-_SYNONYMS: Final = tuple(
-    (re.compile(pattern), name)
-    for pattern, name in (
-        (r"(llama-3\.[13]-\d+b)(?:-versatile|-instant)?", r"\1-instruct"),
-        (r"(.+-instruct)-turbo", r"\1"),
-        (r"claude-(opus|sonnet)-4\.0", r"claude-\1-4"),
-        (r"gemma-?(\d)-(\d+b)", r"gemma-\1-\2-it"),
-        (r"r1(-.+)?", r"deepseek-r1\1"),
-        (r"deepseek-(v3-0324|v3\.1)", r"deepseek-chat-\1"),
-        (r"deepseek-chat-v3-1", "deepseek-chat-v3.1"),
-        (r"qwen3-235b-a22b-instruct-2507", "qwen3-235b-a22b-2507"),
-    )
-)
 
 
 class Identity(Struct, frozen=True):
@@ -119,7 +117,7 @@ def identify(provider: str, upstream_model: str) -> Identity | None:
         return None  # somebody's alias for the newest of a family
     bare = _WRAPPERS.sub("", _WRAPPERS.sub("", name, count=1), count=1)
     if bedrock := _BEDROCK.fullmatch(bare):
-        bare = f"{bedrock[1]}/{_BEDROCK_REVISION.sub('', bedrock[2])}"
+        bare = f"{bedrock[1]}/{_BEDROCK_NAMES.get(bedrock[2]) or _BEDROCK_REVISION.sub('', bedrock[2])}"
     prefix, _, slug = bare.partition("/")
     if not slug:
         prefix, slug = "", prefix
@@ -148,6 +146,10 @@ def identify(provider: str, upstream_model: str) -> Identity | None:
         quantization=quantization,
         aliases=tuple(sorted(alias for alias in other if is_model_id(alias))),
     )
+
+
+_SERVE_OTHERS: Final = frozenset({"perplexity"})
+"""Authors who put their name before other makers' models as well."""
 
 
 def _letters(model_id: str) -> str:
@@ -181,15 +183,13 @@ def _spelled(slug: str) -> str:
     elif (new := _CLAUDE_TIER_LAST.match(slug)) and float(new[1]) >= 4:
         slug = f"claude-{new[2]}-{new[1]}{slug[new.end() :]}"
     slug = slug.strip("-.+/")
-    for pattern, name in _SYNONYMS:
-        if found := pattern.fullmatch(slug):
-            return found.expand(name)
-    return slug
+    return established_slug(slug)
 
 
 def _author(provider: str, prefix: str, slug: str) -> str:
     if prefix:
         spelled = author_of_spelling(_UNFIT.sub("-", prefix).strip("-.+/"))
+        maker = author_of_family(slug) if spelled in _SERVE_OTHERS else None
         if spelled:
-            return spelled
+            return maker or spelled
     return author_of_family(slug) or AUTHOR_OF_PROVIDER.get(provider) or _UNFIT.sub("-", provider.lower()).strip("-.+/")

@@ -99,9 +99,9 @@ def our_facts(
     """What the file knows beside rows, and what the caller knows of earlier snapshots and of measurements.
 
     *bundled* False: the operator wants no catalog; routers are then found by name and not listed, and the file says
-    nothing else. *canonical* has permanent slugs; *retired* models win over the file's.
+    nothing else of models. *canonical* has permanent slugs; *retired* models win over the file's.
     """
-    stated = _known() if bundled else Known(routers=_known().routers, listed_routers=False)
+    stated = _known() if bundled else Known(routers=_known().routers, renamed=_known().renamed, listed_routers=False)
     earlier = tuple(retired)
     gone = {model.id for model in earlier}
     return replace(

@@ -12,7 +12,7 @@ __all__ = ["hugging_face_id"]
 
 _SPELLED_AS_THERE: Final = (
     "huggingface", "deepinfra", "nebius", "together", "chutes", "siliconflow", "baseten", "hyperbolic", "parasail",
-    "wandb", "featherless", "io-net", "nvidia",
+    "wandb", "featherless", "io-net",
 )  # fmt: skip
 """Providers that call open models as Hugging Face does, in order of trust."""
 
@@ -45,6 +45,9 @@ _ORGANISATIONS: Final[Mapping[str, tuple[str, ...]]] = {
 _PARTLY_OPEN: Final = re.compile(r"(?:google/gemma-|openai/(?:gpt-oss-|whisper-)).+")
 """Authors of whom only these models are open."""
 
+_CAPITALS: Final = frozenset({"deepseek", "meta-llama", "minimax", "mistralai", "nvidia", "qwen", "z-ai"})
+"""Authors whose repositories have capital letters."""
+
 _REPACKED: Final = re.compile(
     r"-(?:turbo|lite|fast|tee|fp8|fp4|nvfp4|mxfp4|int4|int8|bf16|awq|gptq|maas)$", re.IGNORECASE
 )
@@ -63,6 +66,8 @@ def hugging_face_id(model_id: str, rows: Iterable[Row]) -> str | None:
             continue
         name = row.upstream_model
         if name.partition("/")[0] in places and _ID.fullmatch(name) and not _REPACKED.search(name):
+            if author in _CAPITALS and name.partition("/")[2].islower():
+                continue  # somebody's own spelling
             rank = (_SPELLED_AS_THERE.index(row.provider), name)
             if best is None or rank < best:
                 best = rank
