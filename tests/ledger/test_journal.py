@@ -32,7 +32,8 @@ GENERATION = Generation(
 
 counts = st.integers(0, 10**9)
 texts = st.text(st.characters(codec="utf-8"), max_size=40)
-usages = st.builds(Usage, counts, counts, counts, counts, counts, counts, counts, counts, counts, st.booleans())
+buckets = [name for name in Usage.__struct_fields__ if name != "estimated"]
+usages = st.builds(Usage, estimated=st.booleans(), **dict.fromkeys(buckets, counts))
 money = st.integers(0, MAX_PICO).map(Pico)
 times = st.floats(0, 1e9)
 attempts = st.builds(
@@ -43,7 +44,7 @@ attempts = st.builds(
 generations = st.builds(
     Generation, id=texts, account_id=texts, key_hash=texts, created=times, api=texts, requested_model=texts,
     outcome=st.sampled_from(["answered", "failed", "cancelled"]), usage=usages, cost=money,
-    pricing=st.builds(Pricing, money, money, image=st.none() | money), title=st.none() | texts, user=st.none() | texts,
+    budgets=st.lists(texts, max_size=3).map(tuple), pricing=st.builds(Pricing, money, money, image=st.none() | money), title=st.none() | texts, user=st.none() | texts,
     latency_ms=st.none() | times, earlier=st.lists(attempts, max_size=3).map(tuple),
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
@@ -335,3 +335,25 @@ async def test_a_writer_that_is_killed_again_and_again_moves_everything_exactly_
     assert await store.spent(GENERATION.key_hash, 0.0) == 8 * 3_000
     assert len(journals(tmp_path)) == 1
     journal.close()
+
+
+async def test_what_the_store_has_booked_is_told_by_journal_and_window(store: SQLiteStore, tmp_path: Path) -> None:
+    daily, ever = "daily|key|default|k", "lifetime|account|default|default"
+    day = int(GENERATION.created) // 86_400 * 86_400
+    journals = [Journal(tmp_path / "journals", name) for name in ("first", "second")]
+    for number, journal in enumerate(journals):
+        for turn in range(3):
+            name = f"gen-{number}-{turn}"
+            charged = () if turn == 2 else (daily, ever)
+            journal.append(replace(GENERATION, id=name, cost=Pico(10**number), budgets=charged))
+    told: dict[str, Mapping[tuple[str, int], int]] = {}
+    writer = JournalWriter(tmp_path / "journals", store, "here", lambda name, booking: told.update({name: booking}))
+    assert await writer.drain_once() == 6
+    windows = [(daily, day), (ever, 0)]
+    assert {name.partition("-")[0]: booking for name, booking in told.items()} == {
+        "first": dict.fromkeys(windows, 2),
+        "second": dict.fromkeys(windows, 20),
+    }
+    assert await store.booked(windows) == dict.fromkeys(windows, 22)
+    for journal in journals:
+        journal.close()

@@ -8,10 +8,20 @@ import msgspec
 from msgspec import Struct
 
 from turnout.base.money import Pico
-from turnout.domain.budget import Window
+from turnout.domain.budget import Window, begins
 from turnout.domain.usage import NO_USAGE, Pricing, Usage
 
-__all__ = ["Account", "AttemptRecord", "Generation", "GenerationRow", "Key", "KeyRules", "Outcome", "generation_row"]
+__all__ = [
+    "Account",
+    "AttemptRecord",
+    "Generation",
+    "GenerationRow",
+    "Key",
+    "KeyRules",
+    "Outcome",
+    "add_booking",
+    "generation_row",
+]
 
 Outcome = Literal["answered", "failed", "cancelled"]
 
@@ -193,3 +203,10 @@ def generation_row(generation: Generation) -> GenerationRow:
         budgets=generation.budgets,
         record=msgspec.json.encode(generation).decode(),
     )
+
+
+def add_booking(row: GenerationRow, booking: dict[tuple[str, int], int]) -> None:
+    """Add to *booking* what *row* cost each budget that it was charged to (budget id, beginning of the window)."""
+    for budget_id in row.budgets:
+        window = (budget_id, begins(budget_id.partition("|")[0], row.created))
+        booking[window] = booking.get(window, 0) + row.cost

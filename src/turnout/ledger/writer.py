@@ -12,14 +12,15 @@ import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import final
 
 from turnout.base.errors import Unavailable
 from turnout.contracts.store import Delivery, Store
-from turnout.domain.account import GenerationRow
+from turnout.domain.account import GenerationRow, add_booking
 from turnout.ledger.journal import JOURNAL_SUFFIX, UNBORN_SUFFIX, BrokenLine, line_of, parse_line
 
 __all__ = ["REJECTED", "JournalWriter"]
@@ -36,10 +37,12 @@ _log = logging.getLogger(__name__)
 
 
 class _Batch:
-    """What one pass over the journals found."""
+    """What one pass over the journals found. ``ends`` says up to which line each journal goes."""
 
     def __init__(self) -> None:
         self.lines: list[bytes] = []
+        self.ends: list[tuple[int, str]] = []
+        self.spent: dict[str, dict[tuple[str, int], int]] = {}
         self.offsets: dict[str, int] = {}
         self.finished: list[str] = []
         self.broken: list[bytes] = []
@@ -49,12 +52,23 @@ class _Batch:
     def rows(self) -> Iterator[GenerationRow]:
         """What the lines hold, parsed when it is asked for; ``broken`` has the others once all have been taken."""
         self.broken.clear()
-        for line in self.lines:
-            try:
-                yield parse_line(line)
-            except BrokenLine:
-                if line != b"\n":  # that parts a torn line from the next
-                    self.broken.append(line)
+        self.spent.clear()
+        begin = 0
+        for end, journal in self.ends:
+            booking: dict[tuple[str, int], int] = {}
+            for line in self.lines[begin:end]:
+                try:
+                    row = parse_line(line)
+                except BrokenLine:
+                    if line != b"\n":  # that parts a torn line from the next
+                        self.broken.append(line)
+                    continue
+                if row.budgets:
+                    add_booking(row, booking)
+                yield row
+            if booking:
+                self.spent[journal] = booking
+            begin = end
 
 
 @final
@@ -66,9 +80,20 @@ class JournalWriter:
         refused: generations that the store refused for good, such as a cost beyond 64 bits.
     """
 
-    def __init__(self, directory: Path, store: Store) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        store: Store,
+        node: str = "",
+        booked: Callable[[str, Mapping[tuple[str, int], int]], None] | None = None,
+    ) -> None:
+        """*node* is the one whose workers write these journals. *booked* is told, by the name of a journal, what the
+        store has taken over of each window of each budget (budget id, beginning).
+        """
         self._directory = directory
         self._store = store
+        self._node = node
+        self._booked = booked
         self._offsets: dict[str, int] | None = None
         self._turn = 0
         self.broken = 0
@@ -114,7 +139,7 @@ class JournalWriter:
 
         def collect() -> Delivery | None:
             self._collect(batch, offsets)
-            return Delivery(batch.rows(), batch.offsets) if batch.offsets else None
+            return Delivery(batch.rows(), batch.offsets, self._node) if batch.offsets else None
 
         try:
             added = await self._store.take_generations(collect)
@@ -126,13 +151,16 @@ class JournalWriter:
             _log.warning("the store refuses a batch of generations; trying them one by one", exc_info=True)
             added = await self._add_singly(batch)
         offsets.update(batch.offsets)
+        if self._booked is not None:
+            for journal, booking in batch.spent.items():
+                self._booked(journal, booking)
         return added
 
     async def _add_singly(self, batch: _Batch) -> int:
         added = 0
         for row in batch.rows():
             try:
-                added += await self._store.add_generations([row])
+                added += await self._store.take_generations(partial(Delivery, [row], {}, self._node))
             except Unavailable:
                 raise
             except Exception:  # noqa: BLE001 - the same, for the one that is bad
@@ -217,6 +245,7 @@ def _read_journal(path: Path, offset: int, batch: _Batch) -> None:
     tail = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
     taken = lines[: _BATCH - len(batch.lines)]
     batch.lines += taken
+    batch.ends.append((len(batch.lines), path.name))
     end = offset + sum(map(len, taken))
     seen = offset + len(piece)
     if len(taken) < len(lines):
@@ -225,6 +254,7 @@ def _read_journal(path: Path, offset: int, batch: _Batch) -> None:
         batch.finished.append(path.name)
         if tail:
             batch.lines.append(tail)
+            batch.ends[-1] = (len(batch.lines), path.name)
         end = seen
     elif end != offset and seen < size:
         batch.more = True

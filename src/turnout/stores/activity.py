@@ -12,10 +12,9 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from turnout.base.money import PICO_PER_DOLLAR
 from turnout.domain.account import GenerationRow
-from turnout.domain.budget import begins
 from turnout.stores.schema import ACTIVITY
 
-__all__ = ["SECONDS_PER_DAY", "Sums", "add_sums", "booking_of", "sums_of"]
+__all__ = ["SECONDS_PER_DAY", "Sums", "add_sums", "sums_of"]
 
 SECONDS_PER_DAY: Final = 86_400
 
@@ -48,14 +47,6 @@ def sums_of(rows: Iterable[GenerationRow], sums: Sums) -> None:
         entry[4] += usage.completion_tokens
         entry[5] += usage.reasoning
         entry[6] += row.cost
-
-
-def booking_of(rows: Iterable[GenerationRow], booking: dict[tuple[str, int], int]) -> None:
-    """Add to *booking* what *rows* cost the budgets that they were charged to, in the windows of their arrival."""
-    for row in rows:
-        for budget_id in row.budgets:
-            claim = (budget_id, begins(budget_id.partition("|")[0], row.created))
-            booking[claim] = booking.get(claim, 0) + row.cost
 
 
 def add_sums(connection: Connection, sums: Sums) -> None:

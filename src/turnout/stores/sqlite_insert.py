@@ -14,8 +14,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 from sqlalchemy.dialects.sqlite import dialect, insert
 
-from turnout.domain.account import GenerationRow
-from turnout.stores.activity import Sums, add_sums, booking_of, sums_of
+from turnout.domain.account import GenerationRow, add_booking
+from turnout.stores.activity import Sums, add_sums, sums_of
 from turnout.stores.leasing import Booking
 from turnout.stores.schema import GENERATIONS, JOURNALS
 
@@ -56,7 +56,9 @@ def insert_generations(connection: Connection, rows: Iterable[GenerationRow]) ->
                 if added < size:
                     some = _new_ones(connection, some, before + new)
                 sums_of(some, sums)
-                booking_of([row for row in some if row.budgets], booking)
+                for row in some:
+                    if row.budgets:
+                        add_booking(row, booking)
                 new += added
                 begin += size
     add_sums(connection, sums)
