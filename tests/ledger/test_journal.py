@@ -44,7 +44,8 @@ attempts = st.builds(
 generations = st.builds(
     Generation, id=texts, account_id=texts, key_hash=texts, created=times, api=texts, requested_model=texts,
     outcome=st.sampled_from(["answered", "failed", "cancelled"]), usage=usages, cost=money,
-    budgets=st.lists(texts, max_size=3).map(tuple), pricing=st.builds(Pricing, money, money, image=st.none() | money), title=st.none() | texts, user=st.none() | texts,
+    budgets=st.lists(texts, max_size=3).map(tuple),
+    pricing=st.builds(Pricing, money, money, image=st.none() | money), title=st.none() | texts, user=st.none() | texts,
     latency_ms=st.none() | times, earlier=st.lists(attempts, max_size=3).map(tuple),
 )  # fmt: skip
 
