@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, final
 
 from turnout import config
 from turnout.api.desk import CatalogDesk, Sources
+from turnout.app.measured import MeasuredHere
 from turnout.app.metrics import TallyFiles
 from turnout.catalog import events
 from turnout.catalog.entries import PriceWeights
-from turnout.contracts.measured import NOTHING_MEASURED
 from turnout.contracts.store import Store
 from turnout.domain.account import Generation, Key
 from turnout.domain.catalog import CatalogSnapshot, Model
+from turnout.domain.chat import ChatRequest
+from turnout.engine.explain import explain
 from turnout.engine.house import House
 
 if TYPE_CHECKING:
@@ -43,9 +45,10 @@ class ControlPlane:
         self.draining = False
         journal = Path(settings.server.data_dir) / events.FILE
         weights = settings.catalog.price_weights
+        self.measured = MeasuredHere(house.health.listed, house.clock)
         sources = Sources(
             snapshot=self._snapshot,
-            measured=NOTHING_MEASURED,
+            measured=self.measured,
             events=lambda: events.read(journal),
             permitted=self._permitted,
             weights=PriceWeights(**weights.model_dump()),
@@ -67,6 +70,7 @@ class ControlPlane:
                 metrics=self._metrics,
                 ready=self._ready,
                 find_generation=self._find_generation,
+                explain=self._explain,
                 report=_report,
                 cors=self._cors,
                 public_metrics=self._public_metrics,
@@ -97,6 +101,9 @@ class ControlPlane:
                 "models": len(snapshot.models),
             },
         }
+
+    def _explain(self, request: ChatRequest, key: Key) -> dict[str, object]:
+        return explain(request, self._house.rails.routes, self._house.outlook(key))
 
     async def _find_generation(self, generation_id: str, account_id: str) -> Generation | None:
         """The generation, waited for a little: its journal may not have reached the store yet."""
