@@ -18,6 +18,7 @@ from turnout.accounts.reports import generation_report, key_report, spending
 from turnout.api.desk import CatalogDesk
 from turnout.api.documents import add_data_plane, docs_page
 from turnout.api.errors import error_body, retry_after_of, status_of
+from turnout.api.explain import Explain, add_explain
 from turnout.api.head import HeadAsGet
 from turnout.api.models import add_models
 from turnout.base.clock import Clock
@@ -44,6 +45,7 @@ class Control:
     metrics: Callable[[], bytes]
     ready: Callable[[], Mapping[str, object]]
     find_generation: Callable[[str, str], Any]
+    explain: Explain
     report: Callable[[Exception], None]
     cors: bool
     public_metrics: bool
@@ -64,6 +66,7 @@ def control_plane(control: Control) -> FastAPI:
     for mount in _MOUNTS:
         hidden = mount != _MOUNTS[0]
         _add_account(app, control, mount, hidden=hidden)
+        add_explain(app, mount, control.explain, lambda request: _caller(control, request), hidden=hidden)
         _refuse_other_methods(app, mount)
     add_data_plane(app)
     return app

@@ -7,26 +7,18 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
-from typing import Annotated, Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import Annotated, Any
 
 import typer
 
-from turnout.base.errors import BadRequest, TurnoutError, Unavailable
+from turnout.base.errors import TurnoutError, Unavailable
 from turnout.cli.options import ConfigOption
+from turnout.cli.server import Server, connect, server_of
 
 __all__ = ["chat"]
 
 _SECONDS = 600.0
 _OK = 200
-
-
-class _Server(NamedTuple):
-    """Where to ask, and with which key."""
-
-    url: str
-    key: str | None
 
 
 def chat(
@@ -43,7 +35,7 @@ def chat(
     config: ConfigOption = None,
 ) -> None:
     """Ask a model through a running server and print its answer as it comes."""
-    server = _server(config, url, key)
+    server = server_of(config, url, key)
     talk = sys.stdin.isatty() and prompt is None
     messages: list[dict[str, str]] = []
     for text in _prompts(prompt, talk=talk):
@@ -66,24 +58,7 @@ def _prompts(prompt: str | None, *, talk: bool) -> Iterator[str]:
                 yield text
 
 
-def _server(config: Path | None, url: str | None, key: str | None) -> _Server:
-    """What the flags leave out comes from the configuration that the server was started with."""
-    if url is not None and key is not None:
-        return _Server(url.rstrip("/"), key)
-    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - not needed with both flags
-
-    settings = load_configuration(config).settings
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.server.host, settings.server.host)  # noqa: S104 - compared
-    usual = f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}"
-    if key is None and settings.auth.api_key is not None:
-        key = settings.auth.api_key.reveal()
-    if key is None:
-        first = Path(settings.server.data_dir) / "first-key"
-        key = first.read_text().strip() if first.is_file() else None
-    return _Server((url or usual).rstrip("/"), key)
-
-
-def _answer(server: _Server, model: str, messages: list[dict[str, str]]) -> str:
+def _answer(server: Server, model: str, messages: list[dict[str, str]]) -> str:
     """Print the answer while it arrives; return it.
 
     Raises:
@@ -107,14 +82,10 @@ def _answer(server: _Server, model: str, messages: list[dict[str, str]]) -> str:
     return "".join(pieces)
 
 
-def _events(server: _Server, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _events(server: Server, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The events of one stream, ``[DONE]`` left out."""
-    with closing(_connection(server)) as connection:
-        headers = {"Content-Type": "application/json"}
-        if server.key is not None:
-            headers["Authorization"] = f"Bearer {server.key}"
-        path = f"{urlsplit(server.url).path}/api/v1/chat/completions"
-        connection.request("POST", path, json.dumps(body), headers)
+    with closing(connect(server, _SECONDS)) as connection:
+        connection.request("POST", f"{server.path}/api/v1/chat/completions", json.dumps(body), server.headers)
         answer = connection.getresponse()
         if answer.status != _OK:
             raise TurnoutError(_refusal(answer.status, answer.read()))
@@ -122,14 +93,6 @@ def _events(server: _Server, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
             text = line.decode().strip()
             if text.startswith("data: ") and text != "data: [DONE]":
                 yield json.loads(text.removeprefix("data: "))
-
-
-def _connection(server: _Server) -> http.client.HTTPConnection:
-    parts = urlsplit(server.url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise BadRequest(f"{server.url} is no address of a server")
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    return kind(parts.hostname, parts.port, timeout=_SECONDS)
 
 
 def _refusal(status: int, body: bytes) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from turnout import __version__
 from turnout.base.errors import TurnoutError
-from turnout.cli import catalog, chat, configuration, doctor, keys, serving
+from turnout.cli import catalog, chat, configuration, doctor, explain, keys, serving
 
 __all__ = ["application", "run"]
 
@@ -23,6 +23,7 @@ application.add_typer(configuration.commands, name="config")
 application.add_typer(keys.commands, name="keys")
 application.add_typer(catalog.commands, name="catalog")
 application.command()(chat.chat)
+application.command()(explain.explain)
 application.command()(doctor.doctor)
 
 

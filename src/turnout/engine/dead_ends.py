@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from turnout.base.errors import Forbidden, ModelNotFound, NoEndpoints, NotFound, TurnoutError
 from turnout.domain.chat import ChatRequest
-from turnout.domain.routing import Exclusion, Plan
+from turnout.domain.routing import Exclusion, Outlook, Plan
 
 __all__ = [
     "DeadEnd",
@@ -28,10 +28,13 @@ _MOST_SHOWN = 10  # names in a message
 class DeadEnd(NoEndpoints):
     """Every endpoint is out: ``plan`` has all the reasons and no candidates."""
 
-    def __init__(self, message: str, availability: Mapping[str, object], plan: Plan, request: ChatRequest) -> None:
+    def __init__(
+        self, message: str, availability: Mapping[str, object], plan: Plan, request: ChatRequest, outlook: Outlook
+    ) -> None:
         super().__init__(message, availability=availability)
         self.plan = plan
         self.request = request
+        self.outlook = outlook
 
 
 class _Rule(NamedTuple):
@@ -105,7 +108,9 @@ def retired(name: str, successor: str | None) -> NoEndpoints:
     return NoEndpoints(f"{name} is no longer offered", availability=_availability("model_deprecated", name))
 
 
-def dead_end(request: ChatRequest, names: tuple[str, ...], excluded: Sequence[Exclusion]) -> TurnoutError:
+def dead_end(
+    request: ChatRequest, outlook: Outlook, names: tuple[str, ...], excluded: Sequence[Exclusion]
+) -> TurnoutError:
     """Every endpoint is out."""
     preferences = request.parameters.provider
     reasons = list(dict.fromkeys(entry.reason for entry in excluded))
@@ -125,7 +130,7 @@ def dead_end(request: ChatRequest, names: tuple[str, ...], excluded: Sequence[Ex
         return Forbidden(message, availability=availability | {"code": "region_restricted"})
     if limits and _PRIVACY.issuperset(limits):
         availability["code"] = "privacy_restricted"
-    return DeadEnd(message, availability, Plan(names, (), tuple(excluded)), request)
+    return DeadEnd(message, availability, Plan(names, (), tuple(excluded)), request, outlook)
 
 
 def rule_of(reason: str) -> Mapping[str, str]:

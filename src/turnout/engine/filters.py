@@ -200,8 +200,11 @@ def _quantized(wanted: Iterable[str]) -> Filter:
 
 def _affordable(cap: MaxPrice, request: ChatRequest, wall: float) -> Filter:
     """Prices under *cap*; an endpoint that states none is not: nobody can promise it."""
-    prompt = _most(cap.prompt if cap.prompt is not None else cap.input, "prompt", _TOKENS_PER_MILLION)
-    completion = _most(cap.completion if cap.completion is not None else cap.output, "completion", _TOKENS_PER_MILLION)
+    input_too, output_too = cap.prompt is None, cap.completion is None
+    prompt = _most(cap.input if input_too else cap.prompt, "input" if input_too else "prompt", _TOKENS_PER_MILLION)
+    completion = _most(
+        cap.output if output_too else cap.completion, "output" if output_too else "completion", _TOKENS_PER_MILLION
+    )
     others = [
         (name, most)
         for name, limit, units in (

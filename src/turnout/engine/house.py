@@ -17,8 +17,9 @@ from turnout.base.ids import GenerationIds
 from turnout.contracts.provider import Adapter
 from turnout.contracts.reply import Reply
 from turnout.contracts.surface import Surface
-from turnout.domain.account import Generation
-from turnout.domain.routing import NO_BOUNDS, Outlook
+from turnout.domain.account import Generation, Key
+from turnout.domain.routing import Outlook
+from turnout.engine.bounds import bounds_of
 from turnout.engine.recall import Recall
 from turnout.engine.routes import Routes
 from turnout.engine.sticky import Session, StickyMemory
@@ -87,10 +88,11 @@ class House:
         if self.recorder.failing:
             raise Unavailable("Usage cannot be recorded at the moment, so nothing is served", retry_after=5)
 
-    def outlook(self, session: Session | None = None) -> Outlook:
-        """What a plan depends on at this moment, for a request of *session*."""
+    def outlook(self, key: Key, session: Session | None = None) -> Outlook:
+        """What a plan depends on at this moment, for a request of *session* under *key*."""
         sticky = None if session is None or not self.sticky else session.endpoint
-        return Outlook(self.health.known, self.dice, self.clock.monotonic(), self.clock.wall(), NO_BOUNDS, sticky)
+        clock = self.clock
+        return Outlook(self.health.known, self.dice, clock.monotonic(), clock.wall(), bounds_of(key), sticky)
 
 
 class Call(Struct, frozen=True, eq=False):

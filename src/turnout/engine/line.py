@@ -15,7 +15,7 @@ from turnout.engine.house import Call, House
 from turnout.engine.plan import make_plan
 from turnout.engine.relay import Relay, Whole, estimate, refuse_blank
 from turnout.engine.trip import Trip
-from turnout.engine.why import metadata, spliced, wants_metadata
+from turnout.engine.why import explanation, metadata, spliced, wants_metadata
 
 __all__ = ["serve"]
 
@@ -33,14 +33,17 @@ async def serve(call: Call, house: House) -> None:
         request = call.surface.decode(call.body)
         rails = house.rails
         session = house.sticky.session(request, call.headers, key.account_id, call.arrived)
-        plan = make_plan(request, rails.routes, house.outlook(session))
+        outlook = house.outlook(key, session)
+        plan = make_plan(request, rails.routes, outlook)
         draft = Draft(call, key, request, house)
         encoder = call.surface.encoder(draft.id, int(draft.created), request)
-        trip = Trip(call, house, rails, request, plan, draft, encoder, session, wants_metadata(call.headers))
+        trip = Trip(call, house, rails, request, plan, draft, encoder, session)
+        if wants_metadata(call.headers):
+            trip.told = explanation(plan, request, outlook)
     except TurnoutError as error:
         house.tally.refused(error.error_type)
         if isinstance(error, DeadEnd) and wants_metadata(call.headers):
-            error.routing = metadata(error.plan, error.request, house.outlook())
+            error.routing = metadata(error.plan, explanation(error.plan, error.request, error.outlook))
         call.reply.refuse(error, None)
         return
     except Exception as error:  # noqa: BLE001 - the border of the route: a mistake of ours must not kill the connection
@@ -84,7 +87,7 @@ async def _answer(trip: Trip) -> None:
             await trip.remember(completion)
         trip.encoder.served_by(candidate.model.id, candidate.provider.name)
         body = trip.encoder.whole(completion, usage, price)
-        if trip.told:
+        if trip.told is not None:
             body = spliced(body, trip.metadata(candidate))
         trip.stay(candidate, usage)
         trip.call.reply.whole(draft.id, draft.overhead_ms(), body, sink.dropped)
@@ -116,7 +119,7 @@ async def _stream(trip: Trip) -> None:
             if relay.thoughts is not None:
                 await trip.remember(relay.thoughts)
             last = encoder.end(usage, price)
-            if trip.told:
+            if trip.told is not None:
                 last = spliced(last, trip.metadata(candidate))
             trip.stay(candidate, usage)
             reply.finish(last)
@@ -140,7 +143,7 @@ def _refuse_managers(key: Key) -> None:
 def _say(trip: Trip, error: TurnoutError) -> None:
     """An error, in the stream if its head has gone out, else in place of the answer."""
     reply = trip.call.reply
-    if trip.told and not isinstance(error, Internal):
+    if trip.told is not None and not isinstance(error, Internal):
         error.routing = trip.metadata(None)
     if reply.started:
         last = trip.encoder.failed(error)

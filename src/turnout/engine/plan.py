@@ -114,7 +114,7 @@ def _full_plan(request: ChatRequest, routes: Routes, outlook: Outlook) -> Plan:
         if group:
             groups.append((track.name, group))
     if not groups:
-        raise dead_end(request, names, excluded)
+        raise dead_end(request, outlook, names, excluded)
     tightest = min(track.room for track in tracks)
     tokens = prompt_tokens(request) if request.prompt_bytes > tightest * _BYTES_PER_TOKEN else 0
     wishes = wishes_of(request, tier, tokens)

@@ -34,7 +34,7 @@ _CODES = {"rate_limit_exceeded": "capacity_exhausted", "not_found": "model_unava
 class Trip(Struct, eq=False):
     """One accepted request on its way: what the steps before the attempts have made.
 
-    ``told``: the client wants to know how it was routed.
+    ``told``: why the plan is as it is, for a client that wants to know how it was routed.
     """
 
     call: Call
@@ -45,7 +45,7 @@ class Trip(Struct, eq=False):
     draft: Draft
     encoder: Encoder
     session: Session | None = None
-    told: bool = False
+    told: dict[str, object] | None = None
     relay: Relay | None = None
     _failures: tuple[tuple[Candidate, UpstreamError], ...] = ()
     _attempts: tuple[tuple[Candidate, int], ...] = ()
@@ -122,7 +122,7 @@ class Trip(Struct, eq=False):
     def metadata(self, answered: Candidate | None) -> dict[str, object]:
         """How this request was routed, so far; *answered* is who gave the answer."""
         attempts = self._attempts if answered is None else (*self._attempts, (answered, _OK))
-        return metadata(self.plan, self.request, self.house.outlook(), attempts, answered)
+        return metadata(self.plan, self.told or {}, attempts, answered)
 
     def exhausted(self) -> UpstreamError:
         """The error that the client gets once nothing is left to try: the last one, with all before it.

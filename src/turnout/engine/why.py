@@ -29,7 +29,7 @@ from turnout.engine.routes import Routes
 
 __all__ = ["explanation", "metadata", "spliced", "wants_metadata"]
 
-_HEADERS = (b"x-openrouter-metadata", b"x-openrouter-experimental-metadata")
+_HEADER, _OLD_HEADER = b"x-openrouter-metadata", b"x-openrouter-experimental-metadata"
 _END = b"}\n\n"
 _DEMOTIONS = {
     OUTAGE: ("outage", "has failed lately"),
@@ -42,7 +42,8 @@ _DEMOTIONS = {
 
 def wants_metadata(headers: Mapping[bytes, bytes]) -> bool:
     """Whether the client asks how it was routed."""
-    return any(headers.get(name, b"").strip().lower() == b"enabled" for name in _HEADERS)
+    value = headers.get(_HEADER) or headers.get(_OLD_HEADER)
+    return value is not None and value.strip().lower() == b"enabled"
 
 
 def spliced(body: bytes, found: Mapping[str, object]) -> bytes:
@@ -58,14 +59,14 @@ def spliced(body: bytes, found: Mapping[str, object]) -> bytes:
 
 def metadata(
     plan: Plan,
-    request: ChatRequest,
-    outlook: Outlook,
+    explained: Mapping[str, object],
     attempts: Sequence[tuple[Candidate, int]] = (),
     answered: Candidate | None = None,
 ) -> dict[str, object]:
-    """The ``openrouter_metadata`` of an answer or an error; what we add stands under ``turnout``.
+    """The ``openrouter_metadata`` of an answer or an error.
 
-    *attempts* are (candidate, status), *answered* is the one whose answer the client gets.
+    *explained* is the plan's :func:`explanation`, which stands under ``turnout``, our addition; *attempts* are
+    (candidate, status), *answered* is the one whose answer the client gets.
 
     Source: OpenRouter, "Router metadata".
     """
@@ -77,7 +78,7 @@ def metadata(
         "region": None,
         "summary": f"{len(plan.candidates)} of {total} endpoints available, {chosen}",
         "attempt": len(attempts),
-        "is_byok": answered is not None and answered.provider.slug in outlook.own,
+        "is_byok": False,
         "endpoints": {
             "total": total,
             "available": [
@@ -90,7 +91,7 @@ def metadata(
         found["attempts"] = [
             {"provider": one.provider.name, "model": one.model.id, "status": status} for one, status in attempts
         ]
-    return found | {"turnout": explanation(plan, request, outlook)}
+    return found | {"turnout": explained}
 
 
 def explanation(plan: Plan, request: ChatRequest, outlook: Outlook) -> dict[str, object]:
