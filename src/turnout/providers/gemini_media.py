@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mimetypes import guess_type
-from typing import Any
+from mimetypes import MimeTypes
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from turnout.base.errors import BadRequest
@@ -11,9 +11,11 @@ from turnout.providers.conversation import Audio, File, Image, Part, Video, read
 
 __all__ = ["address_of", "is_taken_by_url", "media_part", "video_page"]
 
-_FILES = "https://generativelanguage.googleapis.com/"
-_VIDEO_PAGES = frozenset({"youtube.com", "www.youtube.com", "m.youtube.com", "music.youtube.com", "youtu.be"})
-_SOUNDS = {"mp3": "audio/mp3", "mpeg": "audio/mpeg", "m4a": "audio/m4a", "pcm16": "audio/L16;rate=24000"}
+_FILES: Final = "https://generativelanguage.googleapis.com/"
+_VIDEO_PAGES: Final = frozenset({"youtube.com", "www.youtube.com", "m.youtube.com", "music.youtube.com", "youtu.be"})
+_TYPES: Final = MimeTypes()
+_OTHER_NAMES: Final = {"audio/x-wav": "audio/wav", "audio/x-aiff": "audio/aiff", "audio/mp4": "audio/m4a"}
+_SOUNDS: Final = {"mp3": "audio/mp3", "mpeg": "audio/mpeg", "m4a": "audio/m4a", "pcm16": "audio/L16;rate=24000"}
 
 
 def video_page(url: str) -> bool:
@@ -54,7 +56,7 @@ def media_part(part: Image | Audio | File | Video) -> dict[str, Any]:
 
 
 def _document(part: File) -> dict[str, Any]:
-    likely = guess_type(part.filename or "")[0] or "application/pdf"
+    likely = _named(part.filename or "") or "application/pdf"
     if part.url is None and part.file_id:
         uri = part.file_id if "://" in part.file_id else f"{_FILES}v1beta/{_upload(part.file_id)}"
         return {"fileData": {"fileUri": uri} | ({"mimeType": likely} if part.filename else {})}
@@ -72,7 +74,7 @@ def _by_url(url: str, likely: str) -> dict[str, Any]:
         return {"fileData": {"fileUri": url}}  # it knows the type of what was uploaded
     if video_page(url):
         return {"fileData": {"fileUri": url, "mimeType": "video/mp4"}}
-    return {"fileData": {"fileUri": url, "mimeType": guess_type(urlsplit(url).path)[0] or likely}}
+    return {"fileData": {"fileUri": url, "mimeType": _named(urlsplit(url).path) or likely}}
 
 
 def _inline(media_type: str, content: str) -> dict[str, Any]:
@@ -81,3 +83,9 @@ def _inline(media_type: str, content: str) -> dict[str, Any]:
 
 def _upload(file_id: str) -> str:
     return file_id if file_id.startswith("files/") else f"files/{file_id}"
+
+
+def _named(name: str) -> str | None:
+    """The media type that a file's name tells, in Google's words; the same on every machine."""
+    found = _TYPES.guess_type(name)[0]
+    return _OTHER_NAMES.get(found, found) if found else None
