@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from turnout.catalog.authors import AUTHOR_OF_PROVIDER, RESELLERS, tokenizer_of
 from turnout.catalog.declared import DeclaredEndpoint, DeclaredModel
-from turnout.catalog.describe import description_of, name_of
-from turnout.catalog.identity import Identity
+from turnout.catalog.describe import description_of, name_of, said_of
+from turnout.catalog.identity import Identity, is_model_id
 from turnout.catalog.known import Known
 from turnout.catalog.rows import BUNDLED, PARAMETERS, Row, trust
-from turnout.catalog.weights import hugging_face_id
+from turnout.catalog.weights import hugging_face_id, is_repository
 from turnout.domain.catalog import Benchmarks, Endpoint, Model
 from turnout.domain.provider import Policy, Provider
 from turnout.domain.usage import Pricing
@@ -84,7 +84,9 @@ def model_of(
     reasoning = bool(fact("reasoning"))
     model = Model(
         id=model_id,
-        canonical_slug=fact("canonical_slug") or max((o.identity.dated or "" for o in ranked), default="") or model_id,
+        canonical_slug=_fitting(fact("canonical_slug"), is_model_id)
+        or max((o.identity.dated or "" for o in ranked), default="")
+        or model_id,
         name=stated.name or name_of(model_id, fact("name")),
         created=fact("created") or max((_day(o.identity.stamp) for o in ranked), default=0),
         context_length=_chosen(stated.context_length, _largest(e.context_length for e in endpoints)),
@@ -97,14 +99,14 @@ def model_of(
         reasoning=reasoning,
         reasoning_support=fact("reasoning_support") or (known.reasoning_of(model_id) if reasoning else None),
         knowledge_cutoff=fact("knowledge_cutoff"),
-        expiration_date=fact("expiration_date"),
-        hugging_face_id=fact("hugging_face_id") or hugging_face_id(model_id, rows),
+        expiration_date=_fitting(fact("expiration_date"), _is_day),
+        hugging_face_id=_fitting(fact("hugging_face_id"), is_repository) or hugging_face_id(model_id, rows),
         distillable=_chosen(fact("distillable"), known.distillable_of(model_id)),
         benchmarks=_measured(stated.benchmarks, known.benchmarks.get(model_id), fact("benchmarks")),
         aliases=_aliases(model_id, ranked, stated),
         endpoints=tuple(endpoints),
     )
-    said = fact("description")
+    said = said_of(fact("description"))
     if said:
         return replace(model, description=said)
     return replace(
@@ -186,7 +188,7 @@ def _endpoint(model_id: str, offer: Offer, provider: Provider) -> Endpoint:
         priced=row.pricing is not None or provider.dialect == "fake",
         service_tier=row.service_tier,
         implicit_caching=row.implicit_caching,
-        expiration_date=row.expiration_date,
+        expiration_date=_fitting(row.expiration_date, _is_day),
     )
 
 
@@ -273,6 +275,18 @@ def _aliases(model_id: str, offers: Sequence[Offer], stated: DeclaredModel) -> t
     found = dict.fromkeys([*own, *sorted({alias for offer in offers for alias in offer.identity.aliases})])
     found.pop(model_id, None)
     return tuple(found)
+
+
+def _fitting(text: str | None, fits: Callable[[str], bool]) -> str | None:
+    """*text* if it has the shape that it must have: it may come from outside."""
+    return text if text is not None and fits(text) else None
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _day(stamp: str) -> int:

@@ -9,7 +9,7 @@ from typing import Final
 from turnout.catalog.authors import AUTHOR_NAMES
 from turnout.domain.catalog import Model
 
-__all__ = ["description_of", "name_of"]
+__all__ = ["description_of", "name_of", "said_of"]
 
 _KINDS: Final = {
     "embeddings": "An embedding model",
@@ -20,6 +20,8 @@ _KINDS: Final = {
     "video": "A video model",
     "audio": "An audio model",
 }
+_LONGEST_NAME: Final = 200
+_LONGEST_DESCRIPTION: Final = 10_000
 _SIZE: Final = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)b(?:-a(\d+(?:\.\d+)?)b)?(?![\w.])")
 _MONTHS: Final = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -29,12 +31,21 @@ _MONTHS: Final = (
 
 def name_of(model_id: str, said: str | None) -> str:
     """The display name, with the author's before it: ``OpenAI: GPT-4o``."""
-    if not said:
+    if not said or not _plain(said):
         return model_id
     author = model_id.partition("/")[0]
-    said = said.removesuffix(" (latest)").rpartition("/")[2] or said
+    said = _plain(said)[:_LONGEST_NAME].removesuffix(" (latest)")
+    said = said.rpartition("/")[2].strip() or said
     maker = AUTHOR_NAMES.get(author, author)
     return said if said.lower().startswith(f"{maker.lower()}: ") or ": " in said else f"{maker}: {said}"
+
+
+def said_of(description: str | None) -> str:
+    """What a source says of a model, within bounds, without control characters but line breaks; may be empty."""
+    if not description:
+        return ""
+    lines = (_plain(line) for line in description[:_LONGEST_DESCRIPTION].splitlines())
+    return "\n".join(lines).strip()
 
 
 def description_of(model: Model, *, open_weights: bool = False) -> str:
@@ -45,6 +56,11 @@ def description_of(model: Model, *, open_weights: bool = False) -> str:
     released = f", released in {_month(model.created)}" if model.created else ""
     weights = " Its weights are open." if open_weights or model.hugging_face_id else ""
     return f"{kind} by {maker}{released}. {_abilities(model)}{_size(model)}{weights}"
+
+
+def _plain(text: str) -> str:
+    """One line without control characters; markup stays the text that it is, and is escaped where it is shown."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _kind(model: Model) -> str:

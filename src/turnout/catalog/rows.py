@@ -10,12 +10,14 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from turnout.base.money import MAX_PICO, Pico
+from turnout.base.money import Pico
 from turnout.domain.catalog import Benchmarks, ReasoningSupport
 from turnout.domain.usage import PRICES, Pricing
 
 __all__ = [
     "BUNDLED",
+    "MOST_PER_MILLION",
+    "MOST_PER_UNIT",
     "OPERATOR",
     "OURS",
     "PARAMETERS",
@@ -71,6 +73,13 @@ _TRUST: Final = {OPERATOR: 0, "openrouter": 2, "models.dev": 3, "genai-prices": 
 _LISTING: Final = 1
 BUNDLED: Final = 6
 """The trust in what is bundled, and in anything else that has no name."""
+
+
+MOST_PER_MILLION: Final = 100_000
+"""Dollars per million tokens above which a source is wrong: a hundred times the dearest model ever sold."""
+
+MOST_PER_UNIT: Final = 1_000
+"""The same for a single request, image or search."""
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -179,19 +188,17 @@ def completed(first: Pricing, later: Pricing) -> Pricing:
 def per_million_to_pico(dollars: Decimal) -> tuple[Pico, bool] | None:
     """Pico-dollars per token of a price in dollars per million tokens, and whether it had to be rounded.
 
-    None for what is no price: negative, not finite, or too large to store.
+    None for what is no price: negative, not finite, or above ``MOST_PER_MILLION``.
     """
-    return per_unit_to_pico(dollars.scaleb(-6)) if dollars.is_finite() else None
+    return per_unit_to_pico(dollars.scaleb(-6)) if dollars.is_finite() and dollars <= MOST_PER_MILLION else None
 
 
 def per_unit_to_pico(dollars: Decimal) -> tuple[Pico, bool] | None:
-    """Pico-dollars of a price in dollars, and whether it had to be rounded. None as above."""
-    if not dollars.is_finite() or dollars < 0 or dollars.adjusted() > 12:
+    """Pico-dollars of a price in dollars, and whether it had to be rounded. None as above, over ``MOST_PER_UNIT``."""
+    if not dollars.is_finite() or not 0 <= dollars <= MOST_PER_UNIT:
         return None
     scaled = dollars.scaleb(12)
     whole = scaled.quantize(Decimal(1), rounding=ROUND_HALF_EVEN)
-    if whole > MAX_PICO:
-        return None
     return Pico(int(whole)), whole != scaled
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from turnout.catalog.rows import Row
 
-__all__ = ["hugging_face_id"]
+__all__ = ["hugging_face_id", "is_repository"]
 
 _SPELLED_AS_THERE: Final = (
     "huggingface", "deepinfra", "nebius", "together", "chutes", "siliconflow", "baseten", "hyperbolic", "parasail",
@@ -51,7 +51,13 @@ _CAPITALS: Final = frozenset({"deepseek", "meta-llama", "minimax", "mistralai", 
 _REPACKED: Final = re.compile(
     r"-(?:turbo|lite|fast|tee|fp8|fp4|nvfp4|mxfp4|int4|int8|bf16|awq|gptq|maas)$", re.IGNORECASE
 )
+_LONGEST_ID: Final = 192
 _ID: Final = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+
+
+def is_repository(text: str) -> bool:
+    """Whether *text* is spelled like a repository, ``Organisation/Name``."""
+    return len(text) <= _LONGEST_ID and _ID.fullmatch(text) is not None
 
 
 def hugging_face_id(model_id: str, rows: Iterable[Row]) -> str | None:

