@@ -172,7 +172,7 @@ class _Desk:
         elif reading.unchanged and copy is not None:
             self._keep(name, replace(state, failure="", fetched=self.now), copy)
             self.holds += [hold for hold in self._before.holds if hold.kind == "source" and hold.source == name]
-            self.reports.append(SourceReport(name, f"{_count(len(copy.rows))}, unchanged", well=True))
+            self.reports.append(SourceReport(name, f"{_count(_models(copy.rows))}, unchanged", well=True))
         else:
             self._judge(reading, state, copy)
 

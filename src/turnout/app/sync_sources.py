@@ -34,6 +34,7 @@ _DETAILS_AT_ONCE = 8
 _DETAILS_SECONDS = 180.0
 _MOST_DETAILS = 2_000
 _FAILURES_THAT_END_IT = 20
+_NOT_FOUND = 404
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the source, how far it has come, and how far it goes, if that is known: bytes, or single requests."""
@@ -158,7 +159,7 @@ class Reader:
             rows += read.get(model, earlier.get(model.lower(), ()))
         done = {model: digests[model] for model in models if model in read or known.get(model) == digests.get(model)}
         missing = len(asked) - len(read)
-        remark = f"endpoints of {missing} models could not be read" if missing else ""
+        remark = f"endpoints could not be read ({missing} times)" if missing else ""
         # A list that is complete may be asked for conditionally; else what is missing would never be asked for again.
         validators = Validators() if missing else listed.validators
         return listed._replace(rows=tuple(rows), details=done, validators=validators, remark=remark)
@@ -178,7 +179,12 @@ class Reader:
                     message = request_of(f"{address}/models/{model}/endpoints")
                     answer = await fetch(self._client, origin, message, _DETAIL_BOUNDS)
                     found[model] = openrouter.parse_endpoints(model, answer.body or b"", self._slugs, self._day)
-                except (NotReadError, *_UNREADABLE):
+                except NotReadError as error:
+                    if error.status == _NOT_FOUND:  # some models are listed that nobody serves
+                        found[model] = ()
+                    else:
+                        failures += 1
+                except _UNREADABLE:
                     failures += 1
                 self._progress(f"{openrouter.NAME} endpoints", len(found), len(models))
 

@@ -23,7 +23,11 @@ _LONGEST_VALIDATOR: Final = 256
 
 
 class NotReadError(Exception):
-    """The source could not be read; the message says why, in words for the operator."""
+    """The source could not be read; the message says why, in words for the operator. ``status`` is 0 without answer."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Bounds(Struct, frozen=True):
@@ -161,7 +165,7 @@ class _Sink:
         if self._status in _REDIRECTS:
             raise NotReadError(f"it answers with status {self._status}, and redirects are not followed")
         if self._status != _OK:
-            raise NotReadError(f"it answers with status {self._status}")
+            raise NotReadError(f"it answers with status {self._status}", self._status)
         if self._inflater is not None and not self._inflater.eof:
             raise NotReadError("its answer is cut off")
         return Answer(b"".join(self._parts), self._validators)

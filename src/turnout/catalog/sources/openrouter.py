@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -18,9 +18,6 @@ __all__ = ["NAME", "entry_digests", "parse_endpoints", "parse_models"]
 
 NAME: Final = "openrouter"
 """The source, and the provider of the rows of :func:`parse_models`."""
-
-_PRICES_OF_OTHERS: Final = "openrouter endpoints"
-"""The source of what others charge according to OpenRouter: their own price lists are trusted more."""
 
 _SLUGS: Final[Mapping[str, str]] = {"google-ai-studio": "google"}
 _QUANTIZATIONS: Final = frozenset(
@@ -52,7 +49,7 @@ def parse_endpoints(model_id: str, body: bytes, provider_names: Mapping[str, str
     """The answer of ``GET /models/{author}/{slug}/endpoints``: facts of endpoints that other sources know by name.
 
     *provider_names* leads from OpenRouter's slugs of providers to ours. The rows have no upstream name: OpenRouter
-    does not tell it. Prices stand in rows of their own, of a source that is trusted less than providers' price lists.
+    does not tell it. Nor have they prices: those of a provider are what it charges its own customers.
 
     Raises:
         UnreadableListing: *body* is not JSON, or not of that shape.
@@ -65,8 +62,8 @@ def parse_endpoints(model_id: str, body: bytes, provider_names: Mapping[str, str
     rows: list[Row] = []
     for entry in entries[:_MOST_ENDPOINTS]:
         tag = _word(entry, "tag") if isinstance(entry, Mapping) else None
-        if tag is not None:
-            rows += _endpoint_rows(model_id, tag, entry, provider_names, fetched)
+        row = None if tag is None else _endpoint_row(model_id, tag, entry, provider_names, fetched)
+        rows += [row] if row is not None else []
     return tuple(rows)
 
 
@@ -121,20 +118,18 @@ def _with_facts(row: Row, entry: Mapping[str, Any], fetched: str) -> Row:
     )
 
 
-def _endpoint_rows(
+def _endpoint_row(
     model_id: str, tag: str, entry: Mapping[str, Any], provider_names: Mapping[str, str], fetched: str
-) -> Iterable[Row]:
+) -> Row | None:
     slug, _, rest = tag.lower().partition("/")
     provider = _SLUGS.get(slug) or provider_names.get(slug, slug)
-    if provider == NAME:
-        return
-    # The listing's parser knows all limits and prices; it only wants a name.
-    parsed = listing.parse(provider, msgspec.json.encode([{**entry, "id": model_id, "name": None}]))
-    if not parsed:
-        return
+    # The listing's parser knows all limits; it only wants a name.
+    parsed = listing.parse(provider, msgspec.json.encode([{**entry, "id": model_id, "name": None, "pricing": None}]))
+    if not parsed or provider == NAME:
+        return None
     stated = _word(entry, "quantization")
     caching = entry.get("supports_implicit_caching")
-    facts = replace(
+    return replace(
         parsed[0],
         source=NAME,
         fetched=fetched,
@@ -147,9 +142,6 @@ def _endpoint_rows(
         description=None,
         listed=False,
     )
-    yield replace(facts, pricing=None)
-    if facts.pricing is not None:
-        yield replace(facts, source=_PRICES_OF_OTHERS)
 
 
 def _table(entry: Mapping[str, Any], key: str) -> Mapping[str, Any]:
