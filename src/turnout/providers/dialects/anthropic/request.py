@@ -118,13 +118,13 @@ def write_letter(
     structure = _structure(request)
     chosen = _choice_of(request, tools, manners, dropped)
     if mind.budgeted and not talk.thought:
-        _think_less(mind, request, dropped)  # the provider wants the thoughts that led to a call, or none at all
+        _think_less(mind, request, limit, dropped)  # the provider wants the thoughts that led to a call, or none at all
     native = structure is not None and manners.schemas and bytes(structure.schema) != _ANY_OBJECT
     if structure is not None and not native:
         forcible = manners.forcible and not mind.budgeted
         chosen = _emulate(structure, body, talk, chosen, forcible=forcible, alone=not tools)
     elif mind.budgeted and chosen is not None and chosen["type"] in {"any", "tool"}:
-        _think_less(mind, request, dropped)  # a tool that must be called weighs more
+        _think_less(mind, request, limit, dropped)  # a tool that must be called weighs more
     _put_tools(body, tools, chosen, manners)
     body["max_tokens"] = mind.limit
     if talk.system:
@@ -143,8 +143,8 @@ def write_letter(
     return Letter(encode(body), _betas(tools, talk, request), tuple(sorted(set(dropped))))
 
 
-def _think_less(mind: Mind, request: ChatRequest, dropped: list[str]) -> None:
-    mind.thinking, mind.budgeted = None, False
+def _think_less(mind: Mind, request: ChatRequest, limit: int, dropped: list[str]) -> None:
+    mind.thinking, mind.budgeted, mind.limit = None, False, limit
     dropped.append("thinking" if "thinking" in request.fields else "reasoning")
 
 
