@@ -219,17 +219,24 @@ def _streamed_call(call: dict[str, Any], tools: ToolCalls, upstream_id: str | No
 
 
 def _tidy(call: dict[str, Any]) -> None:
-    """Arguments are a string, names are not null, and a function call carries no empty custom call."""
+    """Arguments are a string, names are not null, and a function call carries no empty custom call.
+
+    Raises UpstreamError for a function that is none, or whose name is no text.
+    """
     custom = call.get("custom")
     if custom is None or (isinstance(custom, dict) and not any(custom.values())):
         call.pop("custom", None)
     function = call.get("function")
     if not isinstance(function, dict):
-        if function is None:
-            call.pop("function", None)
+        if function is not None:
+            raise _nonsense()
+        call.pop("function", None)
         return
-    if function.get("name", "") is None:
+    name = function.get("name", "")
+    if name is None:
         del function["name"]
+    elif not isinstance(name, str):
+        raise _nonsense()
     arguments = function.get("arguments", "")
     if not isinstance(arguments, str):
         function["arguments"] = "" if arguments is None else encode(arguments).decode()
