@@ -84,6 +84,95 @@ def test_the_provider_is_sent_what_it_was_sent_then(stage: Stage, exchange: Exch
     assert normal_request(json.loads(received.body)) == normal_request(exchange.request)
 
 
+def _said(exchange: Exchange) -> Answer:
+    return read_events(sse_events(exchange.response)) if exchange.streamed else read_message(exchange.response)
+
+
+def _continued() -> list[Any]:
+    """Exchanges whose answer stands as it was in the request that came next."""
+    by_id = {one.id: one for one in _ALL}
+    pairs = []
+    for exchange in _ALL:
+        stem, _, number = exchange.id.rpartition("-")
+        following = by_id.get(f"{stem}-{int(number) + 1}")
+        if following is not None and _answered_with(exchange) in map(_essence, following.request["messages"]):
+            pairs.append(pytest.param(exchange, following, id=following.id))
+    return pairs or [pytest.param(None, None, marks=_WITHOUT_DATA)]
+
+
+def _answered_with(exchange: Exchange) -> Any:  # noqa: ANN401 - JSON
+    said = _said(exchange).choices[0]
+    thoughts = [detail.get("signature") or detail.get("data") for detail in said.details]
+    return thoughts, [said.text] if said.text else [], [call.id for call in said.tool_calls]
+
+
+def _essence(turn: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    """Seals, texts and calls of a turn."""
+    blocks = turn["content"] if turn["role"] == "assistant" else []
+    seals = {"thinking": "signature", "redacted_thinking": "data"}
+    return (
+        [block[seals[block["type"]]] for block in blocks if block["type"] in seals],
+        [block["text"] for block in blocks if block["type"] == "text"],
+        [block["id"] for block in blocks if block["type"] == "tool_use"],
+    )
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(("exchange", "following"), _continued())
+def test_an_answer_that_the_client_sends_back_reaches_the_provider_as_it_left(
+    stage: Stage,
+    exchange: Exchange,
+    following: Exchange,
+    streamed: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    if streamed and not exchange.streamed:
+        exchange = replace(exchange, response=_as_stream(exchange.response), content_type="text/event-stream")
+    try:
+        chat = chat_request(following.request)
+    except Inexpressible as reason:
+        pytest.skip(str(reason))
+    stage.provider.play(exchange, sliced=True)
+    reply = _ask(stage, exchange, stream=exchange.streamed)
+    message = _collected(reply) if exchange.streamed else reply.json()["choices"][0]["message"]
+    place = [_essence(turn) for turn in following.request["messages"]].index(_answered_with(exchange))
+    replaced = [one for one in chat["messages"] if one["role"] == "assistant"]
+    number = sum(turn["role"] == "assistant" for turn in following.request["messages"][:place])
+    chat["messages"][chat["messages"].index(replaced[number])] = message
+    stage.provider.play(following)
+    body = json.dumps(chat | {"model": stage.models[following.request["model"]]}).encode()
+    assert stage.gateway.request("POST", "/api/v1/chat/completions", body).status == 200
+    sent = normal_request(json.loads(stage.provider.received[0].body))
+    assert sent == normal_request(following.request)
+
+
+def _as_stream(message: dict[str, Any]) -> str:
+    """The events that would have told of *message*, texts in pieces of seven characters."""
+    events: list[dict[str, Any]] = [{"type": "message_start", "message": message | {"content": []}}]
+    for index, block in enumerate(message["content"]):
+        pieces, start = [], dict(block)
+        for name, size in (("thinking", 7), ("text", 7), ("signature", 10_000)):
+            if name in block:
+                text, start[name] = block[name], ""
+                pieces += [{"type": f"{name}_delta", name: text[at : at + size]} for at in range(0, len(text), size)]
+        events.append({"type": "content_block_start", "index": index, "content_block": start})
+        events += [{"type": "content_block_delta", "index": index, "delta": piece} for piece in pieces]
+        events.append({"type": "content_block_stop", "index": index})
+    last = {name: message[name] for name in ("stop_reason", "stop_sequence")}
+    events += [{"type": "message_delta", "delta": last, "usage": message["usage"]}, {"type": "message_stop"}]
+    return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
+
+
+def _collected(reply: Reply) -> dict[str, Any]:
+    """The message that a simple client makes of a stream: details are put into one list as they come."""
+    said = _read(reply, streamed=True).choices[0]
+    calls = [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in said.tool_calls
+    ]
+    message = {"role": "assistant", "content": said.text, "reasoning": said.reasoning}
+    return message | {"reasoning_details": said.details, "tool_calls": calls}
+
+
 def test_the_exchanges_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     if not _ALL:
         pytest.skip("TURNOUT_TEST_DATA names no folder with recorded-traffic")
@@ -99,10 +188,6 @@ def test_the_exchanges_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
         rows += [f"{len(names):5} requests left out: {reason}: {' '.join(names)}" for reason, names in reasons.items()]
         sys.stdout.write("\n" + "\n".join(rows) + "\n")
     assert skipped < len(_ALL) / 4
-
-
-def _said(exchange: Exchange) -> Answer:
-    return read_events(sse_events(exchange.response)) if exchange.streamed else read_message(exchange.response)
 
 
 def _ask(stage: Stage, exchange: Exchange, *, stream: bool) -> Reply:
