@@ -62,6 +62,8 @@ _RULES: Mapping[str, _Rule] = {
     "service_tier": _Rule("service_tier", "is of another service tier"),
     "unsupported_parameters": _Rule("tools", "lacks a parameter that another endpoint of the model supports"),
 }
+_UNASKED = frozenset({"no_credential", "service_tier"})
+"""Reasons that stand whatever the request says: they are told only where there is no other."""
 _PRIVACY = frozenset({"data_policy:training", "data_policy:zdr"})
 
 
@@ -114,18 +116,17 @@ def dead_end(
     """Every endpoint is out."""
     preferences = request.parameters.provider
     reasons = list(dict.fromkeys(entry.reason for entry in excluded))
-    limits = [reason for reason in reasons if reason != "no_credential"]
+    limits = [reason for reason in reasons if reason not in _UNASKED]
     availability: dict[str, object] = {
         "code": "constraint_filtered" if limits else "no_endpoints",
         "retryable": False,
         "requested_models": list(names),
-        "excluded_by": reasons,
+        "excluded_by": limits or reasons,
     }
     if len(limits) == 1:
         availability["constraint"] = _RULES[limits[0]]._asdict()
-    message = _message(
-        ", ".join(name[:_SHOWN] for name in names), excluded, reasons, None if preferences is None else preferences.only
-    )
+    permitted = None if preferences is None else preferences.only
+    message = _message(", ".join(name[:_SHOWN] for name in names), excluded, limits or reasons, permitted)
     if limits == ["data_region"]:
         return Forbidden(message, availability=availability | {"code": "region_restricted"})
     if limits and _PRIVACY.issuperset(limits):
@@ -147,7 +148,7 @@ def _message(
         return f"No provider of {listed} has a credential here. Configure one of: {_providers(excluded)}"
     message = f"No endpoints of {listed} are left for this request. Excluded by: {', '.join(reasons)}"
     if "allowed_providers" in reasons and permitted is not None:
-        here = _providers([entry for entry in excluded if entry.reason != "no_credential"])
+        here = _providers([entry for entry in excluded if entry.reason not in _UNASKED])
         message += f". Served by: {here}; permitted: {', '.join(permitted[:_MOST_SHOWN]) or 'none'}"
     return message
 
