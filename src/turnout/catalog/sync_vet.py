@@ -32,9 +32,12 @@ class Vetted(NamedTuple):
 
 
 def vetted(rows: Iterable[Row], earlier: Sequence[Row]) -> Vetted:
-    """The fit ones of *rows*; where a price is no longer usable, the one of *earlier*, the source's last good copy."""
+    """The fit ones of *rows*; what is no longer usable comes from *earlier*, the source's last good copy.
+
+    That is a price, or the whole of a model whose row is a bare name.
+    """
     complaints: Counter[str] = Counter()
-    known = {_key(row): row.pricing for row in earlier if row.pricing is not None}
+    known = {_key(row): row for row in earlier}
     fit: dict[tuple[str, ...], Row] = {}
     for row in rows:
         if not _is_name(row.upstream_model) or not _is_name(row.model or "") or not _is_name(row.provider):
@@ -44,13 +47,18 @@ def vetted(rows: Iterable[Row], earlier: Sequence[Row]) -> Vetted:
         if key in fit:
             complaints["left out: the same model twice"] += 1
             continue
+        if row == Row(source=row.source, fetched=row.fetched, provider=row.provider, upstream_model=row.upstream_model):
+            complaints["kept as it was: its entry cannot be read" if key in known else "left out: not readable"] += 1
+            if key in known:
+                fit[key] = known[key]
+            continue
         clean = _plain_texts(row, complaints)
         if clean.pricing is not None and not _is_price_list(clean.pricing):
             complaints["price refused: absurd"] += 1
             clean = replace(clean, pricing=None)
-        if clean.pricing is None and key in known:
+        if clean.pricing is None and key in known and known[key].pricing is not None:
             complaints["old price kept: no usable new one"] += 1
-            clean = replace(clean, pricing=known[key])
+            clean = replace(clean, pricing=known[key].pricing)
         fit[key] = clean
     return Vetted(tuple(fit.values()), complaints)
 

@@ -82,10 +82,12 @@ def test_servers_on_the_own_machine_are_left_out() -> None:
     assert models_dev.parse(document({}, api="http://127.0.0.1:1234/v1")) == ()
 
 
-def test_a_broken_model_costs_only_itself() -> None:
+def test_of_a_broken_model_only_the_name_remains() -> None:
     both = {"p": {"id": "p", "models": {"a": {"id": 7}, "b": {"id": "b"}}}, "q": []}
 
-    assert [row.upstream_model for row in models_dev.parse(json.dumps(both).encode())] == ["b"]
+    broken, whole = models_dev.parse(json.dumps(both).encode())
+    assert broken == Row(source="models.dev", provider="p", upstream_model="a")
+    assert whole.upstream_model == "b"
 
 
 def test_a_document_that_is_no_object_is_an_error() -> None:

@@ -140,7 +140,8 @@ def packaged() -> bytes:
 
 
 def parse(document: bytes, source: str = SOURCE, fetched: str | None = None) -> tuple[Row, ...]:
-    """The rows of a models.dev document, in its order. What does not have the known shape is left out.
+    """The rows of a models.dev document, in its order. What does not have the known shape is left out; of a model
+    whose entry does not have it, the name is there.
 
     Providers on the loopback interface are left out: what runs on somebody's machine is not a fact of a catalog.
     Modes that are a service tier make rows of their own. *source* and *fetched* go into the rows.
@@ -157,7 +158,7 @@ def parse(document: bytes, source: str = SOURCE, fetched: str | None = None) -> 
             continue
         if provider.api is not None and _on_loopback(provider.api):
             continue
-        for entry in provider.models.values():
+        for name, entry in provider.models.items():
             if len(rows) >= _MOST_MODELS:
                 return tuple(rows)
             try:
@@ -166,7 +167,7 @@ def parse(document: bytes, source: str = SOURCE, fetched: str | None = None) -> 
                     continue
                 row = _row(replace(blank, provider=provider.id), model)
             except (msgspec.DecodeError, ArithmeticError):
-                continue
+                row = replace(blank, provider=provider.id, upstream_model=name)
             rows.append(row)
             if b'"service_tier"' in bytes(entry):
                 rows += _tier_rows(row, bytes(entry))
