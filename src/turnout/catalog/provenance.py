@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,23 +52,17 @@ def provenance_of(model: Model, offers: Sequence[Offer], stated: DeclaredModel |
     """Who said what of *model*, given the *offers* and the statement of the operator that it was made of."""
     rows = [offer.row for offer in by_authority(model.id, offers)]
     fields: dict[str, Origin] = {}
+    endpoints = {endpoint.id: _of_endpoint(endpoint, offers, stated) for endpoint in model.endpoints}
     for name in MODEL_FACTS:
         if _empty(getattr(model, name)):
             continue
-        found = best_fact(model.id, rows, name)
+        found = None if name in _LARGEST_SERVED else best_fact(model.id, rows, name)
         if stated is not None and not _empty(getattr(stated, name, None)):
             fields[name] = (OPERATOR, None)
         elif found is not None and not (name == "description" and model.generated_description):
             fields[name] = found[1].origin_of(name)
         else:
-            fields[name] = DERIVED
-    endpoints = {endpoint.id: _of_endpoint(endpoint, offers, stated) for endpoint in model.endpoints}
-    for name in ("context_length", "max_completion_tokens"):
-        value = getattr(model, name)
-        if name not in fields or fields[name] == DERIVED:
-            holders = (endpoints[e.id] for e in model.endpoints if value is not None and getattr(e, name) == value)
-            if (holder := next(holders, None)) is not None and name in holder:
-                fields[name] = holder[name]
+            fields[name] = _of_the_largest(model, name, endpoints) or DERIVED
     return ModelProvenance(fields, endpoints)
 
 
@@ -95,6 +89,18 @@ def load_provenance(path: Path, model_id: str, mark: str | None = None) -> Model
         return None if found is None else _model.decode(found)
     except (OSError, msgspec.DecodeError):
         return None
+
+
+_LARGEST_SERVED: Final = frozenset({"context_length", "max_completion_tokens"})
+"""Fields of a model that are the largest value among its endpoints."""
+
+
+def _of_the_largest(model: Model, name: str, endpoints: Mapping[str, Mapping[str, Origin]]) -> Origin | None:
+    if name not in _LARGEST_SERVED:
+        return None
+    value = getattr(model, name)
+    holders = (endpoints[endpoint.id] for endpoint in model.endpoints if getattr(endpoint, name) == value)
+    return next((holder[name] for holder in holders if name in holder), None)
 
 
 def _of_endpoint(endpoint: Endpoint, offers: Sequence[Offer], stated: DeclaredModel | None) -> dict[str, Origin]:
