@@ -174,7 +174,7 @@ def _form(key: ServiceAccountKey, now: int) -> bytes:
     return urlencode({"grant_type": _GRANT, "assertion": _assertion(key, now)}).encode()
 
 
-def _assertion(key: ServiceAccountKey, now: int) -> str:
+def _assertion(key: ServiceAccountKey, now: int) -> bytes:
     """A signed claim to be the service account.
 
     Source: Google Identity, "Using OAuth 2.0 for server to server applications"; RFC 7515, RFC 7523.

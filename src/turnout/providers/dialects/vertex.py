@@ -44,7 +44,7 @@ class _Line:
         self._heads: dict[tuple[str, bool, str | None], bytes] = {}
         self._shown = ""  # the token in those heads
         self._outside = outside
-        self.head_with({}, "/")
+        head_of(provider, "/", self._credential())  # what cannot be sent is found before anything is
 
     async def prepare(self, request: ChatRequest, endpoint: Endpoint) -> ChatRequest:  # noqa: ARG002 - of one shape
         """A token that lasts, and inline what cannot be named by its address."""
@@ -65,12 +65,8 @@ class _Line:
         if found is None:
             path = f"{self._base()}/{_model(endpoint.upstream_model, stream=request.stream)}"
             shown = self._credential() | ({"X-Vertex-AI-LLM-Shared-Request-Type": tier} if tier else {})
-            found = self._heads[key] = self.head_with(shown, path)
+            found = self._heads[key] = head_of(self._provider, path, shown)
         return found
-
-    def head_with(self, credential: dict[str, str], path: str) -> bytes:
-        """A head as it would be sent. Raises ValueError for letters that it cannot hold."""
-        return head_of(self._provider, path, credential)
 
     def _base(self) -> str:
         path = urlsplit(self._provider.base_url).path.rstrip("/")
