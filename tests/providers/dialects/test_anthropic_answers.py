@@ -15,13 +15,21 @@ from hypothesis import strategies as st
 from answers import Answer, read_stream, read_whole
 from turnout.base.errors import UpstreamError
 from turnout.base.limits import MAX_TOKENS
+from turnout.contracts.provider import Outside
 from turnout.domain.completion import Chunk
 from turnout.domain.provider import Provider
 from turnout.domain.usage import Usage
 from turnout.providers.dialects.anthropic import AnthropicAdapter
 from turnout.providers.dialects.anthropic.request import ANSWER_TOOL
 
-_ADAPTER = AnthropicAdapter(Provider(slug="c", name="C", base_url="http://127.0.0.1:1"), lambda: 0.0)
+
+async def _unused(*_: object) -> Any:  # noqa: ANN401 - never called
+    raise AssertionError
+
+
+_ADAPTER = AnthropicAdapter(
+    Provider(slug="c", name="C", base_url="http://127.0.0.1:1"), Outside(lambda: 0.0, _unused, _unused)
+)
 _COUNTS: dict[str, Any] = {"input_tokens": 10, "output_tokens": 5}
 
 

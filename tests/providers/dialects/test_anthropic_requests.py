@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from turnout.api.chat import ChatSurface
 from turnout.base.errors import BadRequest
 from turnout.base.secrets import Secret
+from turnout.contracts.provider import Fetched, Outside
 from turnout.domain.catalog import Endpoint
 from turnout.domain.provider import Capabilities, Provider
 from turnout.providers.dialects.anthropic import AnthropicAdapter
@@ -31,12 +32,20 @@ class Sent(NamedTuple):
     dropped: tuple[str, ...]
 
 
+async def _fetch(url: str) -> Fetched:
+    return Fetched("text/plain", url.encode())
+
+
+async def _post(*_: object) -> tuple[int, bytes]:
+    raise AssertionError
+
+
 def _adapter(base_url: str = "http://127.0.0.1:1", **capabilities: Any) -> AnthropicAdapter:  # noqa: ANN401 - any capability
     provider = Provider(
         slug="claudes", name="Claudes", base_url=base_url, credential=Secret("sk-key"),
         capabilities=Capabilities(**capabilities), headers=(("x-team", "blue"),),
     )  # fmt: skip
-    return AnthropicAdapter(provider, lambda: 0.0)
+    return AnthropicAdapter(provider, Outside(lambda: 0.0, _fetch, _post))
 
 
 _ADAPTER = _adapter()
@@ -185,6 +194,19 @@ def test_a_file_by_its_id_needs_a_feature_that_is_tried_out() -> None:
         {"type": "document", "source": {"type": "file", "file_id": "file_1"}}
     ]
     assert sent.head.endswith("\r\nanthropic-beta: files-api-2025-04-14\r\nContent-Length: ")
+
+
+async def test_files_that_the_provider_would_not_read_are_read_for_it() -> None:
+    files = ["http://a.example/x.txt", "https://a.example/x.csv", "https://a.example/x.pdf", "https://a.example/x"]
+    parts = [{"type": "file", "file": {"file_data": url}} for url in files]
+    body = {"model": "a/x", "messages": [{"role": "user", "content": parts}]}
+    request = ChatSurface().decode(json.dumps(body).encode())
+    endpoint = Endpoint(model_id="a/x", provider="claudes", tag="claudes", upstream_model=_OLD)
+    assert _ADAPTER.prepare is not None
+    prepared = await _ADAPTER.prepare(request, endpoint)
+    [turn] = json.loads(_ADAPTER.outgoing(prepared, endpoint).body)["messages"]
+    assert [block["source"].get("data") or block["source"]["url"] for block in turn["content"]] == files
+    assert [block["source"]["type"] for block in turn["content"]] == ["text", "text", "url", "url"]
 
 
 @pytest.mark.parametrize(

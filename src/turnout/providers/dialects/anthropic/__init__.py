@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import encode
-from turnout.contracts.provider import ChunkDecoder, Dialect, KnownProvider, Outgoing, Prepare
+from turnout.contracts.provider import ChunkDecoder, Dialect, KnownProvider, Outgoing, Outside, Prepare
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Completion
@@ -19,7 +19,9 @@ from turnout.providers.dialects.anthropic.answer import read_answer
 from turnout.providers.dialects.anthropic.manners import Manners, manners_of
 from turnout.providers.dialects.anthropic.request import write_letter
 from turnout.providers.dialects.anthropic.stream import AnswerDecoder
+from turnout.providers.dialects.anthropic.turns import must_be_inline
 from turnout.providers.failures import failure_from_status, retry_after_seconds
+from turnout.providers.media import inline
 from turnout.providers.openai import request_head
 
 __all__ = ["DIALECT", "AnthropicAdapter"]
@@ -36,11 +38,13 @@ _OUR_ACCOUNT: Final = (b"credit balance is too low", b"specified API usage limit
 class AnthropicAdapter:
     """One provider of the Messages API."""
 
-    prepare: Prepare | None = None
+    prepare: Prepare | None
 
-    def __init__(self, provider: Provider, wall: Callable[[], float]) -> None:
+    def __init__(self, provider: Provider, outside: Outside) -> None:
         """Prepare the request head. Raises ValueError for header text with control characters."""
-        self._wall = wall
+        self.prepare = self._inline
+        self._wall = outside.wall
+        self._fetch = outside.fetch
         self._drop = provider.capabilities.drop
         self._head = _head(provider)
         self._heads: dict[frozenset[str], bytes] = {frozenset(): self._head}
@@ -58,6 +62,10 @@ class AnthropicAdapter:
             known = self._models[name] = (Raw(encode(name)), manners_of(name))
         letter = write_letter(request, endpoint, known[1], known[0], self._drop)
         return Outgoing(self._head_with(letter.betas), letter.body, letter.dropped)
+
+    async def _inline(self, request: ChatRequest, endpoint: Endpoint) -> ChatRequest:  # noqa: ARG002 - of one shape
+        """*request* with the files inline that the provider would not read by URL."""
+        return await inline(request, must_be_inline, self._fetch)
 
     def completion(self, body: bytes) -> Completion:
         """A whole answer in our words. Raises UpstreamError: the body is no answer, or carries an error."""
@@ -83,7 +91,7 @@ class AnthropicAdapter:
 
 def _head(provider: Provider) -> bytes:
     """The head of a request: the key under the provider's own name, and the version of the protocol."""
-    headers = [("anthropic-version", _VERSION)]
+    headers = [("anthropic-version", provider.api_version or _VERSION)]
     if provider.credential is not None:
         headers.append(("x-api-key", provider.credential.reveal()))
     plain = msgspec.structs.replace(
@@ -98,7 +106,7 @@ def _head(provider: Provider) -> bytes:
 DIALECT: Final = Dialect(
     name="anthropic",
     recalls=True,
-    adapter=lambda provider, outside: AnthropicAdapter(provider, outside.wall),
+    adapter=AnthropicAdapter,
     providers=(
         KnownProvider(
             slug="anthropic",

@@ -6,6 +6,7 @@ import re
 from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Raw, Struct, field
@@ -15,7 +16,7 @@ from turnout.base.jsons import BadJSON, encode, reader
 from turnout.domain.completion import NULL
 from turnout.providers.conversation import File, Image, Inline, Message, Part, Text, Video, read_data_url
 
-__all__ = ["FORMAT", "Talk", "TextBlock", "talk_of"]
+__all__ = ["FORMAT", "Talk", "TextBlock", "must_be_inline", "talk_of"]
 
 FORMAT: Final = "anthropic-claude-v1"
 """How ``reasoning_details`` name the form of a Claude's thoughts."""
@@ -23,6 +24,10 @@ FORMAT: Final = "anthropic-claude-v1"
 _BAD_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _TEXTS: Final = ("text/", "application/json", "application/xml", "application/yaml", "application/x-yaml")
 _PDF: Final = "application/pdf"
+_OTHER_FILES: Final = (
+    ".csv", ".gif", ".html", ".jpeg", ".jpg", ".json", ".log", ".md", ".png", ".txt", ".webp", ".xml", ".yaml", ".yml",
+)  # fmt: skip
+"""Ends of names of files that are no PDF, which alone is read by URL."""
 
 
 class TextBlock(Struct, tag_field="type", tag="text", omit_defaults=True):
@@ -175,6 +180,14 @@ def _add_instructions(talk: Talk, message: Message, *, amid: bool) -> None:
         talk.turns.append(_Turn("system", blocks))
     else:
         talk.system += blocks
+
+
+def must_be_inline(part: Part) -> bool:
+    """Whether the provider would not read a file that stands there by URL: it wants https, and documents in PDF."""
+    url = (part.url if isinstance(part, Image | File) else None) or ""
+    if url[:8].lower() != "https://":
+        return True
+    return isinstance(part, File) and urlsplit(url).path.lower().endswith(_OTHER_FILES)
 
 
 def _may_stand(turns: list[_Turn], rest: Iterable[Message]) -> bool:
