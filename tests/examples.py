@@ -21,7 +21,7 @@ _CHAT = ChatSurface()
 
 def prices(prompt: str = "0", completion: str = "0", request: str = "0", **others: str) -> Pricing:
     """Prices from dollars as texts."""
-    rest = {name: parse_price(text) for name, text in others.items()}
+    rest: dict[str, Any] = {name: parse_price(text) for name, text in others.items()}
     return Pricing(parse_price(prompt), parse_price(completion), parse_price(request), **rest)
 
 

@@ -2,6 +2,7 @@
 
 from turnout.catalog.declared import declared
 from turnout.config.settings import Settings
+from turnout.domain.catalog import Benchmarks
 from turnout.domain.provider import Policy
 
 
@@ -12,6 +13,7 @@ def test_models_and_endpoints_are_read_with_exact_prices_and_defaults() -> None:
                 {
                     "id": "acme/tiny",
                     "aliases": ["acme/tiny-latest"],
+                    "benchmarks": {"intelligence_index": 31.5},
                     "endpoints": [
                         {"provider": "acme", "pricing": {"prompt": "0.000001", "completion": "0.000002"}, "zdr": True},
                         {"provider": "fake", "upstream_model": "echo", "tag": "fake/slow"},
@@ -23,6 +25,7 @@ def test_models_and_endpoints_are_read_with_exact_prices_and_defaults() -> None:
 
     (model,) = declared(settings)
 
+    assert model.benchmarks == Benchmarks(intelligence_index=31.5)
     first, second = model.endpoints
     assert (model.id, model.aliases, model.name) == ("acme/tiny", ("acme/tiny-latest",), None)
     assert (first.upstream_model, first.tag) == ("tiny", "acme")

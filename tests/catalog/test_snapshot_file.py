@@ -10,9 +10,10 @@ from turnout.base.money import Pico
 from turnout.base.secrets import Secret
 from turnout.catalog.build import build
 from turnout.catalog.declared import DeclaredModel
+from turnout.catalog.known import Known
 from turnout.catalog.rows import Row
 from turnout.catalog.snapshot_file import fingerprint, load, save
-from turnout.domain.catalog import CatalogSnapshot
+from turnout.domain.catalog import CatalogSnapshot, Model
 from turnout.domain.provider import Provider
 from turnout.domain.usage import Pricing
 
@@ -22,9 +23,10 @@ PROVIDERS = {"openai": Provider(slug="openai", name="OpenAI", credential=Secret(
 def snapshot() -> CatalogSnapshot:
     rows = [
         Row(source="t", provider="openai", upstream_model=name, pricing=Pricing(prompt=Pico(7)), without=without)
-        for name, without in (("gpt-x", None), ("gpt-y", ("tools",)), ("gpt-z-20260101", ("tools",)))
+        for name, without in (("gpt-5", None), ("gpt-y", ("tools",)), ("gpt-z-20260101", ("tools",)))
     ]
-    return build(rows, (), PROVIDERS, built=5.0, generation=3)
+    ended = Model(id="openai/gpt-1", canonical_slug="openai/gpt-1", name="GPT-1", expiration_date="2020-01-01")
+    return build(rows, (), PROVIDERS, built=5.0, generation=3, known=Known(retired=(ended,)))
 
 
 def mark(declared: Sequence[DeclaredModel] = (), providers: dict[str, Provider] = PROVIDERS, day: str = "d") -> str:
@@ -34,7 +36,11 @@ def mark(declared: Sequence[DeclaredModel] = (), providers: dict[str, Provider] 
 def test_what_is_saved_is_loaded_with_the_providers_of_memory(tmp_path: Path) -> None:
     save(snapshot(), tmp_path / "new" / "catalog", mark())
 
-    assert load(tmp_path / "new" / "catalog", mark(), PROVIDERS) == snapshot()
+    loaded = load(tmp_path / "new" / "catalog", mark(), PROVIDERS)
+    assert loaded == snapshot()
+    assert loaded is not None
+    assert list(loaded.unlisted) == ["openai/gpt-1"]
+    assert loaded.latest == loaded.latest_callable == {"~openai/gpt-latest": "openai/gpt-5"}
 
 
 def test_no_credential_reaches_the_disk(tmp_path: Path) -> None:

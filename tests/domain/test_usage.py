@@ -90,7 +90,7 @@ def test_a_request_fee_is_due_without_any_tokens() -> None:
 
 def test_free_means_that_nothing_costs_anything() -> None:
     assert Pricing().free
-    assert not any(Pricing(**{name: Pico(1)}).free for name in ("prompt", "completion", "request"))
+    assert not any(replace(Pricing(), **{name: 1}).free for name in ("prompt", "completion", "request"))
 
 
 def test_a_million_cheap_tokens_cost_exactly_what_they_should() -> None:

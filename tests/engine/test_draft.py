@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from examples import a_candidate, a_request
 from line import KEY, Paper, Records, a_call
@@ -15,8 +16,10 @@ from turnout.accounts.keys import KeyRing
 from turnout.base.clock import Clock
 from turnout.base.errors import BadRequest, Internal, UpstreamError
 from turnout.base.ids import GenerationIds
+from turnout.base.money import Pico
 from turnout.domain.health import UNKNOWN
-from turnout.domain.usage import Usage, cost
+from turnout.domain.routing import Candidate
+from turnout.domain.usage import PriceOverride, Usage, cost
 from turnout.engine.draft import Draft
 from turnout.engine.house import House, Rails
 from turnout.health.book import HealthBook
@@ -129,6 +132,23 @@ def test_an_answer_is_priced_with_the_prices_of_who_served_and_keeps_them() -> N
         250.0,
     )
     assert (second.started_ms, second.first_byte_ms, second.ended_ms) == (250.0, 500.0, 1500.0)
+
+
+def test_a_long_prompt_is_charged_at_its_own_price_and_the_record_keeps_that_price() -> None:
+    house, records, _ = a_house()
+    override = PriceOverride(prices={"prompt": Pico(5_000_000)}, min_prompt_tokens=200_000)
+    pricing = replace(FIRST.endpoint.pricing, overrides=(override,))
+    candidate = Candidate(FIRST.model, replace(FIRST.endpoint, pricing=pricing), FIRST.provider)
+    prompt = FIRST.endpoint.pricing.prompt
+    for tokens, price in ((200_000, prompt), (200_001, 5_000_000)):
+        draft = a_draft(house)
+        draft.attempt(candidate)
+        charged = draft.answered(Usage(fresh=tokens - 10, cache_read=10, completion=2))
+        generation = records.generations[-1]
+
+        assert charged.prompt == tokens * price
+        assert generation.cost == charged.total == cost(generation.usage, generation.pricing).total
+        assert (generation.pricing.prompt, generation.pricing.overrides) == (price, ())
 
 
 def test_waiting_for_the_provider_is_no_overhead_of_ours() -> None:

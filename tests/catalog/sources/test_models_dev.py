@@ -6,8 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from turnout.base.money import Pico
 from turnout.catalog.rows import Row
 from turnout.catalog.sources import models_dev
+from turnout.domain.usage import PriceOverride
 
 
 def document(model: dict[str, Any], **provider: object) -> bytes:
@@ -100,3 +102,70 @@ def test_the_installed_package_has_thousands_of_priced_rows() -> None:
 
     assert len(rows) > 4000
     assert sum(row.pricing is not None for row in rows) > 0.9 * len(rows)
+
+
+def test_the_price_of_long_prompts_is_an_override() -> None:
+    cost = {
+        "input": 1.25,
+        "output": 10,
+        "context_over_200k": {"input": 9, "output": 9},
+        "tiers": [
+            {"input": 5, "output": 20, "tier": {"type": "context", "size": 500000}},
+            {"input": 2.5, "output": 15, "cache_read": 0, "tier": {"type": "context", "size": 272000}},
+            {"input": 7, "output": 7, "tier": {"type": "phase of the moon", "size": 1}},
+        ],
+    }
+    pricing = one({"cost": cost}).pricing
+
+    assert pricing is not None
+    assert pricing.overrides == (
+        PriceOverride(prices={"prompt": Pico(2_500_000), "completion": Pico(15_000_000)}, min_prompt_tokens=272_000),
+        PriceOverride(prices={"prompt": Pico(5_000_000), "completion": Pico(20_000_000)}, min_prompt_tokens=500_000),
+    )
+
+
+def test_an_older_document_tells_of_200k_only() -> None:
+    pricing = one({"cost": {"input": 1, "output": 2, "context_over_200k": {"input": 3}}}).pricing
+
+    assert pricing is not None
+    assert pricing.overrides == (PriceOverride(prices={"prompt": Pico(3_000_000)}, min_prompt_tokens=200_000),)
+
+
+@pytest.mark.parametrize("tier", [{"input": -1, "tier": {"size": 5}}, {"input": 3, "tier": {"size": -5}}])
+def test_a_tier_that_is_no_price_leaves_the_model_unpriced(tier: dict[str, Any]) -> None:
+    assert one({"cost": {"input": 1, "output": 2, "tiers": [tier]}}).pricing is None
+
+
+def test_a_mode_that_is_a_service_tier_is_a_row_of_its_own() -> None:
+    def mode(**request: object) -> dict[str, object]:
+        return {"cost": {"input": 5, "output": 9}, "provider": request}
+
+    modes = {
+        "fast": mode(body={"service_tier": "priority"}),
+        "slow": mode(body={"service_tier": "batch"}),
+        "odd": mode(body={"service_tier": "flex"}, headers={"x": "y"}),
+        "speedy": mode(body={"speed": "fast"}),
+    }
+    rows = models_dev.parse(document({"cost": {"input": 1, "output": 2}, "experimental": {"modes": modes}}))
+
+    assert [(row.service_tier, row.pricing and row.pricing.prompt) for row in rows] == [
+        (None, 1_000_000),
+        ("priority", 5_000_000),
+    ]
+
+
+def test_deprecation_and_open_weights_are_told() -> None:
+    assert one({"status": "deprecated", "open_weights": True}).deprecated is True
+    assert one({"status": "beta"}).deprecated is None
+    assert one({"open_weights": True}).open_weights is True
+
+
+def test_rows_name_the_source_and_the_day_that_the_caller_gives() -> None:
+    (row,) = models_dev.parse(document({}), "here", "2026-11-20")
+
+    assert row.origin_of("context_length") == ("here", "2026-11-20")
+
+
+@pytest.mark.parametrize("entry", [{"id": "x" * 201}, {"id": "a\nb"}, {"limit": {"context": -5}}])
+def test_absurd_entries_are_left_out_or_lose_the_fact(entry: dict[str, Any]) -> None:
+    assert [row.context_length for row in models_dev.parse(document(entry))] in ([], [None])
