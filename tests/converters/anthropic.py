@@ -21,6 +21,8 @@ _FINISH = {
     "tool_use": "tool_calls",
     "refusal": "content_filter",
 }
+_OWN_PARTS = frozenset({"container_upload", "search_result", "tool_addition", "tool_reference", "tool_removal"})
+"""Blocks that no part of a chat says, and that a client may send as they are."""
 _PASSED_ON = ("cache_control", "container", "mcp_servers", "max_tokens", "temperature", "top_p", "top_k", "stream")
 
 
@@ -107,6 +109,8 @@ def _part(block: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "document":
         file = {"file_id": source["file_id"]} if source["type"] == "file" else {"file_data": _url(source)}
         return {"type": "file", "file": file} | mark
+    if kind in _OWN_PARTS:
+        return dict(block)
     raise Inexpressible(f"a block of type {kind} in what the user or the system says")
 
 

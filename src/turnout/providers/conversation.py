@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 from msgspec import Meta, Raw, Struct
+from msgspec.structs import replace
 
 from turnout.base.errors import BadRequest
 from turnout.base.jsons import BadJSON, reader
@@ -17,6 +18,7 @@ from turnout.domain.completion import NULL
 __all__ = [
     "Audio",
     "File",
+    "Foreign",
     "FunctionTool",
     "Image",
     "Inline",
@@ -73,6 +75,13 @@ class Video(Struct, frozen=True):
     """A video by URL."""
 
     url: str
+
+
+class Foreign(Text, frozen=True):
+    """A part of a kind that one provider alone knows, as the client sent it: to any other, a text without words."""
+
+    type: str = ""
+    raw: Raw = NULL
 
 
 Part = Text | Image | Audio | File | Video
@@ -195,6 +204,10 @@ class _Drawn(Struct):
     image_url: _Locator
 
 
+class _RawMessage(Struct):
+    content: str | list[Raw] | None = None
+
+
 class _WireMessage(Struct):
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[_WirePart] | None = None
@@ -250,14 +263,15 @@ class _WireFormat(Struct):
 
 
 _messages = reader(list[_WireMessage])
+_raw_messages = reader(list[_RawMessage])
 _tool = reader(_WireTool)
 _word = reader(_Word)
 _choice = reader(_WireChoice)
 _format = reader(_WireFormat)
 
 
-def read_messages(request: ChatRequest) -> list[Message]:
-    """The messages of *request* with all their parts.
+def read_messages(request: ChatRequest, native: frozenset[str] = frozenset()) -> list[Message]:
+    """The messages of *request* with all their parts. Kinds of parts that are *native* to the dialect come as they are.
 
     Raises:
         BadRequest: a part is not what its type says; the message names the place.
@@ -266,7 +280,8 @@ def read_messages(request: ChatRequest) -> list[Message]:
         wire = _messages(request.fields["messages"])
     except BadJSON as error:
         raise BadRequest(f"`messages`: {error}") from None
-    return [_message(one, place) for place, one in enumerate(wire)]
+    messages = [_message(one, place, native) for place, one in enumerate(wire)]
+    return _with_foreign(messages, request) if native and any(map(_has_foreign, messages)) else messages
 
 
 def read_tools(request: ChatRequest) -> list[FunctionTool | ServerTool]:
@@ -348,12 +363,34 @@ def read_data_url(url: str) -> Inline | None:
     return Inline(media_type.strip() or "text/plain", body)
 
 
-def _message(wire: _WireMessage, place: int) -> Message:
+def _has_foreign(message: Message) -> bool:
+    return any(isinstance(part, Foreign) for part in message.parts)
+
+
+def _with_foreign(messages: list[Message], request: ChatRequest) -> list[Message]:
+    """*messages* with the text of their foreign parts."""
+    raw = _raw_messages(request.fields["messages"])
+    return [
+        replace(one, parts=tuple(map(_told, one.parts, texts.content)))
+        if _has_foreign(one) and isinstance(texts.content, list)
+        else one
+        for one, texts in zip(messages, raw, strict=True)
+    ]
+
+
+def _told(part: Part, raw: Raw) -> Part:
+    return Foreign("", NULL, part.type, raw) if isinstance(part, Foreign) else part
+
+
+def _message(wire: _WireMessage, place: int, native: frozenset[str]) -> Message:
     content = wire.content
     if isinstance(content, str):
         parts: tuple[Part, ...] = (Text(content),) if content else ()
     else:
-        parts = tuple(_part(part, f"messages[{place}].content[{at}]") for at, part in enumerate(content or ()))
+        parts = tuple(
+            Foreign("", NULL, part.type) if part.type in native else _part(part, f"messages[{place}].content[{at}]")
+            for at, part in enumerate(content or ())
+        )
     calls = tuple(_call(call) for call in wire.tool_calls or () if call.function is not None)
     return Message(
         role="tool" if wire.role == "function" else wire.role,

@@ -472,6 +472,25 @@ def test_a_client_that_speaks_the_providers_own_words_is_not_corrected() -> None
     assert "anthropic-beta: mcp-client-2025-04-04\r\n" in sent.head
 
 
+def test_blocks_of_the_providers_own_go_on_as_they_are() -> None:
+    found = {"type": "search_result", "source": "https://a.example", "title": "A", "content": [_text("words")]}
+    own = {"type": "document", "source": {"type": "file", "file_id": "file_1"}, "citations": {"enabled": True}}
+    messages = [
+        {"role": "user", "content": [own, _text("hi"), {"type": "container_upload", "file_id": "file_2"}]},
+        _calls("a"),
+        _result("a") | {"content": [found, {"type": "tool_reference", "tool_name": "weather"}]},
+        {"role": "system", "content": [{"type": "tool_addition", "tool": {"name": "weather"}}]},
+    ]
+    sent = _sent(_NEW, messages=messages)
+    first, _, result, system = sent.body["messages"]
+    assert first["content"] == [own, _text("hi"), {"type": "container_upload", "file_id": "file_2"}]
+    assert result["content"][0]["content"] == [found, {"type": "tool_reference", "tool_name": "weather"}]
+    assert system["content"] == [{"type": "tool_addition", "tool": {"name": "weather"}}]
+    assert "anthropic-beta: files-api-2025-04-14,mid-conversation-tool-changes-2026-07-01\r\n" in sent.head
+    with pytest.raises(BadRequest):
+        _sent(_OLD, messages=messages)
+
+
 def test_search_options_become_the_providers_search() -> None:
     options = {"user_location": {"type": "approximate", "approximate": {"city": "Bern", "country": "CH"}}}
     assert _sent(web_search_options=options).body["tools"] == [

@@ -25,7 +25,7 @@ from turnout.providers.conversation import (
 from turnout.providers.dialects.anthropic.manners import Manners
 from turnout.providers.dialects.anthropic.schemas import fitted, object_schema
 from turnout.providers.dialects.anthropic.thinking import Mind, make_up_mind, take_samplers
-from turnout.providers.dialects.anthropic.turns import Talk, TextBlock, talk_of
+from turnout.providers.dialects.anthropic.turns import OWN_BLOCKS, Talk, TextBlock, talk_of
 
 __all__ = ["ANSWER_TOOL", "Letter", "write_letter"]
 
@@ -108,7 +108,7 @@ def write_letter(
     """
     fields, parameters = request.fields, request.parameters
     dropped = [name for name in fields.keys() - _SAID if bytes(fields[name]) != b"null"]
-    talk = talk_of(read_messages(request), system_turns=manners.system_turns)
+    talk = talk_of(read_messages(request, OWN_BLOCKS), system_turns=manners.system_turns)
     limit = request.max_tokens or endpoint.max_completion_tokens or manners.limit
     mind = make_up_mind(request, manners, limit, dropped)
     tools = read_tools(request) if parameters.tools else []
@@ -293,6 +293,8 @@ def _betas(tools: list[FunctionTool | ServerTool], talk: Talk, request: ChatRequ
             found |= {beta for kind, beta in _BETAS if tool.type.startswith(kind)}
     if talk.files:
         found.add("files-api-2025-04-14")
+    if talk.tool_changes:
+        found.add("mid-conversation-tool-changes-2026-07-01")
     if "mcp_servers" in request.fields:
         found.add("mcp-client-2025-11-20" if "mcp-client-2025-11-20" in found else "mcp-client-2025-04-04")
     if "context_management" in request.fields:

@@ -14,12 +14,17 @@ from msgspec import Raw, Struct, field
 from turnout.base.errors import BadRequest
 from turnout.base.jsons import BadJSON, encode, reader
 from turnout.domain.completion import NULL
-from turnout.providers.conversation import File, Image, Inline, Message, Part, Text, Video, read_data_url
+from turnout.providers.conversation import File, Foreign, Image, Inline, Message, Part, Text, Video, read_data_url
 
-__all__ = ["FORMAT", "Talk", "TextBlock", "must_be_inline", "talk_of"]
+__all__ = ["FORMAT", "OWN_BLOCKS", "Talk", "TextBlock", "must_be_inline", "talk_of"]
 
 FORMAT: Final = "anthropic-claude-v1"
 """How ``reasoning_details`` name the form of a Claude's thoughts."""
+
+OWN_BLOCKS: Final = frozenset({
+    "container_upload", "document", "image", "search_result", "tool_addition", "tool_reference", "tool_removal",
+})  # fmt: skip
+"""Blocks of the provider's own that a client may put among its parts."""
 
 _BAD_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _TEXTS: Final = ("text/", "application/json", "application/xml", "application/yaml", "application/x-yaml")
@@ -111,13 +116,14 @@ class Talk(Struct):
     """A conversation in the provider's words.
 
     ``thought`` tells whether each call of the running tool loop comes with the thoughts that led to it; ``files``
-    whether a file is named by its id.
+    whether a file is named by its id; ``tool_changes`` whether tools come or go amid the conversation.
     """
 
     system: list[TextBlock]
     turns: list[_Turn]
     thought: bool = True
     files: bool = False
+    tool_changes: bool = False
 
 
 class _WireDetail(Struct):
@@ -174,12 +180,13 @@ def _add_user(talk: Talk, message: Message) -> None:
 
 def _add_instructions(talk: Talk, message: Message, *, amid: bool) -> None:
     blocks = _said(message, talk)
-    if not all(isinstance(block, TextBlock) for block in blocks):
-        raise BadRequest("this model's provider takes instructions in text only")
     if amid and blocks:
         talk.turns.append(_Turn("system", blocks))
-    else:
+        talk.tool_changes = talk.tool_changes or any(isinstance(block, Raw) for block in blocks)
+    elif all(isinstance(block, TextBlock) for block in blocks):
         talk.system += blocks
+    else:
+        raise BadRequest("this model's provider takes instructions in text only")
 
 
 def must_be_inline(part: Part) -> bool:
@@ -200,11 +207,17 @@ def _may_stand(turns: list[_Turn], rest: Iterable[Message]) -> bool:
 
 def _said(message: Message, talk: Talk) -> list[Any]:
     """The blocks of what a user or the system says, under its name."""
-    blocks = [_block(part) for part in message.parts if not (isinstance(part, Text) and not part.text)]
-    talk.files = talk.files or any(isinstance(part, File) and part.file_id for part in message.parts)
+    blocks = _blocks(message.parts)
+    talk.files = talk.files or any(map(_names_file, message.parts))
     if message.name:
         _put_name(blocks, message.name)
     return _marked(blocks, message.cache)
+
+
+def _names_file(part: Part) -> bool:
+    if isinstance(part, Foreign):
+        return b'"file_id"' in bytes(part.raw)
+    return isinstance(part, File) and part.file_id is not None
 
 
 def _put_name(blocks: list[Any], name: str) -> None:
@@ -215,7 +228,7 @@ def _put_name(blocks: list[Any], name: str) -> None:
 
 def _assistant(message: Message) -> list[Any]:
     blocks = _thoughts(message.reasoning_details)
-    said = [_block(part) for part in message.parts if not (isinstance(part, Text) and not part.text)]
+    said = _blocks(message.parts)
     if message.name:
         _put_name(said, message.name)
     blocks += said
@@ -229,7 +242,7 @@ def _assistant(message: Message) -> list[Any]:
 
 
 def _add_result(turns: list[_Turn], message: Message) -> None:
-    content = [_block(part) for part in message.parts if not (isinstance(part, Text) and not part.text)]
+    content = _blocks(message.parts)
     cache = message.cache if message.cache is not NULL else None
     result = _ToolResult(_tool_id(message.tool_call_id or ""), content, message.is_error, cache)
     if turns and _holds_results(turns[-1]) and isinstance(turns[-1].content[-1], _ToolResult):
@@ -249,7 +262,14 @@ def _marked(blocks: list[Any], cache: Raw) -> list[Any]:
     return blocks
 
 
+def _blocks(parts: Sequence[Part]) -> list[Any]:
+    """Empty texts are refused, and left out."""
+    return [_block(part) for part in parts if not isinstance(part, Text) or part.text or isinstance(part, Foreign)]
+
+
 def _block(part: Part) -> Any:  # noqa: ANN401 - any block
+    if isinstance(part, Foreign):
+        return part.raw
     if isinstance(part, Text):
         return TextBlock(part.text, part.cache if part.cache is not NULL else None)
     if isinstance(part, Image):
