@@ -111,7 +111,8 @@ def snapshots(draw: st.DrawFn) -> CatalogSnapshot:
         for slug in _PROVIDERS
     }
     latest = {}
-    if models and draw(st.booleans()):
+    with_latest = draw(st.booleans())
+    if models and with_latest:
         latest["~acme/swift-latest"] = draw(st.sampled_from(models)).id
     return CatalogSnapshot(models={model.id: model for model in models}, providers=providers, built=NOW, latest=latest)
 

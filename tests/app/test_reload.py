@@ -118,7 +118,7 @@ class _Listing(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         type(self).asked += 1
         if self.asked == 1:
-            time.sleep(2.0)
+            time.sleep(5.0)
         body = json.dumps({"data": [{"id": "own-model"}]}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -139,8 +139,8 @@ def test_a_listing_that_comes_late_does_not_bring_the_old_configuration_back(tmp
             until(lambda: _Listing.asked > 0)
             gateway.config.write_text(own + LARGE)
             hang_up(gateway)
-            until(lambda: gateway.chat("acme/large").status == 200, 1.9)
-            time.sleep(1.5)
+            until(lambda: gateway.chat("acme/large").status == 200, 4.9)
+            time.sleep(2.0)
             assert gateway.chat("acme/large").status == 200
     finally:
         server.shutdown()

@@ -22,7 +22,7 @@ def _parse(text: str) -> Query:
 
 def test_nothing_asked_is_every_model_that_writes_text() -> None:
     assert _parse("") == Query()
-    assert Query().output_modalities == {"text"}
+    assert Query().output_modalities == frozenset({"text"})
     assert not Query().narrow
 
 
@@ -72,7 +72,7 @@ def test_too_many_parameters_are_refused() -> None:
 def test_lists_are_read_without_regard_to_case_spaces_and_repetition() -> None:
     query = _parse("supported_parameters=Tools,%20seed,,tools&supported_parameters=stop&output_modalities=IMAGE")
     assert query.supported_parameters == {"tools", "seed", "stop"}
-    assert query.output_modalities == {"image"}
+    assert query.output_modalities == frozenset({"image"})
     assert _parse("output_modalities=image,all").output_modalities is None
 
 

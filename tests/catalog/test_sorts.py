@@ -98,11 +98,11 @@ def test_ordering_is_stable_and_puts_the_unknown_last(values: list[int | None], 
     known = [item for item in found if item[1] is not None]
     assert sorted(found) == items
     assert found[len(known) :] == [item for item in items if item[1] is None]
-    steps = list(pairwise(known))
-    assert all(
-        (one[1] > two[1] if descending else one[1] < two[1]) or (one[1] == two[1] and one[0] < two[0])
-        for one, two in steps
-    )
+    for (place, value), (next_place, next_value) in pairwise(known):
+        assert value is not None
+        assert next_value is not None
+        rising = next_value - value if not descending else value - next_value
+        assert rising > 0 or (rising == 0 and place < next_place)
 
 
 def test_an_unknown_order_is_refused_with_the_known_ones() -> None:
