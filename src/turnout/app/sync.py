@@ -52,7 +52,7 @@ _NOWHERE = "http://127.0.0.1:0/v1"
 
 
 class SourceReport(NamedTuple):
-    """One source in one line: ``well`` False when it could not be read, or is held back as a whole."""
+    """One source in one line: ``well`` False when it could not be read."""
 
     source: str
     text: str
@@ -218,7 +218,7 @@ class _Desk:
         self._keep(name, replace(state, fetched=self.now, failure=""), copy)
         verdict = "was turned down" if hold.rejected else f"is quarantined as {hold.id}"
         text = f"its list shrank from {counts[0]:,} to {counts[1]:,} models and {verdict}"
-        self.reports.append(SourceReport(name, text, well=hold.rejected))
+        self.reports.append(SourceReport(name, text, well=True))
 
     def _models_before(self, name: str, copy: Copy | None) -> int:
         """How long the list was; what is bundled is the first copy of models.dev."""

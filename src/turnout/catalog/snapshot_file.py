@@ -19,7 +19,9 @@ from turnout.domain.provider import Provider
 
 __all__ = ["fingerprint", "load", "save"]
 
-_FORMAT: Final = 2
+_FORMAT: Final = 3
+_AT_ONCE: Final = 50
+"""Models that are decoded in one go: a worker that loads a catalog goes on answering in between."""
 _Parameters = tuple[str, ...] | None
 
 
@@ -33,6 +35,8 @@ class _Head(Struct, frozen=True, array_like=True):
 class _File(Struct, frozen=True, array_like=True):
     """The whole file. Lists of parameters stand once each in ``parameters``; models and endpoints hold none.
 
+    ``models`` are encoded lists of a few models each.
+
     ``used`` has an index into ``parameters`` for each model, then each of its endpoints, in their order. Providers
     are not stored: they hold credentials.
     """
@@ -44,7 +48,7 @@ class _File(Struct, frozen=True, array_like=True):
     names: dict[str, str]
     parameters: tuple[_Parameters, ...]
     used: tuple[int, ...]
-    models: tuple[Model, ...]
+    models: tuple[msgspec.Raw, ...]
     unlisted: tuple[Model, ...]
     latest: dict[str, str]
     latest_callable: dict[str, str]
@@ -53,6 +57,7 @@ class _File(Struct, frozen=True, array_like=True):
 _encoder = msgspec.msgpack.Encoder()
 _head = msgspec.msgpack.Decoder(_Head)
 _file = msgspec.msgpack.Decoder(_File)
+_models = msgspec.msgpack.Decoder(tuple[Model, ...])
 
 
 def fingerprint(
@@ -98,7 +103,9 @@ def save(snapshot: CatalogSnapshot, path: Path, mark: str) -> None:
             names=dict(snapshot.names),
             parameters=tuple(pool),
             used=tuple(used),
-            models=tuple(bare),
+            models=tuple(
+                msgspec.Raw(_encoder.encode(bare[start : start + _AT_ONCE])) for start in range(0, len(bare), _AT_ONCE)
+            ),
             unlisted=tuple(snapshot.unlisted.values()),
             latest=dict(snapshot.latest),
             latest_callable=dict(snapshot.latest_callable),
@@ -115,11 +122,12 @@ def load(path: Path, mark: str, providers: Mapping[str, Provider]) -> CatalogSna
         if head.format != _FORMAT or head.fingerprint != mark:
             return None
         stored = _file.decode(content)
-        _restore_parameters(stored)
+        models = [model for part in stored.models for model in _models.decode(part)]
+        _restore_parameters(models, stored)
     except (OSError, msgspec.DecodeError, IndexError, StopIteration):
         return None
     return CatalogSnapshot(
-        models={model.id: model for model in stored.models},
+        models={model.id: model for model in models},
         names=stored.names,
         providers=dict(providers),
         built=stored.built,
@@ -130,10 +138,10 @@ def load(path: Path, mark: str, providers: Mapping[str, Provider]) -> CatalogSna
     )
 
 
-def _restore_parameters(stored: _File) -> None:
+def _restore_parameters(models: Iterable[Model], stored: _File) -> None:
     """Put the shared lists back. The structs are fresh from the decoder: nobody has seen them yet."""
     used = iter(stored.used)
-    for model in stored.models:
+    for model in models:
         force_setattr(model, "supported_parameters", stored.parameters[next(used)] or ())
         for endpoint in model.endpoints:
             force_setattr(endpoint, "supported_parameters", stored.parameters[next(used)])
