@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from answers import Answer, Said, Tokens, ToolCall
@@ -121,19 +121,26 @@ def _url(source: Mapping[str, Any]) -> str:
 
 
 def _assistant(blocks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """A turn of the model: what it thought, said and called, which a chat message holds in this order only."""
-    ranks = [_rank(block["type"]) for block in blocks]
-    if ranks != sorted(ranks):
-        raise Inexpressible("text between what the provider's own tools did, or after a call")
+    """A turn of the model: what it thought, said and called. Thoughts amid the text tell their position in it."""
+    kinds = [_rank(block["type"]) for block in blocks]
+    if 2 in kinds and set(kinds[kinds.index(2) :]) != {2}:
+        raise Inexpressible("text or thoughts after a call")
+    amid = [kind for kind in kinds if kind < 2] != sorted(kind for kind in kinds if kind < 2)
+    if amid and (1, 1) in pairwise(kinds):
+        raise Inexpressible("texts in pieces between thoughts")
     results = {block["tool_use_id"]: block for block in blocks if block["type"].endswith("_tool_result")}
     message: dict[str, Any] = {"role": "assistant", "content": None}
-    details = [one for block in blocks if _rank(block["type"]) == 0 and (one := _detail(block, results)) is not None]
-    for index, detail in enumerate(details):
-        detail |= {"format": FORMAT, "index": index}
+    details: list[dict[str, Any]] = []
+    length = 0
+    for block in blocks:
+        if block["type"] == "text":
+            length += len(block["text"])
+        elif _rank(block["type"]) == 0 and (detail := _detail(block, results)) is not None:
+            details.append(detail | {"format": FORMAT, "index": len(details), "position": length})
     if details:
         message["reasoning_details"] = details
     if parts := [_part(block) for block in blocks if block["type"] == "text"]:
-        message["content"] = parts
+        message["content"] = "".join(part["text"] for part in parts) if amid else parts
     if calls := [_call(block) for block in blocks if block["type"] == "tool_use"]:
         message["tool_calls"] = calls
     return [message]

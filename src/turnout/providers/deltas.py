@@ -33,13 +33,17 @@ EMPTY_DELTA: Final = Raw(b'{"content":""}')
 
 
 class TextDetail(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="reasoning.text"):
-    """Thoughts in the open. ``format`` names the provider's form, such as ``anthropic-claude-v1``."""
+    """Thoughts in the open. ``format`` names the provider's form, such as ``anthropic-claude-v1``.
+
+    ``position``, here and in other details: how many characters of the content come before; None: no content does.
+    """
 
     text: str | None
     format: str
     index: int
     signature: str | None = None
     id: str | None = None
+    position: int | None = None
 
 
 class SummaryDetail(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="reasoning.summary"):
@@ -58,6 +62,7 @@ class EncryptedDetail(Struct, frozen=True, omit_defaults=True, tag_field="type",
     format: str
     index: int
     id: str | None = None
+    position: int | None = None
 
 
 class ServerToolDetail(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="reasoning.server_tool_call"):
@@ -70,6 +75,7 @@ class ServerToolDetail(Struct, frozen=True, omit_defaults=True, tag_field="type"
     format: str
     index: int
     server_name: str | None = None
+    position: int | None = None
 
 
 Detail = TextDetail | SummaryDetail | EncryptedDetail | ServerToolDetail | Raw

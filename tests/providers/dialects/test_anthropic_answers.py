@@ -200,6 +200,15 @@ def test_the_providers_own_tools_are_no_calls_of_the_client() -> None:
     ]  # fmt: skip
 
 
+def test_thoughts_amid_a_text_tell_their_position_in_it() -> None:
+    thinking = {"type": "thinking", "thinking": "so", "signature": "s"}
+    hidden = {"type": "redacted_thinking", "data": "x"}
+    content = (thinking, _text("Well, "), thinking, hidden, _text("yes"))
+    details = _message(*content)["reasoning_details"]
+    assert [detail.get("position") for detail in details] == [None, 6, 6]
+    assert _stream(*content).choices[0].details == details
+
+
 def test_sources_are_annotations_with_the_place_they_are_cited_at() -> None:
     source = {"type": "web_search_result_location", "url": "https://a.example", "title": "A", "cited_text": "words"}
     place = {"type": "char_location", "document_index": 0, "cited_text": "mine"}

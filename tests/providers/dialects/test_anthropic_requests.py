@@ -381,6 +381,21 @@ def test_thoughts_go_back_as_they_were_also_when_a_stream_left_them_in_pieces() 
     ]
 
 
+def test_thoughts_amid_a_text_go_back_to_where_they_were() -> None:
+    kind = {"type": "reasoning.text", "format": "anthropic-claude-v1", "signature": "s"}
+    details = [
+        kind | {"text": "a", "index": 0},
+        kind | {"text": "b", "index": 1, "position": 3},
+        kind | {"text": "c", "index": 2, "position": 99},
+    ]
+    said = {"role": "assistant", "content": "So it is", "reasoning_details": details}
+    blocks = _turns(_user(), said, _user())[1]["content"]
+    assert [block.get("text") or block["thinking"] for block in blocks] == ["a", "So ", "b", "it is", "c"]
+    cut = said | {"content": [_text("So "), _text("it is")]}
+    blocks = _turns(_user(), cut, _user())[1]["content"]
+    assert [block.get("text") or block["thinking"] for block in blocks] == ["a", "b", "c", "So ", "it is"]
+
+
 def test_what_the_providers_own_tools_did_goes_back_with_the_turn() -> None:
     result = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": [{"encrypted_content": "x"}]}
     kind = {"type": "reasoning.server_tool_call", "format": "anthropic-claude-v1", "tool_call_id": "s1"}

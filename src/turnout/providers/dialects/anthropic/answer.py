@@ -105,9 +105,12 @@ class _Said:
             self._add_text(block)
         elif kind == "thinking":
             self.thoughts.append(block.thinking or "")
-            self.details.append(TextDetail(block.thinking or "", FORMAT, len(self.details), block.signature or None))
+            seal, position = block.signature or None, self._length or None
+            self.details.append(TextDetail(block.thinking or "", FORMAT, len(self.details), seal, position=position))
         elif kind == "redacted_thinking":
-            self.details.append(EncryptedDetail(block.data or "", FORMAT, len(self.details)))
+            self.details.append(
+                EncryptedDetail(block.data or "", FORMAT, len(self.details), position=self._length or None)
+            )
         elif kind == "tool_use" and block.name == ANSWER_TOOL:
             self.answered = True
             self._say(arguments_of(block.input))
@@ -128,9 +131,13 @@ class _Said:
 
     def _add_result(self, raw: Raw) -> None:
         asked = self._asked.pop(read_block(raw).tool_use_id or "", None) or Block()
-        self.details.append(server_detail(asked, arguments_of(asked.input), raw, len(self.details)))
+        self._tell(asked, raw)
 
     def close(self) -> None:
         """What the provider's own tools were asked and have not answered is told too: the next turn begins with it."""
         for asked in self._asked.values():
-            self.details.append(server_detail(asked, arguments_of(asked.input), None, len(self.details)))
+            self._tell(asked, None)
+
+    def _tell(self, asked: Block, result: Raw | None) -> None:
+        index, position = len(self.details), self._length or None
+        self.details.append(server_detail(asked, arguments_of(asked.input), result, index=index, position=position))

@@ -98,14 +98,23 @@ def citation_of(wire: Citation, start: int, end: int) -> UrlCitation | None:
     return UrlCitation(url, wire.title or "", wire.cited_text, start, end) if url else None
 
 
-def server_detail(asked: Block, arguments: str, result: Raw | None, index: int) -> ServerToolDetail:
+def server_detail(
+    asked: Block, arguments: str, result: Raw | None, *, index: int, position: int | None
+) -> ServerToolDetail:
     """What a tool of the provider's own was asked, and what it found, to be sent back in the next turn.
 
     One of the two may have stood in an earlier turn, or be still to come.
     """
     found = "" if result is None else bytes(result).decode()
     return ServerToolDetail(
-        asked.name or "", arguments if asked.name else "", found, asked.id or "", FORMAT, index, asked.server_name
+        asked.name or "",
+        arguments if asked.name else "",
+        found,
+        asked.id or "",
+        FORMAT,
+        index,
+        asked.server_name,
+        position,
     )
 
 

@@ -14,6 +14,7 @@ from turnout.net.sse import EventSplitter, EventTooLarge
 from turnout.providers.deltas import (
     EMPTY_DELTA,
     EncryptedDetail,
+    ServerToolDetail,
     TextDetail,
     annotations_delta,
     reasoning_delta,
@@ -81,11 +82,11 @@ class _Open:
 
     __slots__ = ("block", "call", "citations", "pieces", "raw", "start")
 
-    def __init__(self, block: Block, raw: Raw) -> None:
+    def __init__(self, block: Block, raw: Raw, start: int) -> None:
         self.block = block
         self.raw = raw
         self.call = -1  # the index of the tool call, or that of the detail
-        self.start = 0  # where the text begins in the content
+        self.start = start  # characters of the content before it
         self.pieces: list[str] = []
         self.citations: list[Citation] = block.citations or []
 
@@ -199,18 +200,17 @@ class AnswerDecoder:
             block = read_block(raw) if kind in KNOWN or kind.endswith(RESULT) else Block(kind)
         except BadJSON:
             raise nonsense() from None
-        self._open[event.index] = begun = _Open(block, raw)
+        self._open[event.index] = begun = _Open(block, raw, self._length)
         if kind == "text":
-            begun.start = self._length
             return self._say(block.text) if block.text else None
         if kind == "thinking":
             begun.call = self._next_detail()
             if not block.thinking and not block.signature:
                 return None
-            detail = TextDetail(block.thinking or "", FORMAT, begun.call, block.signature or None)
-            return reasoning_delta(block.thinking, [detail])
+            return _thought(begun, block.thinking, block.signature or None)
         if kind == "redacted_thinking":
-            return reasoning_delta(None, [EncryptedDetail(block.data or "", FORMAT, self._next_detail())])
+            hidden = EncryptedDetail(block.data or "", FORMAT, self._next_detail(), position=self._length or None)
+            return reasoning_delta(None, [hidden])
         if kind == "tool_use" and block.name == ANSWER_TOOL:
             self._answered = True
         elif kind == "tool_use":
@@ -229,9 +229,9 @@ class AnswerDecoder:
         if delta.partial_json:
             return self._write(opened, delta.partial_json)
         if delta.thinking and opened.call >= 0:
-            return reasoning_delta(delta.thinking, [TextDetail(delta.thinking, FORMAT, opened.call)])
+            return _thought(opened, delta.thinking)
         if delta.signature and opened.call >= 0:
-            return reasoning_delta(None, [TextDetail("", FORMAT, opened.call, delta.signature)])
+            return _thought(opened, None, delta.signature)
         if delta.citation is not None:
             opened.citations.append(delta.citation)
         return None
@@ -259,7 +259,7 @@ class AnswerDecoder:
             self._asked[block.id or ""] = (block, "".join(opened.pieces) or arguments_of(block.input))
         elif kind.endswith(RESULT):
             asked = self._asked.pop(block.tool_use_id or "", (Block(), ""))
-            return reasoning_delta(None, [server_detail(*asked, opened.raw, self._next_detail())])
+            return reasoning_delta(None, [self._told(*asked, opened.raw)])
         return None
 
     def _last(self, event: _Event) -> Chunk:
@@ -269,12 +269,13 @@ class AnswerDecoder:
         refusal = refusal_of(delta.stop_reason, delta.stop_details)
         told = Raw(encode({"refusal": refusal})) if refusal is not None else EMPTY_DELTA
         if self._asked:  # the next turn begins with what came of it
-            told = reasoning_delta(
-                None, [server_detail(*asked, None, self._next_detail()) for asked in self._asked.values()]
-            )
+            told = reasoning_delta(None, [self._told(*asked, None) for asked in self._asked.values()])
             self._asked = {}
         choices = [ChunkChoice(told, 0, finish, delta.stop_reason)] if delta.stop_reason is not None else []
         return Chunk(choices, usage, self._id)
+
+    def _told(self, asked: Block, arguments: str, result: Raw | None) -> ServerToolDetail:
+        return server_detail(asked, arguments, result, index=self._next_detail(), position=self._length or None)
 
     def _say(self, text: str) -> Raw:
         self._length += len(text)
@@ -283,3 +284,7 @@ class AnswerDecoder:
     def _next_detail(self) -> int:
         self._details += 1
         return self._details - 1
+
+
+def _thought(opened: _Open, text: str | None, seal: str | None = None) -> Raw:
+    return reasoning_delta(text, [TextDetail(text or "", FORMAT, opened.call, seal, position=opened.start or None)])

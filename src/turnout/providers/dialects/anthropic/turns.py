@@ -138,6 +138,7 @@ class _WireDetail(Struct):
     server_name: str | None = None
     arguments: str | None = None
     result: str | None = None
+    position: int | None = None
 
 
 _detail = reader(_WireDetail)
@@ -227,11 +228,10 @@ def _put_name(blocks: list[Any], name: str) -> None:
 
 
 def _assistant(message: Message) -> list[Any]:
-    blocks = _thoughts(message.reasoning_details)
     said = _blocks(message.parts)
+    blocks = _interleaved(_thoughts(message.reasoning_details), said)
     if message.name:
-        _put_name(said, message.name)
-    blocks += said
+        _put_name(blocks, message.name)
     if message.refusal and not said:
         blocks.append(TextBlock(message.refusal))
     for call in message.tool_calls:
@@ -310,12 +310,13 @@ def _plain(encoded: str) -> str:
         raise BadRequest("a file of text is no base64 of UTF-8") from None
 
 
-def _thoughts(details: Sequence[Raw]) -> list[Any]:
-    """The blocks that *details* were made of, as they were; those of other makers and without a seal are left out.
+def _thoughts(details: Sequence[Raw]) -> list[tuple[int, Any]]:
+    """The blocks that *details* were made of, as they were, each with the number of characters that came before it.
 
-    Clients that collect a stream's deltas in a list send them in pieces, which are joined again.
+    Those of other makers and those without a seal are left out. Clients that collect a stream's deltas in a list send
+    them in pieces, which are joined again.
     """
-    blocks: list[Any] = []
+    blocks: list[tuple[int, Any]] = []
     open_index: int | None = None
     for raw in details:
         try:
@@ -324,19 +325,36 @@ def _thoughts(details: Sequence[Raw]) -> list[Any]:
             continue
         if detail.format not in {FORMAT, None, "unknown"}:
             continue
+        place = detail.position or 0
         if detail.type == "reasoning.text":
-            last = blocks[-1] if blocks else None
+            last = blocks[-1][1] if blocks else None
             if isinstance(last, _Thinking) and not last.signature and detail.index == open_index:
                 last.thinking += detail.text or ""
                 last.signature = detail.signature or ""
             else:
-                blocks.append(_Thinking(detail.text or "", detail.signature or ""))
+                blocks.append((place, _Thinking(detail.text or "", detail.signature or "")))
                 open_index = detail.index
         elif detail.type == "reasoning.encrypted" and detail.data:
-            blocks.append(_Redacted(detail.data))
+            blocks.append((place, _Redacted(detail.data)))
         elif detail.type == "reasoning.server_tool_call":
-            blocks += _server_call(detail)
-    return [block for block in blocks if not isinstance(block, _Thinking) or block.signature]
+            blocks += [(place, block) for block in _server_call(detail)]
+    return [(place, block) for place, block in blocks if not isinstance(block, _Thinking) or block.signature]
+
+
+def _interleaved(thoughts: Sequence[tuple[int, Any]], said: list[Any]) -> list[Any]:
+    """What was thought among what was said, where the client has left the text in one piece, else before it."""
+    whole = said[0] if len(said) == 1 and isinstance(said[0], TextBlock) else None
+    if whole is None or not any(place for place, _ in thoughts):
+        return [block for _, block in thoughts] + said
+    blocks: list[Any] = []
+    done = 0
+    for place, block in thoughts:
+        if whole.text[done:place].strip():
+            blocks.append(TextBlock(whole.text[done:place]))
+        blocks.append(block)
+        done = max(done, place)
+    whole.text = whole.text[done:]
+    return [*blocks, whole] if whole.text.strip() else blocks
 
 
 def _server_call(detail: _WireDetail) -> list[Any]:
