@@ -25,6 +25,7 @@ from recordings import Exchange, StandIn, exchanges, sse_events, stand_in
 
 _ALL = exchanges("anthropic")
 _WHOLE = [exchange for exchange in _ALL if not exchange.streamed]
+_MODEL = "claude-sonnet-4-5"
 _WITHOUT_DATA = pytest.mark.skip(reason="TURNOUT_TEST_DATA names no folder with recorded-traffic")
 
 
@@ -42,7 +43,7 @@ def _cases(found: list[Exchange]) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    names = sorted({one.request["model"] for one in _ALL})
+    names = sorted({one.request["model"] for one in _ALL} | {_MODEL})
     models = {name: f"recorded/model-{number}" for number, name in enumerate(names)}
     with stand_in() as server:
         toml = "[catalog]\nbundled = false\n" + provider_table("anthropic", server.url)
@@ -82,6 +83,57 @@ def test_the_provider_is_sent_what_it_was_sent_then(stage: Stage, exchange: Exch
     assert received.headers["anthropic-version"] == "2023-06-01"
     assert "Authorization" not in received.headers
     assert normal_request(json.loads(received.body)) == normal_request(exchange.request)
+
+
+_FAILURE = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}, "request_id": "req_1"}
+_BEGUN = (
+    {"type": "message_start", "message": {"id": "msg_1", "usage": {"input_tokens": 9, "output_tokens": 1}}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "So far"}},
+)
+
+
+def _scripted(response: Any, status: int = 200) -> Exchange:  # noqa: ANN401 - JSON, or the text of a stream
+    kind = "text/event-stream" if isinstance(response, str) else "application/json"
+    return Exchange("scripted", "anthropic", "/v1/messages", {"model": _MODEL}, status, kind, response)
+
+
+def _text_of(*events: dict[str, Any]) -> str:
+    return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["one-piece", "stream"])
+@pytest.mark.parametrize(
+    "exchange",
+    [
+        _scripted(_FAILURE, 529),
+        _scripted(_FAILURE),
+        _scripted(_text_of(_FAILURE)),
+        _scripted(_text_of(_BEGUN[0], _FAILURE)),
+    ],
+    ids=["status", "body", "first-event", "second-event"],
+)
+def test_an_overloaded_provider_is_an_error_before_the_answer_begins(
+    stage: Stage,
+    exchange: Exchange,
+    stream: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    if exchange.streamed and not stream:
+        pytest.skip("a provider streams only when asked to")
+    stage.provider.play(exchange, sliced=True)
+    reply = _ask(stage, exchange, stream=stream)
+    assert reply.status == 503, reply.body
+    assert reply.json()["error"]["metadata"]["error_type"] == "provider_overloaded"
+    assert reply.json()["error"]["metadata"]["provider_code"] == "overloaded_error"
+
+
+def test_an_answer_that_breaks_off_says_so_after_what_it_said(stage: Stage) -> None:
+    exchange = _scripted(_text_of(*_BEGUN, _FAILURE))
+    stage.provider.play(exchange)
+    heard = _read(_ask(stage, exchange, stream=True), streamed=True)
+    assert (heard.choices[0].text, heard.choices[0].finish) == ("So far", "error")
+    assert heard.error is not None
+    assert heard.error["metadata"]["error_type"] == "provider_overloaded"
 
 
 def _said(exchange: Exchange) -> Answer:
@@ -173,7 +225,7 @@ def _as_stream(message: dict[str, Any]) -> str:
         events.append({"type": "content_block_stop", "index": index})
     last = {name: message[name] for name in ("stop_reason", "stop_sequence")}
     events += [{"type": "message_delta", "delta": last, "usage": message["usage"]}, {"type": "message_stop"}]
-    return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
+    return _text_of(*events)
 
 
 def _collected(reply: Reply) -> dict[str, Any]:
