@@ -16,10 +16,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from gateway import Gateway, model_tables
 from turnout.api.chat import ChatSurface
 from turnout.app.outside import NOTHING_OUTSIDE
+from turnout.base.errors import UpstreamError
 from turnout.base.secrets import Secret
 from turnout.contracts.provider import Outgoing
 from turnout.domain.catalog import Endpoint
 from turnout.domain.provider import Provider
+from turnout.domain.usage import Usage
 from turnout.providers.dialects.vertex import DIALECT
 
 _MODEL = "projects/acme/locations/europe-west1/publishers/google/models/gemini-2.5-flash"
@@ -123,6 +125,86 @@ def test_it_is_usable_with_a_credential_or_a_file() -> None:
     assert DIALECT.usable(_provider())
     assert DIALECT.usable(_provider(credential=None, credentials_file="/key.json"))
     assert not DIALECT.usable(_provider(credential=None))
+
+
+def test_claude_is_spoken_to_in_its_own_language() -> None:
+    provider = _provider(project="acme", location="us-east5")
+    outgoing = _outgoing(provider, {"max_tokens": 9}, "claude-sonnet-4-5@20250929")
+    place = b"/v1/projects/acme/locations/us-east5/publishers/anthropic/models/claude-sonnet-4-5@20250929"
+    assert outgoing.head.startswith(b"POST " + place + b":rawPredict HTTP/1.1\r\n")
+    assert b"\r\nAuthorization: Bearer ya29.token\r\n" in outgoing.head
+    body = json.loads(outgoing.body)
+    assert body["anthropic_version"] == "vertex-2023-10-16"
+    assert body["max_tokens"] == 9
+    assert "model" not in body
+    assert place + b":streamRawPredict HTTP" in _outgoing(provider, {"stream": True}, "claude-sonnet-4-5@20250929").head
+
+
+def test_models_of_other_houses_are_spoken_to_in_openais_language() -> None:
+    outgoing = _outgoing(_provider(project="acme"), {"temperature": 1}, "zai-org/glm-4.7-maas")
+    assert outgoing.head.startswith(b"POST /v1/projects/acme/locations/global/endpoints/openapi/chat/completions HTTP")
+    assert json.loads(outgoing.body)["model"] == "zai-org/glm-4.7-maas"
+
+
+_CLAUDE = {
+    "id": "msg_vrtx_1", "type": "message", "role": "assistant", "model": "claude-sonnet-4-5",
+    "content": [{"type": "text", "text": "Hello"}], "stop_reason": "end_turn", "stop_sequence": None,
+    "usage": {"input_tokens": 5, "output_tokens": 1},
+}  # fmt: skip
+_OPEN = {
+    "id": "c1", "object": "chat.completion", "model": "glm", "created": 1,
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", [_ANSWER, _CLAUDE, _OPEN], ids=["google", "anthropic", "open"])
+def test_a_whole_answer_tells_whose_it_is(answer: dict[str, Any]) -> None:
+    completion = DIALECT.adapter(_provider(), NOTHING_OUTSIDE).completion(json.dumps(answer).encode())
+    assert bytes(completion.choices[0].message["content"]) == b'"Hello"'
+    assert completion.choices[0].finish_reason == "stop"
+    assert completion.usage == Usage(fresh=5, completion=1)
+
+
+def _claude_stream() -> bytes:
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": _CLAUDE | {"content": [], "stop_reason": None}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": 'Hello "choices"'}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}},
+        {"type": "message_stop"},
+    ]
+    return b"".join(b"event: %b\ndata: %b\n\n" % (one["type"].encode(), json.dumps(one).encode()) for one in events)
+
+
+def _google_stream() -> bytes:
+    answer = json.loads(json.dumps(_ANSWER).replace('"Hello"', json.dumps('Hello "choices"')))
+    return b"data: %b\r\n\r\n" % json.dumps(answer).encode()
+
+
+def _open_stream() -> bytes:
+    delta = {"id": "c1", "choices": [{"index": 0, "delta": {"content": 'Hello "choices"'}, "finish_reason": "stop"}]}
+    return b"data: %b\n\ndata: [DONE]\n\n" % json.dumps(delta | {"usage": _OPEN["usage"]}).encode()
+
+
+@pytest.mark.parametrize(
+    "stream", [_google_stream(), _claude_stream(), _open_stream()], ids=["google", "claude", "open"]
+)
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_a_stream_tells_whose_it_is(stream: bytes, size: int) -> None:
+    decoder = DIALECT.adapter(_provider(), NOTHING_OUTSIDE).decoder()
+    chunks = [chunk for start in range(0, len(stream), size) for chunk in decoder.feed(stream[start : start + size])]
+    choices = [choice for chunk in [*chunks, *decoder.flush()] for choice in chunk.choices]
+    assert "".join(json.loads(bytes(choice.delta)).get("content", "") for choice in choices) == 'Hello "choices"'
+    assert [choice.finish_reason for choice in choices if choice.finish_reason] == ["stop"]
+
+
+def test_an_error_alone_in_a_stream_is_googles() -> None:
+    decoder = DIALECT.adapter(_provider(), NOTHING_OUTSIDE).decoder()
+    decoder.feed(b'data: {"error":{"code":429,"message":"slow down","status":"RESOURCE_EXHAUSTED"}}\n\n')
+    with pytest.raises(UpstreamError, match="slow down"):
+        decoder.flush()
 
 
 class _Google(NamedTuple):

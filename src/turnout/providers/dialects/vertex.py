@@ -1,4 +1,4 @@
-"""Gemini models on Google's cloud: the same language below a project, with access tokens."""
+"""Google's cloud: Gemini below a project, with access tokens, and models of other houses beside it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,33 @@ from pathlib import Path
 from typing import Final, final
 from urllib.parse import urlsplit
 
-from turnout.contracts.provider import Adapter, Dialect, KnownProvider, Outside
+from msgspec import Raw
+from msgspec.structs import replace
+
+from turnout.base.errors import UpstreamError
+from turnout.base.jsons import encode
+from turnout.contracts.provider import Adapter, ChunkDecoder, Dialect, KnownProvider, Outgoing, Outside, Prepare
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
+from turnout.domain.completion import Completion
 from turnout.domain.provider import Provider
 from turnout.providers.conversation import File, Image, Part
+from turnout.providers.dialects.anthropic import AnthropicAdapter
+from turnout.providers.dialects.anthropic.manners import manners_of
+from turnout.providers.dialects.anthropic.request import write_letter
 from turnout.providers.gemini import GeminiAdapter, head_of, model_path
 from turnout.providers.gemini_media import address_of, is_taken_by_url
 from turnout.providers.google_tokens import TokenKeeper
 from turnout.providers.media import inline
+from turnout.providers.openai import OpenAIAdapter
+from turnout.providers.vertex_houses import (
+    House,
+    HouseDecoder,
+    as_vertex_claude,
+    house_of,
+    house_path,
+    house_that_spoke,
+)
 
 __all__ = ["DIALECT"]
 
@@ -41,30 +59,35 @@ class _Line:
         if provider.project and not _PROJECT.fullmatch(provider.project):
             raise ValueError(f"provider {provider.slug}: its project is none")
         self.keeper = _keeper(provider, outside)
-        self._heads: dict[tuple[str, bool, str | None], bytes] = {}
+        self._heads: dict[tuple[str, bool, str | None, frozenset[str]], bytes] = {}
         self._shown = ""  # the token in those heads
         self._outside = outside
         head_of(provider, "/", self._credential())  # what cannot be sent is found before anything is
 
-    async def prepare(self, request: ChatRequest, endpoint: Endpoint) -> ChatRequest:  # noqa: ARG002 - of one shape
+    async def prepare(self, request: ChatRequest, endpoint: Endpoint) -> ChatRequest:
         """A token that lasts, and inline what cannot be named by its address."""
         if self.keeper is not None:
             await self.keeper.fresh()
-        return await inline(request, _must_be_inline, self._outside.fetch)
+        ours = house_of(endpoint.upstream_model) == "google"
+        return await inline(request, _must_be_inline if ours else _always, self._outside.fetch)
 
-    def head(self, request: ChatRequest, endpoint: Endpoint) -> bytes:
-        """The head for one model, made once for each token."""
+    def head(self, request: ChatRequest, endpoint: Endpoint, betas: frozenset[str] = frozenset()) -> bytes:
+        """The head for one model, made once for each token. *betas* are features of Claude that are tried out."""
         token = self.keeper.token if self.keeper is not None else ""
         if token != self._shown:
             self._heads.clear()
             self._shown = token
         tier = request.parameters.service_tier
         tier = tier if tier in _SHARED_TIERS else None
-        key = (endpoint.upstream_model, request.stream, tier)
+        key = (endpoint.upstream_model, request.stream, tier, betas)
         found = self._heads.get(key)
         if found is None:
+            shown = self._credential()
+            if tier is not None:
+                shown["X-Vertex-AI-LLM-Shared-Request-Type"] = tier
+            if betas:
+                shown["anthropic-beta"] = ",".join(sorted(betas))
             path = f"{self._base()}/{_model(endpoint.upstream_model, stream=request.stream)}"
-            shown = self._credential() | ({"X-Vertex-AI-LLM-Shared-Request-Type": tier} if tier else {})
             found = self._heads[key] = head_of(self._provider, path, shown)
         return found
 
@@ -86,6 +109,51 @@ class _Line:
         return {"x-goog-api-key": text} if text.startswith(_KEY_STARTS) else {"Authorization": f"Bearer {text}"}
 
 
+@final
+class _VertexAdapter:
+    """One project's models, of whichever house. An answer tells by its words whose it is."""
+
+    prepare: Prepare | None
+
+    def __init__(self, provider: Provider, outside: Outside) -> None:
+        """Raises ValueError for settings that make no address, and for letters that a head cannot hold."""
+        line = _Line(provider, outside)
+        plain = replace(provider, credential=None)
+        self.prepare = line.prepare
+        self._line = line
+        self._drop = provider.capabilities.drop
+        self._google = GeminiAdapter(line.head, outside.wall, vertex=True)
+        self._houses: dict[House, Adapter] = {
+            "google": self._google,
+            "anthropic": AnthropicAdapter(plain, outside),
+            "open": OpenAIAdapter(plain, outside.wall),
+        }
+
+    def outgoing(self, request: ChatRequest, endpoint: Endpoint) -> Outgoing:
+        """The request in the words of the model's house. Raises BadRequest or UpstreamError as its adapter does."""
+        house = house_of(endpoint.upstream_model)
+        if house == "google":
+            return self._google.outgoing(request, endpoint)
+        if house == "open":
+            open_model = self._houses[house].outgoing(request, endpoint)
+            return Outgoing(self._line.head(request, endpoint), open_model.body, open_model.dropped)
+        name = endpoint.upstream_model.rpartition("/")[2]
+        letter = write_letter(request, endpoint, manners_of(name), Raw(encode(name)), self._drop)
+        return Outgoing(self._line.head(request, endpoint, letter.betas), as_vertex_claude(letter.body), letter.dropped)
+
+    def completion(self, body: bytes) -> Completion:
+        """A whole answer in our words. Raises UpstreamError: the body is no answer, or carries an error."""
+        return self._houses[house_that_spoke(body)].completion(body)
+
+    def decoder(self) -> ChunkDecoder:
+        """A fresh decoder for one stream."""
+        return HouseDecoder(lambda house: self._houses[house].decoder())
+
+    def failure(self, status: int, retry_after: str | None, body: bytes) -> UpstreamError:
+        """What a status other than 200 means."""
+        return self._houses[house_that_spoke(body)].failure(status, retry_after, body)
+
+
 def _keeper(provider: Provider, outside: Outside) -> TokenKeeper | None:
     credential = provider.credential.reveal().strip() if provider.credential is not None else ""
     if credential.startswith("{"):
@@ -97,8 +165,11 @@ def _keeper(provider: Provider, outside: Outside) -> TokenKeeper | None:
 
 def _model(upstream_model: str, *, stream: bool) -> str:
     """The model below its publisher; one's own tuned model is an endpoint, and names it."""
-    if upstream_model.startswith(("publishers/", "endpoints/")):
+    if upstream_model.startswith(("publishers/google/", "endpoints/")):
         return model_path(upstream_model, stream=stream)
+    house = house_of(upstream_model)
+    if house != "google":
+        return house_path(upstream_model, house, stream=stream)
     name = upstream_model.removeprefix("google/").removeprefix("models/")
     return model_path(f"publishers/google/models/{name}", stream=stream)
 
@@ -111,9 +182,8 @@ def _must_be_inline(part: Part) -> bool:
     return isinstance(part, (Image, File)) and "." not in urlsplit(address).path.rpartition("/")[2]
 
 
-def _adapter(provider: Provider, outside: Outside) -> Adapter:
-    line = _Line(provider, outside)
-    return GeminiAdapter(line.head, outside.wall, prepare=line.prepare, vertex=True)
+def _always(_part: Part) -> bool:
+    return True
 
 
 def _usable(provider: Provider) -> bool:
@@ -132,7 +202,7 @@ def _address(provider: Provider) -> str:
 
 DIALECT: Final = Dialect(
     name="vertex",
-    adapter=_adapter,
+    adapter=_VertexAdapter,
     providers=(
         KnownProvider(
             slug="vertex",
