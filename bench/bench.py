@@ -22,7 +22,7 @@ import time
 
 from figures import FIGURES, QUICK, Figure
 from load import QUIET_CORES
-from measure import Session, check, measure_pairs, measure_starts
+from measure import Session, check, measure_catalog, measure_pairs, measure_starts
 from peers import Peer, checkout_of_revision, named_peer, peer_in_checkout, running_peer
 from places import BENCH, BUILD, BenchError
 from processes import LOAD_CPU, MOCK_PORT, Mock, build_programs, machine_lock
@@ -79,6 +79,8 @@ def _measure(session: Session, peer: Peer, slack: float) -> list[str]:
     measure_pairs(session, reference, peer, with_direct=True)
     if peer.command:
         measure_starts(session, [reference, peer])
+        if peer.name == "turnout":
+            measure_catalog(session, reference)
     shown = [figure for figure in session.figures if peer.command or figure.work]
     table, missed = limits_table(session.samples, shown, peer.name, _REFERENCE, slack)
     _print_result(session, [reference, peer], table)

@@ -10,7 +10,7 @@ from load import Run, Work
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FIGURES", "QUICK", "WORKS", "Figure", "Limit"]
+__all__ = ["CATALOG", "FIGURES", "QUICK", "WORKS", "Figure", "Limit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,9 @@ WORKS = (
     Work("chat-256", connections=256, seconds=1.2),
     Work("rate-200", connections=64, per_second=200, seconds=1.5),
 )
+
+CATALOG = Work("models", connections=16, get_path="/models")
+"""The listing of the offline catalog; nginx serves the same compressed bytes from a cached file."""
 
 _REQUEST = Limit(must=4.0, aim=2.5, of_ratio=True)
 _LATENCY = Limit(must=0.5)
@@ -140,6 +143,13 @@ FIGURES = (
         "ms",
         "streams-50",
         _reported("chunk_delay_p99_ms"),
+    ),
+    Figure(
+        "models",
+        "CPU per GET /models, the offline catalog compressed",
+        "us",
+        read=_cpu_per_request,
+        limit=Limit(must=2.0, of_ratio=True),
     ),
     Figure("silent-stream", "Memory per silent stream, 1,000 held", "KiB", limit=Limit(must=20.0)),
     Figure("idle-rss", "Memory when idle", "MB", limit=Limit(must=100.0)),

@@ -38,10 +38,14 @@ class Work:
     streams: int = 0
     """Above 0: so many streams in all, as many at a time as there are connections."""
     mock_model: str = "mock"
+    get_path: str = ""
+    """Not empty: a GET of that path below the base URL, compressed, instead of a chat completion."""
 
     def arguments(self) -> list[str]:
         """Command line of the load generator."""
         common = ["-c", str(self.connections), "-b", str(self.body_bytes)]
+        if self.get_path:
+            common += ["-g", self.get_path, "-H", "Accept-Encoding: gzip"]
         if self.streams:
             return [*common, "-s", "-n", str(self.streams)]
         rate = ["-r", str(self.per_second)] if self.per_second else []

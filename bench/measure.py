@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import sys
 import time
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from figures import WORKS
+from figures import CATALOG, FIGURES, WORKS
 from load import QUIET_CORES, Run, Work, memory_per_silent_stream, run_work
 from peers import Peer, named_peer
+from places import BenchError
 from processes import Gateway, Mock, rss_bytes
 from table import Samples
 
@@ -19,10 +21,12 @@ if TYPE_CHECKING:
 
     from figures import Figure
 
-__all__ = ["Session", "check", "measure_pairs", "measure_starts"]
+__all__ = ["Session", "check", "measure_catalog", "measure_pairs", "measure_starts"]
 
 _MAX_STARTS = 3
 _BEFORE_IDLE_S = 1.0
+_CATALOG_FILE = "models.json.gz"
+_CATALOG_PATIENCE_S = 20.0
 
 
 @dataclass(slots=True)
@@ -93,6 +97,36 @@ def measure_starts(session: Session, peers: Sequence[Peer]) -> None:
             if peer.name == "turnout" and "default-start" in wanted:
                 with contextlib.closing(Gateway(named_peer("turnout-default"))) as gateway:
                     session.samples.add("default-start", peer.name, gateway.start())
+
+
+def measure_catalog(session: Session, reference: Peer) -> None:
+    """The listing of models with the offline catalog against nginx, which serves the same bytes, in pairs."""
+    figures = [figure for figure in FIGURES if figure.name == "models"]
+    if not {figure.name for figure in session.figures} & {figure.name for figure in figures}:
+        return
+    _progress(f"{reference.name}, turnout: models")
+    with Gateway(reference) as one, Gateway(named_peer("turnout-default")) as other:
+        (reference.scratch / _CATALOG_FILE).write_bytes(_compressed_listing(other.peer))
+        for gateway in (one, other):
+            session.run(gateway, _warm_up(CATALOG))
+        for _ in range(session.pairs):
+            runs = [("nginx", session.run(one, CATALOG)), ("turnout", session.run(other, CATALOG))]
+            _collect(session.samples, figures, None, runs)
+
+
+def _compressed_listing(peer: Peer) -> bytes:
+    """What the gateway answers to a client that takes gzip, once it has compressed it."""
+    deadline = time.monotonic() + _CATALOG_PATIENCE_S
+    while time.monotonic() < deadline:
+        connection = http.client.HTTPConnection(peer.host, peer.port, timeout=10)
+        with contextlib.closing(connection):
+            connection.request("GET", f"{peer.base_path}{CATALOG.get_path}", headers={"Accept-Encoding": "gzip"})
+            answer = connection.getresponse()
+            body = answer.read()
+            if answer.status == 200 and answer.headers["Content-Encoding"] == "gzip":
+                return body
+        time.sleep(0.1)
+    raise BenchError(f"{peer.name} does not compress its listing of models")
 
 
 def check(session: Session, peer: Peer) -> None:

@@ -5,7 +5,8 @@
  *     -c CONNECTIONS -d SECONDS -r PER_SECOND fixed rate: latency counts from the scheduled instant, so a slow answer
  *                                             also counts against the requests that had to wait behind it
  *     -s -c STREAMS -n TOTAL [-t SECONDS]     streams, STREAMS at a time; those still open after SECONDS are cut
- * Further: -w SECONDS of warm-up before the figures count; -b BYTES pads the body to that size; -f FILE sends that body.
+ * Further: -w SECONDS of warm-up before the figures count; -b BYTES pads the body to that size; -f FILE sends that body;
+ * -g PATH asks with GET for that path below the URL instead.
  *
  * Prints one JSON object. "answered" counts every finished request, warm-up included, so that it matches the CPU time
  * of the gateway over the whole run; rates and latencies count the window after the warm-up only. */
@@ -67,7 +68,7 @@ typedef struct {
 } Connection;
 
 static struct {
-    const char *url, *model, *key, *body_file;
+    const char *url, *model, *key, *body_file, *get_path;
     char extra_headers[4096];
     int connections;
     bool streaming;
@@ -435,6 +436,12 @@ static void prepare_request(void) {
     }
     gateway = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     inet_pton(AF_INET, host, &gateway.sin_addr);
+    if (options.get_path) {
+        request = resized(NULL, 8192);
+        request_length = (size_t)snprintf(request, 8192, "GET %s%s HTTP/1.1\r\nHost: %s:%d\r\nUser-Agent: bench-load\r\n%s\r\n",
+                                          base, options.get_path, host, port, options.extra_headers);
+        return;
+    }
     char *body = resized(NULL, MAX_BODY + 1024);
     size_t body_length = options.body_file ? read_body_file(body) : put_body(body);
     request = resized(NULL, body_length + 8192);
@@ -516,7 +523,7 @@ static void report(double elapsed_s) {
 
 static void read_options(int argc, char **argv) {
     int option;
-    while ((option = getopt(argc, argv, "u:m:k:H:c:d:r:sn:t:w:b:f:")) != -1) {
+    while ((option = getopt(argc, argv, "u:m:k:H:c:d:r:sn:t:w:b:f:g:")) != -1) {
         switch (option) {
             case 'u': options.url = optarg; break;
             case 'm': options.model = optarg; break;
@@ -535,6 +542,7 @@ static void read_options(int argc, char **argv) {
             case 'w': options.warm_up_s = atof(optarg); break;
             case 'b': options.body_bytes = strtoul(optarg, NULL, 10); break;
             case 'f': options.body_file = optarg; break;
+            case 'g': options.get_path = optarg; break;
             default: exit(2);
         }
     }
