@@ -64,7 +64,7 @@ def declared(configuration: settings.Settings) -> tuple[DeclaredModel, ...]:
             input_modalities=model.input_modalities,
             output_modalities=model.output_modalities,
             tokenizer=model.tokenizer,
-            benchmarks=_benchmarks(model.benchmarks),
+            benchmarks=_benchmarks({str(name): score for name, score in model.benchmarks.items()}),
             aliases=model.aliases,
             endpoints=tuple(_endpoint(model.id, endpoint) for endpoint in model.endpoints),
         )
