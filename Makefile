@@ -57,6 +57,7 @@ format: $(VENV)/.dev ## put the code into the one format
 	$(IN_VENV) -m ruff check --fix .
 
 bench: $(VENV)/.run ## the benchmark against nginx (needs gcc and nginx)
+	$(IN_VENV) bench/plan.py
 	$(IN_VENV) bench/bench.py
 
 lock: ## write the lock files anew (needs uv; UPGRADE=1 takes the newest versions)

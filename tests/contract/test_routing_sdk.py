@@ -138,8 +138,8 @@ def told(gateway: Gateway, model: str, **fields: object) -> Any:  # noqa: ANN401
 
 
 def test_metadata_come_only_when_they_are_asked_for(gateway: Gateway) -> None:
+    body = {"model": "openai/gpt-5.4", "messages": HELLO}
     for headers in ({}, {"X-OpenRouter-Metadata": "disabled"}, {"X-OpenRouter-Metadata": "yes"}):
-        body = {"model": "openai/gpt-5.4", "messages": HELLO}
         answer = gateway.request("POST", "/api/v1/chat/completions", body, headers=headers)
         assert "openrouter_metadata" not in answer.json()
     for headers in ({"X-OpenRouter-Metadata": "ENABLED"}, {"X-OpenRouter-Experimental-Metadata": "enabled"}):

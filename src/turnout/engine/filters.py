@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from fnmatch import fnmatchcase
 from fractions import Fraction
+from functools import lru_cache
 
 from turnout.base.errors import BadRequest, Forbidden
 from turnout.base.money import PICO_PER_DOLLAR
@@ -227,7 +228,7 @@ def _affordable(cap: MaxPrice, request: ChatRequest, wall: float) -> Filter:
             not endpoint.priced
             or (prompt is not None and pricing.prompt > prompt)
             or (completion is not None and pricing.completion > completion)
-            or any((getattr(pricing, name) or 0) > most for name, most in others)
+            or (others and any((getattr(pricing, name) or 0) > most for name, most in others))
         ):
             return "max_price"
         return None
@@ -239,6 +240,7 @@ def _no_objection(_candidate: Candidate) -> None:
     return None
 
 
+@lru_cache(1024)
 def _most(limit: float | str | None, name: str, units: int) -> int | None:
     """The highest price of one unit under a cap in dollars for so many, in pico-dollars; from a number or a text."""
     if limit is None:

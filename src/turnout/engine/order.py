@@ -127,22 +127,8 @@ def _ordered(
     strategies: Mapping[str, Strategy],
     outlook: Outlook,
 ) -> list[Candidate]:
-    by = sorting(name, wishes)
-    now, known, tokens = outlook.now, outlook.vitals, wishes.tokens
-    thresholds = bool(wishes.throughput or wishes.latency)
-    ranks: dict[int, list[Candidate]] = {}
-    for candidate in group:
-        vitals = known.get(candidate.endpoint_id)
-        rank = WELL if vitals is None else health_rank(vitals, now)
-        if thresholds and vitals is not None and rank <= LOWERED and misses(vitals, wishes) is not None:
-            rank += SLOW
-        if tokens and candidate.room is not None and candidate.room < tokens:
-            rank = max(rank, TIGHT)
-        if rank in ranks:
-            ranks[rank].append(candidate)
-        else:
-            ranks[rank] = [candidate]
-    found = _by_rank(ranks, by, strategies, outlook)
+    ranks = _ranks(group, wishes, outlook)
+    found = _by_rank(ranks, sorting(name, wishes), strategies, outlook)
     if wishes.tier is not None:
         found.sort(key=lambda one: one.endpoint.service_tier != wishes.tier)
     if wishes.order:
@@ -166,6 +152,31 @@ def sorting(name: ModelName, wishes: Wishes) -> str:
     return "balanced_exacto" if wishes.tools else "balanced"
 
 
+def _ranks(group: Sequence[Candidate], wishes: Wishes, outlook: Outlook) -> dict[int, list[Candidate]]:
+    """The candidates by rank: health, then the thresholds that they miss, then whether they may be too small."""
+    now, known, tokens = outlook.now, outlook.vitals, wishes.tokens
+    thresholds = bool(wishes.throughput or wishes.latency)
+    well: list[Candidate] = []
+    ranks: dict[int, list[Candidate]] = {WELL: well}
+    for candidate in group:
+        vitals = known.get(candidate.endpoint_id)
+        if vitals is None or not (vitals.outage or vitals.limited_until or vitals.standing != "normal"):
+            rank = WELL
+        else:
+            rank = health_rank(vitals, now)
+        if thresholds and vitals is not None and rank <= LOWERED and misses(vitals, wishes) is not None:
+            rank += SLOW
+        if tokens and candidate.room is not None and candidate.room < tokens:
+            rank = max(rank, TIGHT)
+        if rank == WELL:
+            well.append(candidate)
+        elif rank in ranks:
+            ranks[rank].append(candidate)
+        else:
+            ranks[rank] = [candidate]
+    return ranks
+
+
 def _by_rank(
     ranks: Mapping[int, list[Candidate]], by: str, strategies: Mapping[str, Strategy], outlook: Outlook
 ) -> list[Candidate]:
@@ -174,7 +185,7 @@ def _by_rank(
     draws = by.startswith("balanced")
     found: list[Candidate] = []
     for rank in sorted(ranks):
-        if (found and draws) or len(ranks[rank]) == 1:
+        if (found and draws) or len(ranks[rank]) <= 1:
             found += ranks[rank]
         else:
             found += strategy(ranks[rank], outlook.vitals, outlook.dice)
@@ -206,8 +217,16 @@ def _cutoffs(wanted: float | Percentiles | None) -> tuple[tuple[str, float], ...
 
 
 def _below(measured: Spread | None, cutoffs: Sequence[tuple[str, float]]) -> bool:
-    return measured is not None and any(getattr(measured, name) < least for name, least in cutoffs)
+    if measured is not None:
+        for name, least in cutoffs:
+            if getattr(measured, name) < least:
+                return True
+    return False
 
 
 def _above(measured: Spread | None, cutoffs: Sequence[tuple[str, float]]) -> bool:
-    return measured is not None and any(getattr(measured, name) > most for name, most in cutoffs)
+    if measured is not None:
+        for name, most in cutoffs:
+            if getattr(measured, name) > most:
+                return True
+    return False

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from statistics import median
 
-from turnout.domain.health import UNKNOWN, Vitals
+from turnout.domain.health import Vitals
 from turnout.domain.routing import Candidate
 from turnout.strategies.balanced import balanced
 from turnout.strategies.price import by_price
@@ -22,8 +22,6 @@ _SLOW_SIGMAS = 1.5
 _CLUMSY_SIGMAS = 2.0
 _LEAST_SIGMA = 0.02
 """Of the median: where all but one are alike, a hair's breadth is no difference."""
-
-_GOOD, _UNKNOWN, _POOR = range(3)
 
 
 def by_exacto(candidates: Sequence[Candidate], vitals: Mapping[str, Vitals], dice: Random) -> list[Candidate]:
@@ -46,31 +44,25 @@ def grades(candidates: Sequence[Candidate], vitals: Mapping[str, Vitals]) -> lis
     """
     if len(candidates) < _FEWEST_ENDPOINTS:
         return [candidates]
-    known = {one: found for one in candidates if _is_known(found := vitals.get(one.endpoint_id, UNKNOWN))}
+    unknown: list[Candidate] = []
+    known: list[tuple[Candidate, float | None, float]] = []
+    for candidate in candidates:
+        found = vitals.get(candidate.endpoint_id)
+        if found is None or found.requests < _FEWEST_REQUESTS or found.tool_requests < _FEWEST_TOOL_REQUESTS:
+            unknown.append(candidate)
+        else:
+            speed = None if found.throughput is None else found.throughput.p50
+            known.append((candidate, speed, 1 - found.tool_errors / found.tool_requests))
     if not known:
         return [candidates]
-    slow = _floor([one.throughput.p50 for one in known.values() if one.throughput is not None], _SLOW_SIGMAS)
-    clumsy = _floor([_soundness(one) for one in known.values()], _CLUMSY_SIGMAS)
-
-    def grade(candidate: Candidate) -> int:
-        found = known.get(candidate)
-        if found is None:
-            return _UNKNOWN
-        is_slow = found.throughput is not None and found.throughput.p50 < slow
-        return _POOR if is_slow or _soundness(found) < clumsy else _GOOD
-
-    by_grade: tuple[list[Candidate], ...] = ([], [], [])
-    for candidate in candidates:
-        by_grade[grade(candidate)].append(candidate)
-    return [group for group in by_grade if group]
-
-
-def _is_known(vitals: Vitals) -> bool:
-    return vitals.requests >= _FEWEST_REQUESTS and vitals.tool_requests >= _FEWEST_TOOL_REQUESTS
-
-
-def _soundness(vitals: Vitals) -> float:
-    return 1 - vitals.tool_errors / vitals.tool_requests
+    slow = _floor([speed for _, speed, _ in known if speed is not None], _SLOW_SIGMAS)
+    clumsy = _floor([soundness for _, _, soundness in known], _CLUMSY_SIGMAS)
+    good: list[Candidate] = []
+    poor: list[Candidate] = []
+    for candidate, speed, soundness in known:
+        is_poor = soundness < clumsy or (speed is not None and speed < slow)
+        (poor if is_poor else good).append(candidate)
+    return [group for group in (good, unknown, poor) if group]
 
 
 def _floor(values: Sequence[float], sigmas: float) -> float:
