@@ -240,7 +240,10 @@ def _from_user(parts: Sequence[dict[str, Any]], names: _Names) -> Iterator[dict[
         if "functionResponse" in part:
             given = part["functionResponse"]
             call = names.result(given.get("id"))
-            yield {"role": "tool", "tool_call_id": call, "content": json.dumps(given["response"])}
+            content: Any = json.dumps(given["response"])
+            if media := given.get("parts"):
+                content = [{"type": "text", "text": content}, *(_user_part(one) for one in media)]
+            yield {"role": "tool", "tool_call_id": call, "content": content}
         else:
             rest.append(part)
     if rest:

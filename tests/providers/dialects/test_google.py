@@ -103,6 +103,17 @@ def test_results_of_parallel_calls_are_one_turn_and_know_their_functions() -> No
     }
 
 
+def test_pictures_that_a_tool_gives_stand_within_its_result_or_beside_it() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    result = {"role": "tool", "tool_call_id": "c1", "content": [{"type": "text", "text": "see"}, image]}
+    messages = ({"role": "assistant", "content": None, "tool_calls": [a_call()]}, result)
+    response = {"id": "c1", "name": "weather", "response": {"output": "see"}}
+    blob = {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}
+    assert turns_for(*messages)[1]["parts"] == [{"functionResponse": response}, blob]
+    newer = turns_for(*messages, upstream="gemini-3-flash-preview")[1]["parts"]
+    assert newer == [{"functionResponse": response | {"parts": [blob]}}]
+
+
 @pytest.mark.parametrize("arguments", ["", "[1]", "{broken", '"text"'])
 def test_arguments_that_are_no_object_make_one(arguments: str) -> None:
     contents = turns_for({"role": "assistant", "content": "x", "tool_calls": [a_call(arguments=arguments)]})
