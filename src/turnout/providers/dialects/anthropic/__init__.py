@@ -53,7 +53,8 @@ class AnthropicAdapter:
         """The provider's own form of *request*.
 
         Raises:
-            BadRequest: it holds what this provider does not take and what must not be dropped.
+            BadRequest: it makes no sense.
+            UpstreamError: it holds what this provider does not take and what must not be dropped.
         """
         known = self._models.get(endpoint.upstream_model)
         if known is None:

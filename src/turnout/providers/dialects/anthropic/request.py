@@ -25,7 +25,7 @@ from turnout.providers.conversation import (
 from turnout.providers.dialects.anthropic.manners import Manners
 from turnout.providers.dialects.anthropic.schemas import fitted, object_schema
 from turnout.providers.dialects.anthropic.thinking import Mind, make_up_mind, take_samplers
-from turnout.providers.dialects.anthropic.turns import OWN_BLOCKS, Talk, TextBlock, talk_of
+from turnout.providers.dialects.anthropic.turns import OWN_BLOCKS, Talk, TextBlock, talk_of, unsaid
 
 __all__ = ["ANSWER_TOOL", "Letter", "write_letter"]
 
@@ -104,7 +104,8 @@ def write_letter(
     """The body for *request*; ``model`` is the provider's name of it as JSON, *unwanted* are parameters left out.
 
     Raises:
-        BadRequest: it holds what this provider does not take and what must not be dropped.
+        BadRequest: it makes no sense.
+        UpstreamError: it holds what this provider does not take and what must not be dropped.
     """
     fields, parameters = request.fields, request.parameters
     dropped = [name for name in fields.keys() - _SAID if bytes(fields[name]) != b"null"]
@@ -177,13 +178,13 @@ def _structure(request: ChatRequest) -> Schema | None:
         return read_schema(request)
     if wanted.type == "json_object":
         return Schema("answer", Raw(_ANY_OBJECT))
-    raise BadRequest(f"this model's provider takes no `response_format` of type {wanted.type}")
+    raise unsaid(f"a `response_format` of type {wanted.type}")
 
 
 def _choice_of(
     request: ChatRequest, tools: list[FunctionTool | ServerTool], manners: Manners, dropped: list[str]
 ) -> dict[str, Any] | None:
-    """``tool_choice`` in the provider's words."""
+    """``tool_choice`` in the provider's words. Without tools it means nothing, and is left out."""
     wanted = read_tool_choice(request)
     chosen: dict[str, Any] | None = None
     if isinstance(wanted, NamedTool):
@@ -191,16 +192,14 @@ def _choice_of(
     elif wanted is not None:
         chosen = {"type": "any" if wanted == "required" else wanted}
     elif (raw := request.fields.get("tool_choice", NULL)) is not NULL and bytes(raw) != b"null":
-        if _choice(raw).type in _OWN_CHOICES:
-            chosen = msgspec.json.decode(raw)
-        else:
-            dropped.append("tool_choice")
-    if chosen is not None and chosen["type"] in {"any", "tool"} and not manners.forcible:
-        chosen = {"type": "auto"}
-        dropped.append("tool_choice")
+        if _choice(raw).type not in _OWN_CHOICES:
+            raise unsaid("such a `tool_choice`")
+        chosen = msgspec.json.decode(raw)
     if chosen is not None and not tools:
         chosen = None
         dropped.append("tool_choice")
+    if chosen is not None and chosen["type"] in {"any", "tool"} and not manners.forcible:
+        raise unsaid("a `tool_choice` that forces this model")
     if request.parameters.parallel_tool_calls is False and tools and (chosen is None or chosen["type"] != "none"):
         chosen = (chosen or {"type": "auto"}) | {"disable_parallel_tool_use": True}
     return chosen

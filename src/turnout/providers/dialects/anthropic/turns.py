@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Raw, Struct, field
 
-from turnout.base.errors import BadRequest
+from turnout.base.errors import BadRequest, UpstreamError
 from turnout.base.jsons import BadJSON, encode, reader
 from turnout.domain.completion import NULL
 from turnout.providers.conversation import File, Foreign, Image, Inline, Message, Part, Text, Video, read_data_url
 
-__all__ = ["FORMAT", "OWN_BLOCKS", "Talk", "TextBlock", "must_be_inline", "talk_of"]
+__all__ = ["FORMAT", "OWN_BLOCKS", "Talk", "TextBlock", "must_be_inline", "talk_of", "unsaid"]
 
 FORMAT: Final = "anthropic-claude-v1"
 """How ``reasoning_details`` name the form of a Claude's thoughts."""
@@ -151,7 +151,8 @@ def talk_of(messages: Sequence[Message], *, system_turns: bool) -> Talk:
     The results of tools join into one turn of the user with what the user says next.
 
     Raises:
-        BadRequest: a part of a kind that the provider does not take.
+        BadRequest: a file without content.
+        UpstreamError: a part of a kind that the provider does not take.
     """
     talk = Talk([], [])
     for place, message in enumerate(messages):
@@ -187,7 +188,14 @@ def _add_instructions(talk: Talk, message: Message, *, amid: bool) -> None:
     elif all(isinstance(block, TextBlock) for block in blocks):
         talk.system += blocks
     else:
-        raise BadRequest("this model's provider takes instructions in text only")
+        raise unsaid("instructions that are no text")
+
+
+def unsaid(what: str) -> UpstreamError:
+    """What must not be dropped and cannot be said: another provider may have the words for it."""
+    return UpstreamError(
+        f"This provider does not take {what}", error_type="invalid_request", elsewhere="endpoint", health="ignored"
+    )
 
 
 def must_be_inline(part: Part) -> bool:
@@ -279,7 +287,7 @@ def _block(part: Part) -> Any:  # noqa: ANN401 - any block
     if isinstance(part, File):
         return _document(part)
     kind = "videos" if isinstance(part, Video) else "sound"
-    raise BadRequest(f"this model's provider takes no {kind} in messages")
+    raise unsaid(f"{kind} in messages")
 
 
 def _held_image(held: Inline) -> _Source:
