@@ -141,7 +141,7 @@ def body_of(
     _add_tools(body, request, thinker, vertex=vertex)
     if config := _generation_config(request, thinker, unsupported, dropped):
         body["generationConfig"] = config
-    tier = _TIERS.get(request.parameters.service_tier or "")
+    tier = _TIERS.get(endpoint.service_tier or request.parameters.service_tier or "")
     if tier is not None and not vertex:
         body["serviceTier"] = tier
     return encode(body), tuple(sorted(dropped))

@@ -300,6 +300,12 @@ def test_settings_have_their_own_names() -> None:
     assert sent["serviceTier"] == "flex"
 
 
+def test_an_endpoint_that_is_a_tier_is_asked_for_it() -> None:
+    assert sent_for({}, service_tier="priority")["serviceTier"] == "priority"
+    assert sent_for({"service_tier": "default"})["serviceTier"] == "standard"
+    assert "serviceTier" not in sent_for({"service_tier": "auto"})
+
+
 def test_a_seed_fits_into_googles_numbers() -> None:
     assert sent_for({"seed": 2**40 + 5})["generationConfig"]["seed"] == 5
 

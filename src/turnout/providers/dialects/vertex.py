@@ -77,7 +77,7 @@ class _Line:
         if token != self._shown:
             self._heads.clear()
             self._shown = token
-        tier = request.parameters.service_tier
+        tier = endpoint.service_tier or request.parameters.service_tier
         tier = tier if tier in _SHARED_TIERS else None
         key = (endpoint.upstream_model, request.stream, tier, betas)
         found = self._heads.get(key)
