@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 
 from msgspec import Raw, Struct
 
@@ -80,6 +80,8 @@ _TIERS = {"default": "standard", "standard": "standard", "flex": "flex", "priori
 _NULL = b"null"
 _CHAINED_GENERATION = 3.0
 _INT32 = 2**31
+
+_T = TypeVar("_T")
 
 _read_object = reader(dict[str, Raw])
 
@@ -303,7 +305,7 @@ def _own_object(fields: Mapping[str, Raw], *names: str) -> dict[str, Raw]:
     return {}
 
 
-def _judged(read: Any, raw: Raw, name: str) -> Any:  # noqa: ANN401 - each reader has its own type
+def _judged(read: Callable[[Raw], _T], raw: Raw, name: str) -> _T:
     try:
         return read(raw)
     except BadJSON as error:
