@@ -11,7 +11,6 @@ from turnout.contracts.reply import Flow
 
 __all__ = ["KeptReply"]
 
-_WHOLE: Final = b"HTTP/1.1 200 OK\r\n%b%b%bcontent-length: %d\r\n\r\n"
 _UNCHANGED: Final = b"HTTP/1.1 304 Not Modified\r\n%b%b%b\r\n"
 _CLOSE: Final = b"connection: close\r\n"
 
@@ -59,13 +58,14 @@ class KeptReply:
         plane = connection.plane
         variant = self._stored.choose(self._headers.get(b"accept-encoding"))
         date = plane.date_line(connection.server_state.default_headers)
-        close = b"" if self.keep_alive else _CLOSE
         known = self._headers.get(b"if-none-match")
         outbox = plane.house.outbox
         if known is not None and is_known(variant.etag, known):
-            outbox.put(connection.transport, _UNCHANGED % (variant.lines, date, close))
+            outbox.put(connection.transport, _UNCHANGED % (variant.lines, date, b"" if self.keep_alive else _CLOSE))
+        elif self.keep_alive and not self._head_only:
+            outbox.put(connection.transport, variant.whole(date))
         else:
-            outbox.put(connection.transport, _WHOLE % (variant.lines, date, close, len(variant.body)))
+            outbox.put(connection.transport, variant.head(date if self.keep_alive else date + _CLOSE))
             if not self._head_only:
                 outbox.put(connection.transport, variant.body)
         self.response_complete = True

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Final, NamedTuple, final
+from typing import Final, final
 
 __all__ = ["ENCODINGS", "JSON", "Stored", "Variant", "accepted", "is_known"]
 
@@ -18,12 +18,32 @@ _LEVEL: Final = 9
 _REFUSED: Final = 0.0
 
 
-class Variant(NamedTuple):
+@final
+class Variant:
     """One encoding of a reply. ``lines`` are its headers as they go over the wire, without date and length."""
 
-    etag: bytes
-    lines: bytes
-    body: bytes
+    __slots__ = ("_date", "_whole", "body", "etag", "lines")
+
+    def __init__(self, etag: bytes, lines: bytes, body: bytes) -> None:
+        self.etag = etag
+        self.lines = lines
+        self.body = body
+        self._date: bytes | None = None
+        self._whole = b""
+
+    def whole(self, date: bytes) -> bytes:
+        """The whole answer with the line *date*, put together once for as long as that is the same object.
+
+        One piece of memory leaves in one write; putting it together each time would cost as much as sending it.
+        """
+        if date is not self._date:
+            self._whole = b"".join((self.head(date), self.body))
+            self._date = date
+        return self._whole
+
+    def head(self, more: bytes) -> bytes:
+        """The head of the whole answer; *more* are further lines."""
+        return b"HTTP/1.1 200 OK\r\n%b%bcontent-length: %d\r\n\r\n" % (self.lines, more, len(self.body))
 
 
 @final
