@@ -33,6 +33,7 @@ from turnout.app.state import health_of, journals_of, store_of
 from turnout.app.sync_background import catalog_changes, keep_synced
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.ids import GenerationIds
+from turnout.contracts.shared import ReasoningMemory
 from turnout.contracts.surface import Surface
 from turnout.domain.provider import Provider
 from turnout.engine.house import House, Rails
@@ -45,6 +46,7 @@ from turnout.net.fetch import Fetcher
 from turnout.net.outbox import Outbox
 from turnout.observe.tally import new_tally
 from turnout.shared.reasoning import ReasoningInProcess
+from turnout.shared.reasoning_file import ReasoningInFile
 from turnout.stores.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
@@ -119,6 +121,7 @@ class _Worker:
         client = Client(deadlines, outbox)
         self._fetcher = Fetcher(client.exchange, fetch_limits(settings))
         self._switchman = Switchman(orders.environment, orders.fake_address, outside_of(client, self._fetcher))
+        self._reasoning = _reasoning_memory(settings, alone=orders.alone)
         self._writer = JournalWriter(journals_of(settings), store)
         self._house = House(
             rails=self._switchman.lay(settings),
@@ -134,7 +137,7 @@ class _Worker:
             dice=dice,
             loop=loop,
             report=lambda text: _log.error("a mistake of ours: %s", text),
-            recall=Recall(ReasoningInProcess(SYSTEM_CLOCK)),
+            recall=Recall(self._reasoning),
             comment_seconds=settings.limits.keepalive_comment_seconds,
         )
         surfaces = {mount + path: surface for mount in _MOUNTS for path, surface in _SURFACES.items()}
@@ -174,6 +177,7 @@ class _Worker:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._journal.close()
+            self._reasoning.close()
             self._house.health.close()
             self._tallies.write()
             if self._orders.alone:
@@ -292,6 +296,13 @@ class _Worker:
             with suppress(OSError):
                 await _first_keys(self._store, loaded.settings)
         _log.info("the configuration was reloaded")
+
+
+def _reasoning_memory(settings: config.Settings, *, alone: bool) -> ReasoningMemory:
+    """One for this process, or one that all workers share: the next request of a client may meet another."""
+    if alone:
+        return ReasoningInProcess(SYSTEM_CLOCK)
+    return ReasoningInFile(Path(settings.server.data_dir) / "reasoning.sqlite", SYSTEM_CLOCK)
 
 
 async def _first_keys(store: SQLiteStore, settings: config.Settings) -> FirstKeys:

@@ -45,3 +45,7 @@ class ReasoningMemory(Protocol):
     async def find(self, names: Sequence[bytes]) -> Sequence[bytes | None]:
         """What is remembered under each of *names*."""
         ...
+
+    def close(self) -> None:
+        """Give back what is held open."""
+        ...

@@ -47,6 +47,9 @@ class ReasoningInProcess:
         now = self._now()
         return [kept[1] if (kept := self._kept.get(name)) is not None and kept[0] > now else None for name in names]
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def _is_over(self) -> bool:
         ends, _ = next(iter(self._kept.values()))
         return len(self._kept) > self._most_names or self.size > self._most_bytes or ends <= self._now()
