@@ -297,7 +297,8 @@ def _swapped(swap: _Swap, desk: _Desk) -> SyncReport:
 @contextmanager
 def _alone(folder: StateFolder) -> Iterator[None]:
     """Hold the lock of the folder; it ends with this process, however that ends."""
-    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.path.mkdir(mode=0o700, exist_ok=True)
     with folder.lock_file.open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from turnout.catalog.authors import RESELLERS
 from turnout.catalog.quarantine import Hold, held_rows
-from turnout.catalog.rows import SAMPLE, Row, trust
+from turnout.catalog.rows import OURS, SAMPLE, Row, trust
 from turnout.catalog.sources import genai_prices, models_dev
 from turnout.catalog.sources.bundled import PROVIDER_NAMES, with_prices
 
@@ -35,8 +35,10 @@ def models_dev_rows(body: bytes, slugs: Mapping[str, str], fetched: str) -> tupl
         msgspec.DecodeError: it is no object of JSON.
         RecursionError: it is nested too deeply.
     """
-    rows = (_under_slug(row, slugs) for row in models_dev.parse(body, MODELS_DEV, fetched))
-    return tuple(_without_gift(row) for row in rows)
+    rows = [_under_slug(row, slugs) for row in models_dev.parse(body, MODELS_DEV, fetched)]
+    # Several of its providers may be one of ours: the first says what counts.
+    first = {(row.provider, row.upstream_model, row.service_tier): row for row in reversed(rows)}
+    return tuple(_without_gift(row) for row in reversed(first.values()))
 
 
 def price_rows(body: bytes, known: Iterable[Row], slugs: Mapping[str, str], at: float, fetched: str) -> tuple[Row, ...]:
@@ -69,7 +71,7 @@ def in_order_of_trust(synced: Sequence[Row], bundled: Sequence[Row], holds: Sequ
     rows = list(synced)
     if any(row.source == MODELS_DEV for row in rows):
         alive = {_key(row) for row in rows}
-        bundled = [row for row in bundled if row.price_list_only or _key(row) in alive]
+        bundled = [row for row in bundled if row.price_list_only or row.source == OURS or _key(row) in alive]
     rows += bundled
     rows.sort(key=lambda row: trust(row.source))  # stable: within a source the order stays
     return held_rows(_existing(rows), holds)
