@@ -445,6 +445,10 @@ def test_structured_answers_come_through_a_tool_elsewhere(kind: str) -> None:
 
 
 def test_formats_that_nobody_knows_here_are_refused() -> None:
+    bare = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "array", "items": {}}}}
+    assert _sent(response_format=bare).body["output_config"]["format"]["schema"] == {"type": "array", "items": {}}
+    with pytest.raises(UpstreamError):
+        _sent("claude-3-haiku-20240307", response_format=bare)
     with pytest.raises(UpstreamError):
         _sent(response_format={"type": "grammar"})
 
@@ -476,6 +480,12 @@ def test_a_limit_is_always_stated() -> None:
 def test_a_prefill_ends_without_white_space() -> None:
     assert _turns(_user(), {"role": "assistant", "content": "So: \n"})[-1]["content"] == [_text("So:")]
     assert len(_turns(_user(), {"role": "assistant", "content": " "})) == 1
+
+
+def test_messages_that_say_nothing_are_refused() -> None:
+    for message in (_user(" \n"), {"role": "assistant", "content": " "}):
+        with pytest.raises(BadRequest):
+            _turns(message)
 
 
 def test_a_client_that_speaks_the_providers_own_words_is_not_corrected() -> None:

@@ -16,9 +16,9 @@ from turnout.domain.completion import Completion
 from turnout.domain.provider import Provider
 from turnout.providers.dialects.anthropic.answer import read_answer
 from turnout.providers.dialects.anthropic.manners import Manners, manners_of
+from turnout.providers.dialects.anthropic.parts import must_be_inline
 from turnout.providers.dialects.anthropic.request import write_letter
 from turnout.providers.dialects.anthropic.stream import AnswerDecoder
-from turnout.providers.dialects.anthropic.turns import must_be_inline
 from turnout.providers.failures import failure_from_status, retry_after_seconds
 from turnout.providers.media import inline
 from turnout.providers.openai import request_head

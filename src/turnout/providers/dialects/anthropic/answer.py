@@ -24,7 +24,7 @@ from turnout.providers.dialects.anthropic.blocks import (
     server_detail,
 )
 from turnout.providers.dialects.anthropic.request import ANSWER_TOOL
-from turnout.providers.dialects.anthropic.turns import FORMAT
+from turnout.providers.dialects.anthropic.thoughts import FORMAT
 from turnout.providers.dialects.anthropic.usage import WireUsage, usage_of
 from turnout.providers.failures import failure_in_stream
 

@@ -10,7 +10,7 @@ from turnout.base.errors import UpstreamError
 from turnout.base.jsons import reader
 from turnout.domain.completion import NULL, normal_finish_reason
 from turnout.providers.deltas import ServerToolDetail, UrlCitation
-from turnout.providers.dialects.anthropic.turns import FORMAT
+from turnout.providers.dialects.anthropic.thoughts import FORMAT
 
 __all__ = [
     "KNOWN",

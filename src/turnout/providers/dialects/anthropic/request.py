@@ -23,9 +23,10 @@ from turnout.providers.conversation import (
     read_tools,
 )
 from turnout.providers.dialects.anthropic.manners import Manners
-from turnout.providers.dialects.anthropic.schemas import fitted, object_schema
+from turnout.providers.dialects.anthropic.parts import OWN_BLOCKS, TextBlock, unsaid
+from turnout.providers.dialects.anthropic.schemas import fitted, is_object_schema, object_schema
 from turnout.providers.dialects.anthropic.thinking import Mind, make_up_mind, take_samplers
-from turnout.providers.dialects.anthropic.turns import OWN_BLOCKS, Talk, TextBlock, talk_of, unsaid
+from turnout.providers.dialects.anthropic.turns import Talk, talk_of
 
 __all__ = ["ANSWER_TOOL", "Letter", "write_letter"]
 
@@ -209,8 +210,11 @@ def _emulate(
     structure: Schema, body: dict[str, Any], talk: Talk, chosen: dict[str, Any] | None, *, forcible: bool, alone: bool
 ) -> dict[str, Any]:
     """Have the model give its answer as the input of a tool, which stands *alone* or beside the client's."""
+    schema = object_schema(bytes(structure.schema))
+    if not is_object_schema(schema):
+        raise unsaid("a `response_format` whose schema is no object")
     told = structure.description or "Gives the answer to the user in JSON. Call it once, with the whole answer."
-    body["tools"] = [_Tool(ANSWER_TOOL, Raw(object_schema(bytes(structure.schema))), told)]
+    body["tools"] = [_Tool(ANSWER_TOOL, Raw(schema), told)]
     if chosen is not None and chosen["type"] in {"any", "tool"}:
         return chosen
     if not forcible:

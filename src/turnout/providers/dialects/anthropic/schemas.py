@@ -10,7 +10,7 @@ import msgspec
 from turnout.base.errors import BadRequest
 from turnout.base.jsons import BadJSON, encode, reader
 
-__all__ = ["fitted", "object_schema"]
+__all__ = ["fitted", "is_object_schema", "object_schema"]
 
 _EMPTY: Final = b'{"type":"object","properties":{}}'
 _STARTS: Final = (b'{"type":"object"', b'{"type": "object"')
@@ -44,6 +44,11 @@ def object_schema(schema: bytes) -> bytes:
     if "type" in fields:
         return schema
     return encode({"type": "object"} | ({} if "properties" in fields else {"properties": {}}) | fields)
+
+
+def is_object_schema(schema: bytes) -> bool:
+    """Whether *schema*, as :func:`object_schema` gives it, is of objects alone."""
+    return schema.startswith(_STARTS) or bytes(_fields(schema)["type"]) == b'"object"'
 
 
 @lru_cache(128)
