@@ -9,14 +9,16 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from turnout.base.jsons import BadJSON, reader
+from turnout.base.jsons import BadJSON, encode, reader
 from turnout.providers.deltas import EncryptedDetail, TextDetail
 
 __all__ = [
     "FORMAT",
     "SERVER_PARTS",
     "Memory",
+    "ServerPart",
     "Span",
+    "Thought",
     "call_signature",
     "image_signature",
     "recall",
@@ -36,19 +38,6 @@ _OURS = frozenset({FORMAT, None})
 _RESULTS = frozenset({"codeExecutionResult", "toolResponse"})
 
 
-class ServerTool(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="reasoning.server_tool_call"):
-    """One part about a tool that Google ran: what was asked, or what came of it, as JSON text."""
-
-    tool_name: str
-    arguments: str = ""
-    result: str = ""
-    format: str = FORMAT
-    index: int = 0
-    id: str | None = None
-    tool_call_id: str | None = None
-    signature: str | None = None
-
-
 class _Detail(Struct):
     type: str
     text: str | None = None
@@ -60,6 +49,11 @@ class _Detail(Struct):
     index: int | None = None
     arguments: str | None = None
     result: str | None = None
+
+
+class _Told(Struct, rename="camel"):
+    tool_type: str = "tool"
+    id: str | None = None
 
 
 class Thought(Struct):
@@ -100,6 +94,7 @@ class Memory(Struct):
 
 
 _read = reader(_Detail)
+_read_told = reader(_Told)
 
 
 def thought(text: str, index: int, signature: str | None = None) -> TextDetail:
@@ -125,12 +120,24 @@ def image_signature(signature: str, index: int, number: int) -> EncryptedDetail:
 def server_part(kind: str, content: Raw, signature: str | None, index: int, start: int) -> Raw:
     """A part about a server-side tool; *start* is how much text came before it."""
     text = msgspec.json.format(bytes(content), indent=-1).decode()
-    told = _read_told(text)
-    name = told.toolType if kind.startswith("tool") else "code_execution"
-    said = {"result": text} if kind in _RESULTS else {"arguments": text}
-    detail = ServerTool(name, index=index, id=f"{kind}_{start}", tool_call_id=told.id, signature=signature, **said)
-    fields: dict[str, Any] = msgspec.to_builtins(detail)
-    return Raw(msgspec.json.encode({"arguments": "", "result": "", "format": FORMAT, "index": index} | fields))
+    try:
+        told = _read_told(text.encode())
+    except BadJSON:
+        told = _Told()
+    detail: dict[str, Any] = {
+        "type": "reasoning.server_tool_call",
+        "tool_name": told.tool_type if kind.startswith("tool") else "code_execution",
+        "arguments": "" if kind in _RESULTS else text,
+        "result": text if kind in _RESULTS else "",
+        "format": FORMAT,
+        "index": index,
+        "id": f"{kind}_{start}",
+    }
+    if told.id is not None:
+        detail["tool_call_id"] = told.id
+    if signature is not None:
+        detail["signature"] = signature
+    return Raw(encode(detail))
 
 
 def recall(details: Iterable[Raw], reasoning: str | None) -> Memory:
@@ -150,6 +157,28 @@ def recall(details: Iterable[Raw], reasoning: str | None) -> Memory:
     if not seen and reasoning:
         memory.thoughts.append(Thought(reasoning))
     return memory
+
+
+def spread(text: str, spans: Sequence[Span], server: Sequence[ServerPart]) -> list[dict[str, Any]]:
+    """*text* as parts: cut where a signature or a server-side tool stood, in their order."""
+    parts: list[dict[str, Any]] = []
+    length = len(text)
+    marks: list[Span | ServerPart] = [*server, *spans]
+    done = 0
+    for mark in sorted(marks, key=lambda one: min(one.start, length)):  # a tool before what was said of it
+        start = min(mark.start, length)
+        if start > done:
+            parts.append({"text": text[done:start]})
+            done = start
+        if isinstance(mark, ServerPart):
+            parts.append(mark.part)
+            continue
+        end = length if mark.end is None else max(min(mark.end, length), done)
+        parts.append({"text": text[done:end], "thoughtSignature": mark.signature})
+        done = end
+    if done < length:
+        parts.append({"text": text[done:]})
+    return parts
 
 
 def _recall_one(memory: Memory, detail: _Detail) -> None:
@@ -192,44 +221,10 @@ def _think(thoughts: list[Thought], text: str, signature: str | None, index: int
 def _recall_server_part(memory: Memory, detail: _Detail, kind: str, start: int) -> None:
     text = detail.result if kind in _RESULTS else detail.arguments
     try:
-        _read_told(text or "")
+        _read_told((text or "").encode())
     except BadJSON:
         return
     part: dict[str, Any] = {kind: Raw((text or "").encode())}
     if detail.signature:
         part["thoughtSignature"] = detail.signature
     memory.server.append(ServerPart(start, part))
-
-
-class _Told(Struct):
-    toolType: str = "tool"  # noqa: N815 - Google's word
-    id: str | None = None
-
-
-_read_told_raw = reader(_Told)
-
-
-def _read_told(text: str) -> _Told:
-    return _read_told_raw(text.encode())
-
-
-def spread(text: str, spans: Sequence[Span], server: Sequence[ServerPart]) -> list[dict[str, Any]]:
-    """*text* as parts: cut where a signature or a server-side tool stood, in their order."""
-    parts: list[dict[str, Any]] = []
-    length = len(text)
-    marks = [(min(one.start, length), 0, number, one) for number, one in enumerate(server)]
-    signed = [(min(one.start, length), 1, number, one) for number, one in enumerate(spans)]
-    done = 0
-    for start, _, _, mark in sorted([*marks, *signed], key=lambda one: one[:3]):
-        if start > done:
-            parts.append({"text": text[done:start]})
-            done = start
-        if isinstance(mark, ServerPart):
-            parts.append(mark.part)
-            continue
-        end = length if mark.end is None else min(mark.end, length)
-        parts.append({"text": text[done : max(end, done)], "thoughtSignature": mark.signature})
-        done = max(end, done)
-    if done < length:
-        parts.append({"text": text[done:]})
-    return parts
