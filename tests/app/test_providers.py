@@ -140,3 +140,20 @@ def test_a_variable_that_holds_no_address_is_a_warning_and_not_the_end(tmp_path:
     found, warnings = told(tmp_path, "", **dict.fromkeys(variables, "not an address"))
     assert warnings
     assert found[FAKE].usable
+
+
+def test_an_address_is_made_of_the_location_unless_one_is_stated(tmp_path: Path) -> None:
+    assert providers(tmp_path, VERTEX_API_KEY="AIza-1")["vertex"].base_url == "https://aiplatform.googleapis.com"
+    toml = '[providers.vertex]\nlocation = "europe-west1"\n'
+    placed = providers(tmp_path, toml, VERTEX_API_KEY="AIza-1")["vertex"]
+    assert placed.usable
+    assert placed.base_url == "https://europe-west1-aiplatform.googleapis.com"
+    stated = providers(tmp_path, toml + 'base_url = "http://127.0.0.1:8"\n', VERTEX_API_KEY="AIza-1")["vertex"]
+    assert stated.base_url == "http://127.0.0.1:8"
+    assert not providers(tmp_path, toml)["vertex"].usable
+
+
+def test_general_purpose_variables_of_google_are_left_alone(tmp_path: Path) -> None:
+    found = providers(tmp_path, GOOGLE_API_KEY="AIza-1", GOOGLE_APPLICATION_CREDENTIALS="/key.json")
+    assert not found["google"].usable
+    assert not found["vertex"].usable
