@@ -193,6 +193,7 @@ class _Worker:
             self._retry_journal(),
             self._follow_catalog(),
             self._house.health.run(),
+            self._control.measured.run(self._store),
         ]
         if self._orders.alone:
             jobs.append(self._writer.run())

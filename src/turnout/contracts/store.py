@@ -97,6 +97,10 @@ class Store(Protocol):
         """Pico-dollars that a key has spent from the beginning of the day of *since* (unix seconds, UTC)."""
         ...
 
+    async def tokens_by_model(self, since: float) -> Mapping[str, int]:
+        """Tokens read and written from the beginning of the day of *since* (unix seconds, UTC), by the model's id."""
+        ...
+
     async def put_budgets(self, account_id: str, scope: Scope, subject: str, budgets: Sequence[Budget]) -> None:
         """Make *budgets* the only ones of *subject*. What was spent under an earlier limit still counts."""
         ...

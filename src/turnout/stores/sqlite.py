@@ -58,6 +58,9 @@ _bump = insert(REVISIONS).values(name=_KEYS, value=1)
 _bump = _bump.on_conflict_do_update(index_elements=[REVISIONS.c.name], set_={"value": REVISIONS.c.value + 1})
 _forget_journal = delete(JOURNALS).where(JOURNALS.c.file == bindparam("name"))
 _spent = select(func.sum(ACTIVITY.c.dollars), func.sum(ACTIVITY.c.pico))
+_tokens = select(
+    ACTIVITY.c.model, func.sum(ACTIVITY.c.prompt_tokens + ACTIVITY.c.completion_tokens).label("tokens")
+).group_by(ACTIVITY.c.model)
 
 
 @final
@@ -221,6 +224,12 @@ class SQLiteStore:
         query = _spent.where(ACTIVITY.c.key_hash == key_hash, ACTIVITY.c.day >= int(since) // SECONDS_PER_DAY)
         dollars, pico = await self._reader.run(lambda connection: connection.execute(query).one())
         return (dollars or 0) * PICO_PER_DOLLAR + (pico or 0)
+
+    async def tokens_by_model(self, since: float) -> Mapping[str, int]:
+        """Tokens read and written from the beginning of the day of *since* (unix seconds, UTC), by the model's id."""
+        query = _tokens.where(ACTIVITY.c.day >= int(since) // SECONDS_PER_DAY)
+        rows = await self._reader.run(lambda connection: connection.execute(query).all())
+        return {row.model: row.tokens for row in rows}
 
     async def put_budgets(self, account_id: str, scope: Scope, subject: str, budgets: Sequence[Budget]) -> None:
         """Make *budgets* the only ones of *subject*. What was spent under an earlier limit still counts."""
