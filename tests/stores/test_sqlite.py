@@ -68,6 +68,23 @@ async def test_a_generation_of_another_account_is_as_one_that_does_not_exist(sto
     assert await store.generation("gen-none", "default") is None
 
 
+async def test_generations_are_read_page_by_page_in_the_order_of_their_ids(store: SQLiteStore) -> None:
+    await store.add_generations(many(10))
+    found = []
+    place = "gen-1"
+    while page := await store.generations_after(place, 4):
+        found += [generation.id for generation in page]
+        place = found[-1]
+    assert found == [f"gen-1-{n}" for n in range(10)]
+
+
+async def test_a_record_that_cannot_be_read_does_not_end_the_reading(store: SQLiteStore) -> None:
+    broken = [replace(row, id=f"gen-0-{n}", record="broken") for n, row in enumerate(many(3))]
+    await store.add_generations([*broken, *many(2)])
+    assert [generation.id for generation in await store.generations_after("", 2)] == ["gen-1-0"]
+    assert [generation.id for generation in await store.generations_after("gen-1-0", 2)] == ["gen-1-1"]
+
+
 async def test_adding_a_generation_again_changes_nothing(store: SQLiteStore) -> None:
     assert await store.add_generations(many(5)) == 5
     assert await store.add_generations(many(10)) == 5

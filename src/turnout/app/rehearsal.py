@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 
 from turnout import config
 from turnout.api.decode import chat_request_in
 from turnout.app.inspection import catalog_of
+from turnout.app.state import store_of
 from turnout.catalog.build import adhoc_model, open_providers
 from turnout.domain.catalog import Model
 from turnout.domain.provider import Provider
-from turnout.domain.routing import Outlook
+from turnout.domain.routing import Outlook, Preferences
 from turnout.engine.explain import explain
+from turnout.engine.replay import Past, Replayed, remember, replay
 from turnout.engine.routes import Routes
 
-__all__ = ["explained", "routes_of"]
+__all__ = ["explained", "replayed", "routes_of"]
+
+_PAGE = 1000  # generations that are read at once
+_TEN_DIGITS = 10**9  # unix seconds: ids of generations have no fewer, and are compared as texts
+_SEED = 1
+"""Two replays of one past say the same."""
 
 
 def routes_of(loaded: config.Loaded, environment: Mapping[str, str] = os.environ) -> Routes:
@@ -39,3 +46,31 @@ def explained(loaded: config.Loaded, body: bytes, environment: Mapping[str, str]
     """
     outlook = Outlook({}, Random(), time.monotonic(), time.time())
     return explain(chat_request_in(body), routes_of(loaded, environment), outlook)
+
+
+async def replayed(
+    loaded: config.Loaded,
+    policy: Preferences,
+    since: float,
+    progress: Callable[[int], None],
+    environment: Mapping[str, str] = os.environ,
+) -> Replayed:
+    """What was recorded from *since* (unix seconds) on, planned anew under *policy*; *progress* hears how much is read.
+
+    Raises:
+        Unavailable: the store cannot be opened.
+        BadRequest: the policy makes no sense.
+    """
+    routes = routes_of(loaded, environment)
+    store = store_of(loaded.settings)
+    past = Past()
+    await store.open()
+    try:
+        place = f"gen-{max(int(since), _TEN_DIGITS)}"
+        while page := await store.generations_after(place, _PAGE):
+            remember(past, page)
+            place = page[-1].id
+            progress(len(past.cases))
+    finally:
+        await store.close()
+    return replay(past, routes, policy, Random(_SEED))

@@ -9,7 +9,7 @@ import typer
 
 from turnout import __version__
 from turnout.base.errors import TurnoutError
-from turnout.cli import catalog, chat, configuration, doctor, explain, keys, serving
+from turnout.cli import catalog, chat, configuration, doctor, explain, keys, replay, serving
 
 __all__ = ["application", "run"]
 
@@ -24,6 +24,7 @@ application.add_typer(keys.commands, name="keys")
 application.add_typer(catalog.commands, name="catalog")
 application.command()(chat.chat)
 application.command()(explain.explain)
+application.command()(replay.replay)
 application.command()(doctor.doctor)
 
 

@@ -93,6 +93,14 @@ class Store(Protocol):
         """
         ...
 
+    async def generations_after(self, generation_id: str, most: int) -> Sequence[Generation]:
+        """At most *most* generations of all accounts whose id is greater, by id: that is by the second they began in.
+
+        ``gen-<unix seconds>`` is a place to begin. Records that cannot be read are left out, so that only an empty
+        answer means the end.
+        """
+        ...
+
     async def spent(self, key_hash: str, since: float) -> int:
         """Pico-dollars that a key has spent from the beginning of the day of *since* (unix seconds, UTC)."""
         ...

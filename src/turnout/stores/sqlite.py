@@ -219,6 +219,21 @@ class SQLiteStore:
             _log.exception("the record of generation %s cannot be read", generation_id)
             raise Unavailable("The record of this generation cannot be read") from None
 
+    async def generations_after(self, generation_id: str, most: int) -> Sequence[Generation]:
+        """At most *most* generations whose id is greater, by id; only an empty answer means the end."""
+        place = generation_id
+        while found := await self._records_after(place, most):
+            place = found[-1][0]
+            if readable := [one for _, record in found if (one := _readable(record)) is not None]:
+                return readable
+        return []
+
+    async def _records_after(self, place: str, most: int) -> Sequence[tuple[str, str]]:
+        query = select(GENERATIONS.c.id, GENERATIONS.c.record).where(GENERATIONS.c.id > place)
+        query = query.order_by(GENERATIONS.c.id).limit(most)
+        rows = await self._reader.run(lambda connection: connection.execute(query).all())
+        return [(row.id, row.record) for row in rows]
+
     async def spent(self, key_hash: str, since: float) -> int:
         """Pico-dollars that a key has spent from the beginning of the day of *since* (unix seconds, UTC), exact."""
         query = _spent.where(ACTIVITY.c.key_hash == key_hash, ACTIVITY.c.day >= int(since) // SECONDS_PER_DAY)
@@ -300,3 +315,10 @@ def _add(connection: Connection, delivery: Delivery, now: float) -> int:
     if delivery.offsets:
         keep_offsets(connection, delivery.offsets)
     return new
+
+
+def _readable(record: str) -> Generation | None:
+    try:
+        return _decode_generation(record)
+    except (msgspec.DecodeError, RecursionError):
+        return None
