@@ -245,6 +245,22 @@ nvidia nvidia/llama-3.3-nemotron-super-49b-v1.5 nvidia/llama-3.3-nemotron-super-
 nvidia meta/llama-3.1-8b-instruct meta-llama/llama-3.1-8b-instruct
 nvidia z-ai/glm4.7 z-ai/glm-4.7
 nvidia minimaxai/minimax-m2 minimax/minimax-m2
+vertex mistral-large-2411@001 mistralai/mistral-large-2411
+bedrock nvidia.nemotron-nano-9b-v2 nvidia/nemotron-nano-9b-v2
+bedrock anthropic.claude-v2:1 anthropic/claude-2.1
+bedrock us.meta.llama3-2-90b-instruct-v1:0 meta-llama/llama-3.2-90b-vision-instruct
+bedrock qwen.qwen3-coder-480b-a35b-v1:0 qwen/qwen3-coder
+fireworks accounts/fireworks/models/llama4-maverick-instruct-basic meta-llama/llama-4-maverick
+cloudflare @cf/meta/llama-3.3-70b-instruct-fp8-fast meta-llama/llama-3.3-70b-instruct
+vercel-ai-gateway alibaba/qwen-3-235b qwen/qwen3-235b-a22b
+vercel-ai-gateway bytedance/seed-1.6 bytedance-seed/seed-1.6
+ollama-cloud gpt-oss:120b openai/gpt-oss-120b
+ollama-cloud deepseek-v3.1:671b deepseek/deepseek-chat-v3.1
+ollama-cloud kimi-k2:1t moonshotai/kimi-k2
+parasail parasail-deepseek-r1 deepseek/deepseek-r1
+sambanova Meta-Llama-3.3-70B-Instruct meta-llama/llama-3.3-70b-instruct
+hyperbolic Qwen/QwQ-32B qwen/qwq-32b
+friendli meta-llama-3.3-70b-instruct meta-llama/llama-3.3-70b-instruct
 acme thing acme/thing
 """
 PAIRS = JUDGED.splitlines()

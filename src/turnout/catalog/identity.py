@@ -23,7 +23,7 @@ _UNFIT: Final = re.compile(r"[^a-z0-9.+/-]+")
 # What providers put around a name, from the left.
 _WRAPPERS: Final = re.compile(
     r"(?:models/|hf:|@cf/|@hf/|public/|route/|pro/|lora/|tee/|accounts/[^/]+/(?:models|routers)/"
-    r"|(?:alibaba|alicloud|anthropic|arcee|cohere|databricks|google|meta|minimax|moonshotai|nvidia|openai|xai|xiaomi"
+    r"|(?:alibaba|alicloud|anthropic|arcee|cohere|databricks|google|meta|minimax|moonshotai|nvidia|openai|parasail|xai|xiaomi"
     r"|z-ai|zai-org|zai)--?"
     r"(?=(?:claude|gpt|o\d|gemini|gemma|llama|meta|qwen|deepseek|kimi|glm|grok|minimax|mistral|nemotron|bge|gte"
     r"|command|embed|rerank|trinity|mimo)"
@@ -34,9 +34,12 @@ _BEDROCK: Final = re.compile(
     r"(amazon|anthropic|meta|mistral|cohere|ai21|deepseek|qwen|openai|google|minimax|moonshot|moonshotai|nvidia|zai"
     r"|writer|luma|stability|twelvelabs|xai)\.(.+)"
 )
-_BEDROCK_REVISION: Final = re.compile(r"-v\d+(?::\d+)?(?::\d+k)?$|-\d+:\d+$|:\d+$")
+_BEDROCK_REVISION: Final = re.compile(r"-v\d+:\d+(?::\d+k)?$|-\d+:\d+$|:\d+$")
 
 _BEDROCK_NAMES: Final = {
+    "claude-instant-v1": "claude-instant-1",
+    "claude-v2": "claude-2",
+    "claude-v2:1": "claude-2.1",
     "rerank-v3-5:0": "rerank-v3.5",
     "titan-embed-text-v1": "titan-embed-text-v1",
     "titan-embed-text-v2:0": "titan-embed-text-v2",
@@ -47,11 +50,12 @@ _BEDROCK_NAMES: Final = {
 """Where what looks like a revision is part of the name."""
 
 # What they append to it.
-_QUANTIZATION: Final = re.compile(r"-(int4|int8|fp4|mxfp4|nvfp4|fp6|fp8|mxfp8|fp16|bf16|fp32)(?:-dynamic)?$")
+_QUANTIZATION: Final = re.compile(r"-(int4|int8|fp4|mxfp4|nvfp4|fp6|fp8|mxfp8|fp16|bf16|fp32)(?:-dynamic|-fast)?$")
 _PACKING: Final = re.compile(r"-(?:maas|tee|gguf|awq|gptq|mlx|hf)$")
 _STAMP: Final = re.compile(r"[-@](20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))$")
 _ISO_DATE: Final = re.compile(r"[-@](20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))$")
 _MOVING: Final = re.compile(r"[-@](latest|default)$")
+_REVISION: Final = re.compile(r"@\d{3}$")
 
 _MINOR_DASH: Final = re.compile(r"(?<![\d.])(?<!\d{4}-)([1-9])-(\d|[1-9]\d)(?![\w.])")
 _MINOR_UNDERSCORE: Final = re.compile(r"(?<=\d)_(?=\d)")
@@ -115,7 +119,7 @@ def identify(provider: str, upstream_model: str) -> Identity | None:
     name, variant = _split_variant(upstream_model.strip().lower())
     if name.startswith("~"):
         return None  # somebody's alias for the newest of a family
-    bare = _WRAPPERS.sub("", _WRAPPERS.sub("", name, count=1), count=1)
+    bare = _REVISION.sub("", _WRAPPERS.sub("", _WRAPPERS.sub("", name, count=1), count=1))
     if bedrock := _BEDROCK.fullmatch(bare):
         bare = f"{bedrock[1]}/{_BEDROCK_NAMES.get(bedrock[2]) or _BEDROCK_REVISION.sub('', bedrock[2])}"
     prefix, _, slug = bare.partition("/")
@@ -148,7 +152,7 @@ def identify(provider: str, upstream_model: str) -> Identity | None:
     )
 
 
-_SERVE_OTHERS: Final = frozenset({"perplexity"})
+_SERVE_OTHERS: Final = frozenset({"alibaba", "bytedance", "perplexity"})
 """Authors who put their name before other makers' models as well."""
 
 
