@@ -281,7 +281,8 @@ def read_messages(request: ChatRequest, native: frozenset[str] = frozenset()) ->
     except BadJSON as error:
         raise BadRequest(f"`messages`: {error}") from None
     messages = [_message(one, place, native) for place, one in enumerate(wire)]
-    return _with_foreign(messages, request) if native and any(map(_has_foreign, messages)) else messages
+    foreign = native and any(type(part) is Foreign for message in messages for part in message.parts)
+    return _with_foreign(messages, request) if foreign else messages
 
 
 def read_tools(request: ChatRequest) -> list[FunctionTool | ServerTool]:

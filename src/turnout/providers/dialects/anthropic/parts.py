@@ -90,10 +90,10 @@ def must_be_inline(part: Part) -> bool:
 
 
 def _block(part: Part) -> Any:  # noqa: ANN401 - any block
+    if type(part) is Text:
+        return TextBlock(part.text, part.cache if part.cache is not NULL else None)
     if isinstance(part, Foreign):
         return part.raw
-    if isinstance(part, Text):
-        return TextBlock(part.text, part.cache if part.cache is not NULL else None)
     if isinstance(part, Image):
         cache = part.cache if part.cache is not NULL else None
         held = read_data_url(part.url)

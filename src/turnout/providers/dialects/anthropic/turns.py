@@ -10,7 +10,7 @@ from msgspec import Raw, Struct, field
 
 from turnout.base.errors import BadRequest
 from turnout.domain.completion import NULL
-from turnout.providers.conversation import File, Foreign, Message, Part
+from turnout.providers.conversation import File, Foreign, Message, Part, Text
 from turnout.providers.dialects.anthropic.parts import TextBlock, blocks_of, unsaid
 from turnout.providers.dialects.anthropic.thoughts import input_of, interleaved, is_thought, thoughts_of
 
@@ -111,7 +111,9 @@ def _may_stand(turns: list[_Turn], rest: Iterable[Message]) -> bool:
 def _said(message: Message, talk: Talk) -> list[Any]:
     """The blocks of what a user or the system says, under its name."""
     blocks = blocks_of(message.parts)
-    talk.files = talk.files or any(map(_names_file, message.parts))
+    for part in message.parts:
+        if type(part) is not Text and _names_file(part):
+            talk.files = True
     if message.name:
         _put_name(blocks, message.name)
     return _marked(blocks, message.cache)
