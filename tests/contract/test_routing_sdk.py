@@ -36,6 +36,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
             ],
         )
         toml += model_tables("acme/broken", [("openai", "fake/status-503", _CHEAP), ("azure-west", "fake/echo", _DEAR)])
+        toml += model_tables("acme/even", [("openai", "fake/echo", _DEAR), ("azure-west", "fake/echo", _DEAR)])
         toml += model_tables("acme/limited", [("openai", "fake/status-429", _CHEAP)])
         toml += model_tables("acme/down", [("openai", "fake/status-500", _CHEAP)])
         with running(server := Gateway(directory, toml)):
@@ -82,6 +83,20 @@ def test_the_default_balances_by_price(client: OpenAI) -> None:
     names = Counter(served(client, {"max_price": {"input": 100}}) for _ in range(60))
     assert names["OpenAI"] > names["DeepInfra"]
     assert names["Azure"] > 0
+
+
+@pytest.mark.parametrize("how", ["body", "header"])
+def test_a_session_stays_with_the_provider_that_answered_first(client: OpenAI, how: str) -> None:
+    def name(session: str) -> str:
+        body, headers = ({"session_id": session}, {}) if how == "body" else ({}, {"x-session-id": session})
+        answer = client.chat.completions.create(
+            model="acme/even", messages=HELLO, extra_body=body, extra_headers=headers
+        )
+        return str(answer.model_dump()["provider"])
+
+    names = [{name(f"{how} {session}") for _ in range(6)} for session in range(8)]
+    assert all(len(one) == 1 for one in names)
+    assert len(set().union(*names)) == 2
 
 
 def test_the_next_model_answers_where_the_first_leads_nowhere(client: OpenAI) -> None:

@@ -51,6 +51,14 @@ def test_the_provider_reads_its_own_name_of_the_model() -> None:
     assert sent(model=..., models=["acme/tiny"])["model"] == "tiny-1"
 
 
+@pytest.mark.parametrize("asked", [..., "auto", "priority"])
+def test_an_endpoint_of_a_service_tier_is_asked_for_that_tier(asked: object) -> None:
+    adapter = OpenAIAdapter(a_provider(), lambda: 0.0)
+    body = adapter.outgoing(a_request(service_tier=asked), an_endpoint(service_tier="flex")).body
+    assert json.loads(body)["service_tier"] == "flex"
+    assert sent(service_tier=asked).get("service_tier", ...) == asked
+
+
 @pytest.mark.parametrize("name", GATEWAY_FIELDS)
 def test_what_is_meant_for_the_gateway_stays_here(name: str) -> None:
     assert name not in sent(**{name: GATEWAY_FIELDS[name]})  # type: ignore[arg-type]  # fields by parameter

@@ -125,6 +125,8 @@ class OpenAIAdapter:
             fields["stream_options"] = _WITH_USAGE
         if limit := request.max_tokens:
             fields[capabilities.max_tokens_field] = Raw(b"%d" % limit)
+        if endpoint.service_tier is not None:
+            fields["service_tier"] = Raw(encode(endpoint.service_tier))
         steer_reasoning(fields, request, capabilities)
         return Outgoing(self._head, encode(fields), dropped)
 
