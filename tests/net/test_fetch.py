@@ -22,8 +22,9 @@ PRIVATE_V6 = ("::1", "::", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::1", "20
               "fec0::1", "3fff::1", "2001:20::1", "5f00::1", "4000::1")  # fmt: skip
 NAMES = ("localhost", "LOCALHOST", "localhost.", "a.localhost", "localhost.localdomain", "metadata", "ip6-localhost",
          "metadata.google.internal", "metadata.google.internal.", "instance-data.ec2.internal",
-         "kubernetes.default.svc", "host.docker.internal", "router.lan.", "printer.local", "1.0.0.127.in-addr.arpa", "x.onion", "gateway.test",
-         "intranet", "127.0.0.1.nip.example", "xn--127-0-0-1.example", "rebind.example", "-.example")  # fmt: skip
+         "kubernetes.default.svc", "host.docker.internal", "router.lan.", "printer.local", "1.0.0.127.in-addr.arpa",
+         "x.onion", "gateway.test", "intranet", "127.0.0.1.nip.example", "xn--127-0-0-1.example", "rebind.example",
+         "-.example")  # fmt: skip
 
 
 def _v4_spellings(text: str) -> Iterator[str]:
