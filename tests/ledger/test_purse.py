@@ -84,18 +84,16 @@ def test_room_is_made_where_a_window_is_over_and_only_there() -> None:
 
 
 def test_workers_of_a_node_share_one_purse(tmp_path: Path) -> None:
-    first, second = (Purse(column, 2, tmp_path / "purse") for column in range(2))
+    first, second = (Purse(tmp_path / "purse", 2) for _ in range(2))
     first.grant(KEY, 100)
     held(second, KEY, 70)
     assert first.reserve([KEY], 40) == Shortage(KEY, 10)
-    first.forget_worker(1)
-    assert first.free(KEY) == 100
-    first.empty()
-    assert second.free(KEY) == 0
+    first.forget_worker(0)
+    assert first.free(KEY) == second.free(KEY) == 100
 
 
 def test_an_entry_that_made_room_is_not_found_where_it_was(tmp_path: Path) -> None:
-    first, second = (Purse(column, 2, tmp_path / "purse", entries=1) for column in range(2))
+    first, second = (Purse(tmp_path / "purse", 2, entries=1) for _ in range(2))
     first.grant(KEY, 5)
     assert second.free(KEY) == 5
     assert first.spare(KEY) == 5
@@ -106,8 +104,34 @@ def test_an_entry_that_made_room_is_not_found_where_it_was(tmp_path: Path) -> No
     assert second.free(ACCOUNT) == 9
 
 
-def _spend_for_ever(path: Path, column: int) -> None:
-    purse, dice = Purse(column, 3, path), Random(column)
+def test_a_column_is_taken_once_and_again_only_when_it_is_clean(tmp_path: Path) -> None:
+    path = tmp_path / "purse"
+    watcher = Purse(path, 3)
+    fork = multiprocessing.get_context("fork")
+    workers = [fork.Process(target=_spend_for_ever, args=(path, seed)) for seed in range(3)]
+    for worker in workers:
+        worker.start()
+    late = Purse(path, 3)
+    deadline = time.monotonic() + 10
+    while sum(watcher._used) < 3 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    with pytest.raises(Unavailable):
+        late.join()
+    assert watcher.dead() == []
+    for worker in workers:
+        worker.kill()
+        worker.join()
+    with pytest.raises(Unavailable):
+        late.join()
+    assert watcher.dead() == [0, 1, 2]
+    watcher.forget_worker(1)
+    late.join()
+    assert (late.column, watcher.dead()) == (1, [0, 1, 2])  # one process holds both ends here
+
+
+def _spend_for_ever(path: Path, seed: int) -> None:
+    purse, dice = Purse(path, 3), Random(seed)
+    purse.join()
     while True:
         made = purse.reserve([KEY, ACCOUNT], dice.randrange(50))
         if isinstance(made, Reservation):
@@ -116,7 +140,7 @@ def _spend_for_ever(path: Path, column: int) -> None:
 
 def test_a_worker_killed_at_any_moment_leaves_a_purse_that_can_be_put_right(tmp_path: Path) -> None:
     path = tmp_path / "purse"
-    watcher = Purse(2, 3, path)
+    watcher = Purse(path, 3)
     for claim in (KEY, ACCOUNT):
         watcher.grant(claim, 10**12)
     fork = multiprocessing.get_context("fork")
@@ -129,7 +153,7 @@ def test_a_worker_killed_at_any_moment_leaves_a_purse_that_can_be_put_right(tmp_
             assert worker.pid is not None
             os.kill(worker.pid, signal.SIGKILL)
             worker.join()
-        for column in range(2):
+        for column in watcher.dead():
             watcher.forget_worker(column)
         assert watcher.free(KEY) == watcher.free(ACCOUNT) == 10**12
 

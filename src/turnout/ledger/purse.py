@@ -63,16 +63,18 @@ class Purse:
     Not for several threads. ``free``, ``reserve`` and the others never wait for anything but the lock of the file.
     """
 
-    def __init__(self, column: int = 0, columns: int = 1, path: Path | None = None, entries: int = _ENTRIES) -> None:
-        """The purse as worker number *column* of *columns* sees it.
+    def __init__(self, path: Path | None = None, columns: int = 1, entries: int = _ENTRIES) -> None:
+        """The purse in the file at *path*, or in memory. Whoever spends out of a file calls :meth:`join` first.
 
         Raises:
             OSError: the file cannot be made or mapped.
         """
+        self.column = 0
+        self._columns = columns
         self._stride = _COLUMNS + 2 * columns
-        self._mine = _COLUMNS + 2 * column
+        self._mine = _COLUMNS
         self._entries = entries
-        size = entries * self._stride * _BYTES
+        size = (entries * self._stride + columns) * _BYTES
         self._file: int | None = None
         if path is None:
             memory: mmap.mmap = mmap.mmap(-1, size)
@@ -82,7 +84,29 @@ class Purse:
                 os.ftruncate(self._file, size)
             memory = mmap.mmap(self._file, size)
         self._cells = memoryview(memory).cast("q")
+        self._used = self._cells[entries * self._stride :]  # by column: 1 from joining until it has been cleaned
         self._known: dict[tuple[str, int], tuple[int, int]] = {}
+
+    def join(self) -> None:
+        """Take a clean column for this process; the kernel tells the others when it has died.
+
+        Raises:
+            Unavailable: there is none: too many workers have died, and their journals are not in the store yet.
+        """
+        with self._alone():
+            for column in range(self._columns):
+                if not self._used[column] and self._take_column(column):
+                    self._used[column] = 1
+                    self.column, self._mine = column, _COLUMNS + 2 * column
+                    return
+        raise Unavailable("No place for another worker in the purse yet", retry_after=1)
+
+    def dead(self) -> list[int]:
+        """The columns of processes that are gone. Clean them once their journals are in the store."""
+        gone = [column for column in range(self._columns) if self._used[column] and self._take_column(column)]
+        for column in gone:
+            self._unlock_column(column)
+        return gone
 
     def reserve(self, claims: Sequence[Claim], amount: int) -> Reservation | Shortage:
         """Hold *amount* of every claim, or of none: then the first one that lacks something is told."""
@@ -154,19 +178,11 @@ class Purse:
         """The worker of *column* is dead and its journal is in the store."""
         cells = self._cells
         with self._alone():
+            self._used[column] = 0
             for place in range(0, self._entries * self._stride, self._stride):
                 if cells[place + _MARK] > 0:
                     cells[place + _COLUMNS + 2 * column] = cells[place + _COLUMNS + 2 * column + 1] = 0
                     cells[place + _HELD] = sum(cells[place + _COLUMNS : place + self._stride])
-
-    def empty(self) -> None:
-        """Forget everything: for a node that starts, after its journals are in the store and its leases given back."""
-        with self._alone():
-            for place in range(0, self._entries * self._stride, self._stride):
-                if self._cells[place + _MARK]:
-                    for cell in range(self._stride):
-                        self._cells[place + cell] = 0
-        self._known.clear()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -215,6 +231,20 @@ class Purse:
     def _unlock(self) -> None:
         if self._file is not None:
             fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _take_column(self, column: int) -> bool:
+        """Whether nobody else has *column*; it is this process's then."""
+        if self._file is None:
+            return True
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, column)
+        except OSError:
+            return False
+        return True
+
+    def _unlock_column(self, column: int) -> None:
+        if self._file is not None:
+            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, column)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
