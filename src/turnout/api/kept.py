@@ -12,6 +12,7 @@ from turnout.contracts.reply import Flow
 __all__ = ["KeptReply"]
 
 _UNCHANGED: Final = b"HTTP/1.1 304 Not Modified\r\n%b%b%b\r\n"
+_JOINED: Final = 256 * 2**10  # bytes; larger bodies are not copied behind their head: the second write is cheaper
 _CLOSE: Final = b"connection: close\r\n"
 
 
@@ -62,7 +63,7 @@ class KeptReply:
         outbox = plane.house.outbox
         if known is not None and is_known(variant.etag, known):
             outbox.put(connection.transport, _UNCHANGED % (variant.lines, date, b"" if self.keep_alive else _CLOSE))
-        elif self.keep_alive and not self._head_only:
+        elif self.keep_alive and not self._head_only and len(variant.body) <= _JOINED:
             outbox.put(connection.transport, variant.whole(date))
         else:
             outbox.put(connection.transport, variant.head(date if self.keep_alive else date + _CLOSE))
