@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from turnout.base.limits import MAX_UPSTREAM_REPLY_BYTES
 from turnout.catalog.rows import Row
@@ -13,29 +15,70 @@ from turnout.catalog.sync_fetch import Bounds, NotReadError, fetch, request_of
 from turnout.domain.provider import Provider
 from turnout.net.client import Client, Origin
 
-__all__ = ["listed_rows", "listing_address", "listing_headers"]
+__all__ = ["listed_rows", "listing_address", "listing_headers", "lists_models"]
+
+
+class _List(NamedTuple):
+    """How a dialect lists models: the version in the path, unless the address has one; query, headers, credential.
+
+    ``path`` None: what the provider itself says.
+    """
+
+    version: str = ""
+    path: str | None = None
+    credential: tuple[str, str] = ("Authorization", "Bearer ")
+    version_header: tuple[str, str] | None = None
+
+
+_LISTS: Mapping[str, _List] = {
+    "openai": _List(),
+    "openai-responses": _List(),
+    "mistral": _List(),
+    "anthropic": _List("/v1", "/models?limit=1000", ("x-api-key", ""), ("anthropic-version", "2023-06-01")),
+    "google": _List("/v1beta", "/models?pageSize=1000", ("x-goog-api-key", "")),
+    "cohere": _List("/v1", "/models?page_size=1000"),
+}
+"""By dialect; the others have no list that a plain credential opens."""
+_VERSIONED = re.compile(r"/v\d+\w*$")
 
 _log = logging.getLogger(__name__)
 
 
 async def listed_rows(client: Client, providers: Iterable[Provider], origins: Mapping[str, Origin]) -> Sequence[Row]:
     """What *providers* say they serve; one that does not answer costs a warning and its own models."""
-    asked = [provider for provider in providers if provider.models_path and provider.slug in origins]
+    asked = [provider for provider in providers if lists_models(provider) and provider.slug in origins]
     answers = await asyncio.gather(*[_listed(client, provider, origins[provider.slug]) for provider in asked])
     return [row for rows in answers for row in rows]
 
 
+def lists_models(provider: Provider) -> bool:
+    """Whether *provider* can be asked for its models: it is usable, and its dialect has a list."""
+    return provider.usable and bool(provider.base_url) and bool(_path(provider))
+
+
 def listing_address(provider: Provider) -> str:
     """Where *provider* lists its models."""
-    return f"{provider.base_url}{provider.models_path}"
+    return f"{provider.base_url.rstrip('/')}{_path(provider)}"
 
 
 def listing_headers(provider: Provider) -> dict[str, str]:
     """What *provider* wants to be sent along: its credential, and what the operator adds."""
+    how = _LISTS.get(provider.dialect, _List())
     headers = {}
+    if how.version_header is not None:
+        headers[how.version_header[0]] = provider.api_version or how.version_header[1]
     if provider.credential is not None:
-        headers["Authorization"] = f"Bearer {provider.credential.reveal()}"
+        headers[how.credential[0]] = f"{how.credential[1]}{provider.credential.reveal()}"
     return headers | dict(provider.headers)
+
+
+def _path(provider: Provider) -> str:
+    how = _LISTS.get(provider.dialect)
+    if how is None:
+        return ""
+    if how.path is None:
+        return provider.models_path
+    return how.path if _VERSIONED.search(provider.base_url.rstrip("/")) else f"{how.version}{how.path}"
 
 
 async def _listed(client: Client, provider: Provider, origin: Origin) -> Sequence[Row]:

@@ -12,8 +12,7 @@ import msgspec
 
 from turnout import config
 from turnout.app.catalog import wanted_sources
-from turnout.app.listings import listing_address, listing_headers
-from turnout.app.providers import FAKE
+from turnout.app.listings import listing_address, listing_headers, lists_models
 from turnout.catalog.identity import is_model_id
 from turnout.catalog.rows import Row
 from turnout.catalog.sources import listing, litellm, openrouter
@@ -77,7 +76,7 @@ class Reader:
         for name in wanted_sources(settings):
             match name:
                 case "providers":
-                    jobs += [self._listing(one) for slug, one in providers.items() if slug != FAKE and _lists(one)]
+                    jobs += [self._listing(one) for one in providers.values() if lists_models(one)]
                 case openrouter.NAME:
                     jobs.append(self._openrouter(addresses.openrouter))
                 case litellm.NAME:
@@ -199,10 +198,6 @@ class Reader:
 
 
 _UNREADABLE = (UnreadableListing, UnknownShape, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-
-def _lists(provider: Provider) -> bool:
-    return provider.usable and bool(provider.models_path) and bool(provider.base_url)
 
 
 def _details_of(copy: Copy | None) -> dict[str, tuple[Row, ...]]:
