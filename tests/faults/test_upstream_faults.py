@@ -26,13 +26,15 @@ _TOTAL = 1.2
 class Ending(NamedTuple):
     """How a fault ends when nobody else can help: ``answered``, ``before`` the first content, or ``amid`` it.
 
-    *elsewhere*: another endpoint of the same model is tried for it, as long as no content has gone out.
+    *elsewhere*: another endpoint of the same model is tried for it, as long as no content has gone out; *doubtful*:
+    only one other.
     """
 
     when: Literal["answered", "before", "amid"]
     status: int = 200
     error_type: str = ""
     elsewhere: bool = True
+    doubtful: bool = False
 
 
 _ANSWERED = Ending("answered")
@@ -86,12 +88,12 @@ _STATUSES: Mapping[int, Ending] = {
     **dict.fromkeys((204, 205, 300, 302, 304, 305, 307, 405, 409, 410, 418, 424, 451, 499, 500, 501, 502), _BROKEN),
     **dict.fromkeys((520, 521, 599, 600, 999), _BROKEN),
     **dict.fromkeys((401, 402, 403), _BROKEN),  # our credential, not the caller's
-    400: Ending("before", 400, "invalid_request", elsewhere=False),
+    400: Ending("before", 400, "invalid_request", doubtful=True),
     404: Ending("before", 404, "not_found"),
     408: _TIMEOUT,
     413: Ending("before", 413, "payload_too_large", elsewhere=False),
-    415: Ending("before", 400, "invalid_request", elsewhere=False),
-    422: Ending("before", 422, "unprocessable", elsewhere=False),
+    415: Ending("before", 400, "invalid_request", doubtful=True),
+    422: Ending("before", 422, "unprocessable", doubtful=True),
     429: Ending("before", 429, "rate_limit_exceeded"),
     503: Ending("before", 503, "provider_overloaded"),
     504: _TIMEOUT,
@@ -151,7 +153,7 @@ def _asked(cell: Cell) -> list[str]:
     line_up = list(_line_up(cell.word, cell.arrangement))
     place = line_up.index("b" if cell.arrangement == "middle" else "a")
     if cell.ending.when == "before" and cell.ending.elsewhere:
-        return line_up if cell.arrangement == "every" else line_up[: place + 2]
+        return line_up if cell.arrangement == "every" and not cell.ending.doubtful else line_up[: place + 2]
     return line_up[: place + 1]
 
 
