@@ -20,8 +20,6 @@ FAKE = "fake"
 
 
 _OTHER_DIALECTS = {
-    "azure": "Azure",
-    "bedrock": "Amazon Bedrock",
     "cohere": "Cohere",
 }
 """Providers with a dialect of their own: listed with their models, callable once the dialect is spoken."""

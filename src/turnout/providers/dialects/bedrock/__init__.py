@@ -1,0 +1,156 @@
+"""The dialect of Amazon Bedrock: Converse, with signed requests or an API key."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, final
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from turnout.base.errors import UpstreamError
+from turnout.contracts.provider import ChunkDecoder, Dialect, KnownProvider, Outgoing, Outside, Prepare
+from turnout.domain.catalog import Endpoint
+from turnout.domain.chat import ChatRequest
+from turnout.domain.completion import Completion
+from turnout.domain.provider import Provider
+from turnout.providers.conversation import Part
+from turnout.providers.dialects.bedrock.answer import read_answer
+from turnout.providers.dialects.bedrock.failures import failure_of
+from turnout.providers.dialects.bedrock.families import family_of
+from turnout.providers.dialects.bedrock.request import write_letter
+from turnout.providers.dialects.bedrock.stream import AnswerDecoder
+from turnout.providers.failures import retry_after_seconds
+from turnout.providers.media import inline
+from turnout.providers.openai import request_head
+from turnout.providers.sigv4 import Signer
+
+__all__ = ["DIALECT", "BedrockAdapter"]
+
+_SERVICE: Final = "bedrock"
+_LENGTH: Final = b"Content-Length: "
+_REGION: Final = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,12}){1,3}-\d{1,2}")
+_HOST: Final = re.compile(r"bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.")
+_MOST_HEADS: Final = 10_000
+
+
+@final
+class BedrockAdapter:
+    """One account in one region."""
+
+    prepare: Prepare | None
+
+    def __init__(self, provider: Provider, outside: Outside) -> None:
+        """Prepare what signs. Raises ValueError for a region that is none, or header text with control characters."""
+        self.prepare = self._inline
+        self._provider = provider
+        self._wall = outside.wall
+        self._fetch = outside.fetch
+        self._drop = provider.capabilities.drop
+        self._signer = _signer(provider)
+        self._base = urlsplit(provider.base_url).path.rstrip("/")
+        self._host = dict(provider.headers).get("Host") or urlsplit(provider.base_url).netloc.rpartition("@")[2]
+        self._heads: dict[tuple[str, bool], tuple[str, bytes]] = {}
+        self._head_of("model", stream=False)  # what cannot be sent is found before anything is
+
+    def outgoing(self, request: ChatRequest, endpoint: Endpoint) -> Outgoing:
+        """The provider's own form of *request*, signed as of now.
+
+        Raises:
+            BadRequest: it holds what this provider does not take and what must not be dropped.
+        """
+        family = family_of(endpoint.upstream_model, endpoint.model_id)
+        letter = write_letter(request, endpoint, family, self._drop)
+        target, head = self._head_of(endpoint.upstream_model, stream=request.stream)
+        if self._signer is not None:
+            added = self._signer.headers("POST", target, {"Host": self._host}, letter.body, self._wall())
+            lines = "".join([f"{name}: {value}\r\n" for name, value in added.items()])
+            head = head.removesuffix(_LENGTH) + lines.encode("latin-1") + _LENGTH
+        return Outgoing(head, letter.body, letter.dropped)
+
+    def completion(self, body: bytes) -> Completion:
+        """A whole answer in our words. Raises UpstreamError: the body is no answer."""
+        return read_answer(body)
+
+    def decoder(self) -> ChunkDecoder:
+        """A fresh decoder for one stream."""
+        return AnswerDecoder()
+
+    def failure(self, status: int, retry_after: str | None, body: bytes) -> UpstreamError:
+        """What a status other than 200 means."""
+        return failure_of(status, body, retry_after_seconds(retry_after, self._wall()))
+
+    async def _inline(self, request: ChatRequest, endpoint: Endpoint) -> ChatRequest:  # noqa: ARG002 - of one shape
+        """*request* with all its files inline: the provider reads none by URL."""
+        return await inline(request, _always, self._fetch)
+
+    def _head_of(self, model: str, *, stream: bool) -> tuple[str, bytes]:
+        """Where a model is called, and the head for it without a signature."""
+        known = self._heads.get((model, stream))
+        if known is None:
+            path = f"/model/{quote(model, safe='')}/{'converse-stream' if stream else 'converse'}"
+            plain = msgspec.structs.replace(self._provider, base_url=self._provider.base_url.rstrip("/"))
+            if self._signer is not None:
+                plain = msgspec.structs.replace(plain, credential=None)
+            if len(self._heads) >= _MOST_HEADS:
+                self._heads.clear()
+            known = self._heads[model, stream] = (self._base + path, request_head(plain, path))
+        return known
+
+
+def _always(_: Part) -> bool:
+    return True
+
+
+def _signer(provider: Provider) -> Signer | None:
+    """Who signs; nobody where there is an API key, which wins."""
+    key, secret = provider.access_key_id, provider.secret_access_key
+    if provider.credential is not None or key is None or secret is None:
+        return None
+    region = _region(provider)
+    token = provider.session_token
+    shown = key.reveal() + (token.reveal() if token is not None else "")
+    if not region or not (shown.isascii() and shown.isprintable()):
+        raise ValueError(f"provider {provider.slug}: its region is none, or its keys hold what no head can")
+    return Signer(key.reveal(), secret, region, _SERVICE, token)
+
+
+def _region(provider: Provider) -> str:
+    """The region as stated, else as the host names it; empty where there is none."""
+    stated = provider.region or provider.location
+    if stated is None and (named := _HOST.match(urlsplit(provider.base_url).netloc)):
+        stated = named[1]
+    return stated if stated is not None and _REGION.fullmatch(stated) else ""
+
+
+def _usable(provider: Provider) -> bool:
+    signs = provider.access_key_id is not None and provider.secret_access_key is not None and bool(_region(provider))
+    return bool(provider.base_url) and (provider.credential is not None or signs)
+
+
+def _address(provider: Provider) -> str:
+    region = _region(provider)
+    if not region:
+        return ""
+    return f"https://bedrock-runtime.{region}.amazonaws.com" + (".cn" if region.startswith("cn-") else "")
+
+
+DIALECT: Final = Dialect(
+    name="bedrock",
+    recalls=True,
+    adapter=BedrockAdapter,
+    providers=(
+        KnownProvider(
+            slug="bedrock",
+            name="Amazon Bedrock",
+            base_url="",
+            aliases=("amazon-bedrock", "aws-bedrock"),
+            headquarters="US",
+            privacy_policy_url="https://aws.amazon.com/privacy/",
+            terms_of_service_url="https://aws.amazon.com/service-terms/",
+            status_page_url="https://health.aws.amazon.com/health/status",
+        ),
+    ),
+    usable=_usable,
+    address=_address,
+)
