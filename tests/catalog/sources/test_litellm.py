@@ -69,7 +69,8 @@ def test_a_price_that_is_none_leaves_the_rest(price: float) -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from([*_ENTRY]), st.none() | st.integers() | st.floats() | st.text() | st.lists(st.none())
+        st.sampled_from([*_ENTRY]),
+        st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text() | st.lists(st.none()),
     )
 )
 def test_whatever_an_entry_holds_it_does_no_harm(changes: dict[str, object]) -> None:

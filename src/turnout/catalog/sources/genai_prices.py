@@ -323,9 +323,22 @@ class _RecordingModule(ModuleType):
 
 
 def _split(clause: _Json) -> tuple[frozenset[str], tuple[_Json, ...]]:
+    _check_clause(clause)
     alternatives = clause.get("or", [clause])
     names = frozenset(one["equals"].lower() for one in alternatives if "equals" in one)
     return names, tuple(one for one in alternatives if "equals" not in one)
+
+
+def _check_clause(clause: object) -> None:
+    """Raises TypeError for what is no clause, so that none has to be expected once rules are asked."""
+    if not isinstance(clause, Mapping):
+        raise TypeError("a clause is an object")
+    for kind, wanted in clause.items():
+        if kind in {"or", "and"}:
+            for inner in wanted:
+                _check_clause(inner)
+        elif not isinstance(wanted, str):
+            raise TypeError("a clause compares with text")
 
 
 def _matches(clause: _Json, upstream_model: str) -> bool:
