@@ -1,0 +1,188 @@
+"""What models on Bedrock said through Converse, served again: the client reads the same, the provider too."""
+
+from __future__ import annotations
+
+import json
+import sys
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import pytest
+
+from answers import Answer, Said, ToolCall, read_stream, read_whole
+from converters.bedrock import (
+    Inexpressible,
+    chat_request,
+    joined_details,
+    model_of,
+    normal_request,
+    read_events,
+    read_message,
+)
+from gateway import Gateway, Reply, model_tables, provider_table
+from openrouter_schema import check
+from recordings import Exchange, StandIn, exchanges, stand_in
+
+_ALL = exchanges("bedrock-converse")
+_ANSWERED = [exchange for exchange in _ALL if exchange.status == 200]
+_REFUSED = [exchange for exchange in _ALL if exchange.status != 200]
+_BINARY = "application/vnd.amazon.eventstream"
+_WHOLE = [exchange for exchange in _ANSWERED if exchange.content_type != _BINARY]
+_WITHOUT_DATA = pytest.mark.skip(reason="TURNOUT_TEST_DATA names no folder with recorded-traffic")
+
+
+class Stage(NamedTuple):
+    """A gateway, and the stand-in for the provider behind it. ``models`` are ours by the provider's name."""
+
+    gateway: Gateway
+    provider: StandIn
+    models: dict[str, str]
+
+
+def _cases(found: list[Exchange]) -> list[Any]:
+    return [pytest.param(one, id=one.id) for one in found] or [pytest.param(None, marks=_WITHOUT_DATA)]
+
+
+def _streamed(exchange: Exchange) -> bool:
+    return exchange.path.endswith("-stream")
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    names = sorted({model_of(one.path) for one in _ALL})
+    models = {name: f"recorded/model-{number}" for number, name in enumerate(names)}
+    with stand_in() as server:
+        keys = {
+            "region": '"us-east-1"',
+            "access_key_id": '"AKIDEXAMPLE"',
+            "secret_access_key": '"a-secret-that-signs"',
+            "session_token": '"a-session"',
+        }
+        table = provider_table("bedrock", server.url, **keys).replace('api_key = "sk-upstream-secret"\n', "")
+        toml = "[catalog]\nbundled = false\n" + table
+        for name, model in models.items():
+            toml += model_tables(model, [("bedrock", name, '{ prompt = "0.000001", completion = "0.000002" }')])
+        with Gateway(tmp_path_factory.mktemp("gateway"), toml) as gateway:
+            yield Stage(gateway, server, models)
+
+
+@pytest.mark.parametrize("sliced", [False, True], ids=["whole", "sliced"])
+@pytest.mark.parametrize("exchange", _cases(_ANSWERED))
+def test_the_client_reads_what_the_provider_said(stage: Stage, exchange: Exchange, sliced: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    _play(stage, exchange, sliced=sliced)
+    reply = _ask(stage, exchange, stream=_streamed(exchange))
+    _assert_same(_read(reply, streamed=_streamed(exchange)), _details(reply), _said(exchange))
+
+
+@pytest.mark.parametrize("exchange", _cases(_WHOLE))
+def test_a_client_that_streams_reads_an_answer_that_came_in_one_piece(stage: Stage, exchange: Exchange) -> None:
+    _play(stage, exchange)
+    reply = _ask(stage, exchange, stream=True)
+    _assert_same(_read(reply, streamed=True), _details(reply), _said(exchange))
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("exchange", _cases(_REFUSED))
+def test_a_refusal_is_told_with_the_providers_words(stage: Stage, exchange: Exchange, stream: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    _play(stage, exchange)
+    reply = _ask(stage, exchange, stream=stream)
+    assert reply.status == exchange.status
+    error = reply.json()["error"]
+    assert error["message"] == exchange.response["message"]
+    assert error["metadata"]["error_type"] == "invalid_request"
+    assert error["metadata"]["provider_name"] == "Amazon Bedrock"
+
+
+@pytest.mark.parametrize("exchange", _cases(_ALL))
+def test_the_provider_is_sent_what_it_was_sent_then(stage: Stage, exchange: Exchange) -> None:
+    try:
+        chat = chat_request(exchange.request, stream=_streamed(exchange))
+    except Inexpressible as reason:
+        pytest.skip(str(reason))
+    _play(stage, exchange)
+    body = json.dumps(chat | {"model": stage.models[model_of(exchange.path)]}).encode()
+    reply = stage.gateway.request("POST", "/api/v1/chat/completions", body)
+    assert reply.status == exchange.status, reply.body
+    [received] = stage.provider.received
+    assert received.path == exchange.path
+    assert received.headers["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
+    assert "/us-east-1/bedrock/aws4_request, " in received.headers["Authorization"]
+    assert received.headers["X-Amz-Security-Token"] == "a-session"
+    assert normal_request(json.loads(received.body)) == normal_request(exchange.request)
+
+
+def test_the_exchanges_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    if not _ALL:
+        pytest.skip("TURNOUT_TEST_DATA names no folder with recorded-traffic")
+    reasons: dict[str, list[str]] = {}
+    for exchange in _ALL:
+        try:
+            chat_request(exchange.request, stream=False)
+        except Inexpressible as reason:
+            reasons.setdefault(str(reason), []).append(exchange.id)
+    skipped = sum(map(len, reasons.values()))
+    with capsys.disabled():
+        rows = [f"bedrock: {len(_ALL)} exchanges, all answers compared, {len(_ALL) - skipped} requests compared"]
+        rows += [f"{len(names):5} requests left out: {reason}: {' '.join(names)}" for reason, names in reasons.items()]
+        sys.stdout.write("\n" + "\n".join(rows) + "\n")
+    assert skipped < len(_ALL) / 4
+
+
+def _said(exchange: Exchange) -> Answer:
+    if exchange.content_type == _BINARY:
+        return read_events(b64decode(exchange.response["$base64"]))
+    return read_message(exchange.response)
+
+
+def _play(stage: Stage, exchange: Exchange, *, sliced: bool = False) -> None:
+    stage.provider.play(exchange, sliced=sliced)
+    if exchange.content_type == _BINARY:
+        stage.provider.answer = b64decode(exchange.response["$base64"])
+
+
+def _ask(stage: Stage, exchange: Exchange, *, stream: bool) -> Reply:
+    """What the client asks does not matter here: the answer is set."""
+    body = {
+        "model": stage.models[model_of(exchange.path)],
+        "messages": [{"role": "user", "content": "as recorded"}],
+        "stream": stream,
+    }
+    return stage.gateway.request("POST", "/api/v1/chat/completions", json.dumps(body).encode())
+
+
+def _read(reply: Reply, *, streamed: bool) -> Answer:
+    assert reply.status == 200, reply.body
+    if not streamed:
+        check("ChatResult", reply.json())
+        return read_whole(reply.json())
+    events = reply.events()
+    assert events.pop() == "[DONE]"
+    for event in events:
+        check("ChatStreamChunk", event)
+    return read_stream(events)
+
+
+def _details(reply: Reply) -> list[Any]:
+    """All details of the first choice, also those that say no more than the text."""
+    if reply.body.startswith(b"{"):
+        return list(reply.json()["choices"][0]["message"].get("reasoning_details") or [])
+    found: list[Any] = []
+    for event in reply.events()[:-1]:
+        for choice in event["choices"]:
+            found += choice["delta"].get("reasoning_details") or []
+    return found
+
+
+def _assert_same(heard: Answer, details: list[Any], said: Answer) -> None:
+    assert heard.error is None
+    assert heard.tokens == said.tokens
+    assert _plain(heard.choices[0]) == _plain(said.choices[0])
+    assert joined_details(details) == said.choices[0].details
+
+
+def _plain(said: Said) -> Said:
+    """Calls with their arguments as values, and without details, which are compared apart."""
+    calls = [ToolCall(call.id, call.name, json.loads(call.arguments)) for call in said.tool_calls]
+    return replace(said, tool_calls=calls, details=[])
