@@ -18,6 +18,7 @@ from turnout.contracts.reply import Flow
 from turnout.contracts.store import Store
 from turnout.contracts.surface import Surface
 from turnout.domain.account import Generation, Key
+from turnout.domain.budget import Budget
 from turnout.domain.provider import Provider
 from turnout.engine.house import Call, House, Rails
 from turnout.engine.plan import Routes
@@ -121,6 +122,9 @@ class _OneKey:
 
     async def key(self, key_hash: str) -> Key | None:
         return KEY if key_hash == KEY.hash else None
+
+    async def budgets(self, _account_id: str | None = None) -> Sequence[Budget]:
+        return ()
 
 
 def rails_to(addresses: Mapping[str, str], models: Sequence[str] = ("acme/tiny",), **fields: Any) -> Rails:  # noqa: ANN401 - any field of a provider

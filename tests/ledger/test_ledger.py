@@ -61,8 +61,8 @@ async def book(store: SQLiteStore, one: Ledger, node: str, name: str, cost: int)
 
 async def test_a_budget_that_is_not_used_up_affords_a_request_and_settles_its_cost(store: SQLiteStore) -> None:
     one = ledger(store)
-    assert one.at_hand(CLAIMS, 100) is None
-    made = await one.reserve(CLAIMS, 100)
+    assert one.at_hand(CLAIMS, 100, NOW) is None
+    made = await one.reserve(CLAIMS, 100, NOW)
     one.settle(made, 40)
     await book(store, one, "here", "gen-1", 40)
     place = [(claim.budget_id, claim.begins) for claim in CLAIMS]
@@ -71,10 +71,10 @@ async def test_a_budget_that_is_not_used_up_affords_a_request_and_settles_its_co
 
 async def test_what_is_at_hand_asks_no_store(store: SQLiteStore) -> None:
     one = ledger(store)
-    one.settle(await one.reserve(CLAIMS, 5), 0)
+    one.settle(await one.reserve(CLAIMS, 5, NOW), 0)
     asked = one.leases
     for _ in range(10):
-        held = one.at_hand(CLAIMS, 5)
+        held = one.at_hand(CLAIMS, 5, NOW)
         assert held is not None
         one.settle(held, 1)
     assert one.leases == asked
@@ -83,16 +83,18 @@ async def test_what_is_at_hand_asks_no_store(store: SQLiteStore) -> None:
 async def test_a_budget_that_has_not_enough_refuses_and_says_which(store: SQLiteStore) -> None:
     one = ledger(store)
     with pytest.raises(PaymentRequired, match=r"limit of this key \(daily\)") as caught:
-        await one.reserve(CLAIMS, 1_001)
+        await one.reserve(CLAIMS, 1_001, NOW)
     assert caught.value.metadata["scope"] == "key"
-    assert isinstance(await one.reserve(CLAIMS, 1_000), Reservation)
+    assert isinstance(await one.reserve(CLAIMS, 1_000, NOW), Reservation)
     with pytest.raises(PaymentRequired):
-        await one.reserve(CLAIMS, 1)
+        await one.reserve(CLAIMS, 1, NOW)
 
 
 async def test_of_two_hundred_parallel_requests_as_many_succeed_as_the_budget_affords(store: SQLiteStore) -> None:
     nodes = [ledger(store, name) for name in ("a", "b")]
-    made = await asyncio.gather(*[nodes[turn % 2].reserve(CLAIMS, 100) for turn in range(200)], return_exceptions=True)
+    made = await asyncio.gather(
+        *[nodes[turn % 2].reserve(CLAIMS, 100, NOW) for turn in range(200)], return_exceptions=True
+    )
     held = [one for one in made if isinstance(one, Reservation)]
     assert 9 <= len(held) <= 10
     assert all(isinstance(one, PaymentRequired) for one in made if not isinstance(one, Reservation))
@@ -100,28 +102,28 @@ async def test_of_two_hundred_parallel_requests_as_many_succeed_as_the_budget_af
 
 async def test_what_one_node_has_no_use_for_another_may_have(store: SQLiteStore) -> None:
     first, second = ledger(store, "a"), ledger(store, "b")
-    first.settle(await first.reserve(CLAIMS, 900), 0)
+    first.settle(await first.reserve(CLAIMS, 900, NOW), 0)
     with pytest.raises(PaymentRequired):
-        await second.reserve(CLAIMS, 900)
+        await second.reserve(CLAIMS, 900, NOW)
     for _ in range(4):
         await first.give_back_idle()
-    assert isinstance(await second.reserve(CLAIMS, 900), Reservation)
+    assert isinstance(await second.reserve(CLAIMS, 900, NOW), Reservation)
 
 
 async def test_a_node_that_starts_anew_has_its_leases_taken_back_and_its_spending_kept(store: SQLiteStore) -> None:
     first = ledger(store, "a")
-    first.settle(await first.reserve(CLAIMS, 900), 300)
+    first.settle(await first.reserve(CLAIMS, 900, NOW), 300)
     await book(store, first, "a", "gen-1", 300)
     assert await store.reclaim("a", float("inf")) == 2
     again = ledger(store, "a")
     with pytest.raises(PaymentRequired):
-        await again.reserve(CLAIMS, 701)
-    assert isinstance(await again.reserve(CLAIMS, 700), Reservation)
+        await again.reserve(CLAIMS, 701, NOW)
+    assert isinstance(await again.reserve(CLAIMS, 700, NOW), Reservation)
 
 
 async def test_a_lowered_limit_admits_nothing_more_and_a_raised_one_does(store: SQLiteStore) -> None:
     one = ledger(store)
-    one.settle(await one.reserve(CLAIMS, 500), 500)
+    one.settle(await one.reserve(CLAIMS, 500, NOW), 500)
     await book(store, one, "here", "gen-1", 500)
     for limit, works in ((400, False), (500, False), (600, True)):
         await one.give_back_all()
@@ -129,10 +131,10 @@ async def test_a_lowered_limit_admits_nothing_more_and_a_raised_one_does(store: 
         await store.put_budgets("default", "key", "k", [budget])
         claims = (Claim(budget.id, DAILY.begins, budget.limit), EVER)
         if works:
-            one.settle(await one.reserve(claims, 100), 0)
+            one.settle(await one.reserve(claims, 100, NOW), 0)
         else:
             with pytest.raises(PaymentRequired):
-                await one.reserve(claims, 100)
+                await one.reserve(claims, 100, NOW)
 
 
 async def test_an_answer_is_clamped_to_a_quarter_of_what_is_free(store: SQLiteStore) -> None:
@@ -167,7 +169,7 @@ async def _live(store: SQLiteStore, dice: Random, steps: int) -> None:
         match dice.choice(["reserve", "reserve", "settle", "settle", "book", "give back", "crash"]):
             case "reserve":
                 with suppress(PaymentRequired):
-                    held.append((name, await nodes[name].reserve(CLAIMS, dice.randrange(1, 400))))
+                    held.append((name, await nodes[name].reserve(CLAIMS, dice.randrange(1, 400), NOW)))
             case "settle" if held:
                 owner, made = held.pop(dice.randrange(len(held)))
                 cost = dice.randrange(made.amount + 1)

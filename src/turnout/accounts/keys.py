@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import TypeVar, final
 
+from turnout.accounts.holdings import Budgets, budgets_of
 from turnout.base.clock import Clock
 from turnout.base.errors import Unauthenticated
 from turnout.contracts.store import Store
 from turnout.domain.account import Key
+from turnout.domain.budget import Claim
 
 __all__ = ["KeyRing"]
 
@@ -23,6 +26,7 @@ _EXPIRED = "This API key has expired"
 
 _log = logging.getLogger(__name__)
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -31,17 +35,20 @@ class KeyRing:
     """The keys that were used lately, found by the SHA-256 of the raw header; secrets are not kept.
 
     Keys that are unknown or disabled are remembered too, so that repeating a wrong one costs no look-up. Both
-    memories are bounded: the oldest entry makes room. All is forgotten when the store's keys change.
+    memories are bounded: the oldest entry makes room. All is forgotten when the store's keys change; ``changed`` is
+    then called, if it is set.
     """
 
-    __slots__ = ("_clock", "_epoch", "_known", "_store", "_unknown")
+    __slots__ = ("_budgets", "_clock", "_epoch", "_known", "_store", "_unknown", "changed")
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._known: dict[bytes, Key] = {}
         self._unknown: dict[bytes, None] = {}
+        self._budgets: dict[str, Budgets] = {}
         self._epoch = 0
+        self.changed: Callable[[], Awaitable[None]] | None = None
 
     def peek(self, authorization: bytes | None) -> Key | None:
         """The key of that header value if it is at hand and usable; None means: ask :meth:`find`."""
@@ -73,11 +80,17 @@ class KeyRing:
             raise Unauthenticated(_EXPIRED)
         return key
 
+    def claims(self, key: Key, user: str | None, now: float) -> tuple[Claim, ...]:
+        """What a request under *key* for the end user *user* at *now* (unix seconds) is charged to; mostly nothing."""
+        budgets = self._budgets.get(key.hash) if self._budgets else None
+        return () if budgets is None else budgets.claims(user, now)
+
     def forget(self) -> None:
         """Ask the store anew for every key."""
         self._epoch += 1
         self._known.clear()
         self._unknown.clear()
+        self._budgets.clear()
 
     async def watch(self, interval: float = _INTERVAL) -> None:
         """Forget everything whenever a key has changed, here or in another process. Runs until cancelled.
@@ -98,6 +111,8 @@ class KeyRing:
                 if revision != seen:
                     seen = revision
                     self.forget()
+                    if self.changed is not None:
+                        await self.changed()
             await asyncio.sleep(interval)
 
     async def _look_up(self, place: bytes, token: bytes) -> Key | None:
@@ -106,15 +121,18 @@ class KeyRing:
         key = await self._store.key(sha256(token).hexdigest())
         if key is not None and key.disabled:
             key = None
+        budgets = None if key is None else budgets_of(key, await self._store.budgets(key.account_id))
         if epoch == self._epoch:
             if key is None:
                 _remember(self._unknown, place, None, _MAX_UNKNOWN)
             else:
                 _remember(self._known, place, key, _MAX_KNOWN)
+        if key is not None and budgets is not None:  # even one that is out of date holds better than none
+            _remember(self._budgets, key.hash, budgets, _MAX_KNOWN)
         return key
 
 
-def _remember(memory: dict[bytes, T], place: bytes, value: T, limit: int) -> None:
+def _remember(memory: dict[K, T], place: K, value: T, limit: int) -> None:
     if len(memory) >= limit:
         del memory[next(iter(memory))]
     memory[place] = value

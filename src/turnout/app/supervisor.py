@@ -16,6 +16,7 @@ from turnout.app.outside import NOTHING_OUTSIDE
 from turnout.app.rails import Switchman
 from turnout.app.state import journals_of, store_of
 from turnout.app.sync_background import keep_synced
+from turnout.app.till import Till
 from turnout.app.worker import Orders
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.ledger.writer import JournalWriter
@@ -38,9 +39,10 @@ async def supervise(orders: Orders, command: Sequence[str], workers: int) -> Non
     settings = orders.load().settings
     store = store_of(settings)
     await store.open()
-    writer = JournalWriter(journals_of(settings), store)
+    till = Till(settings, store, head=True, alone=False)
+    writer = JournalWriter(journals_of(settings), store, till.node, till.booked)
     try:
-        await writer.drain_once()
+        await till.begin(writer)
         first = await ensure_first_keys(
             store, Path(settings.server.data_dir), settings.auth.api_key, settings.auth.management_key, SYSTEM_CLOCK
         )
@@ -53,6 +55,7 @@ async def supervise(orders: Orders, command: Sequence[str], workers: int) -> Non
             loop.add_signal_handler(number, crew.stop)
         loop.add_signal_handler(signal.SIGHUP, crew.pass_on, signal.SIGHUP)
         moving = loop.create_task(writer.run())
+        minding = loop.create_task(till.run(writer))
         syncing = loop.create_task(keep_synced(lambda: orders.load().settings, orders.sync_command))
         orders.announce(first, rails.routes.snapshot.providers)
         try:
@@ -60,9 +63,11 @@ async def supervise(orders: Orders, command: Sequence[str], workers: int) -> Non
         finally:
             moving.cancel()
             syncing.cancel()
-            await asyncio.gather(moving, syncing, return_exceptions=True)
+            minding.cancel()
+            await asyncio.gather(moving, syncing, minding, return_exceptions=True)
             await writer.drain_once()
     finally:
+        till.close()
         await store.close()
 
 

@@ -31,6 +31,7 @@ from turnout.app.rails import Switchman
 from turnout.app.server import DrainingServer, make_server
 from turnout.app.state import health_of, journals_of, store_of
 from turnout.app.sync_background import catalog_changes, keep_synced
+from turnout.app.till import Till
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.ids import GenerationIds
 from turnout.contracts.shared import ReasoningMemory
@@ -116,13 +117,14 @@ class _Worker:
         self._orders = orders
         self._loaded = loaded
         self._store = store
-        self._journal = Journal(journals_of(settings), "worker")
+        self._till = Till(settings, store, head=orders.alone, alone=orders.alone)
+        self._journal = Journal(journals_of(settings), self._till.journal_name)
         outbox = Outbox(loop, self._journal.commit)
         client = Client(deadlines, outbox)
         self._fetcher = Fetcher(client.exchange, fetch_limits(settings))
         self._switchman = Switchman(orders.environment, orders.fake_address, outside_of(client, self._fetcher))
         self._reasoning = _reasoning_memory(settings, alone=orders.alone)
-        self._writer = JournalWriter(journals_of(settings), store)
+        self._writer = JournalWriter(journals_of(settings), store, self._till.node, self._till.booked)
         self._house = House(
             rails=self._switchman.lay(settings),
             keys=KeyRing(store, SYSTEM_CLOCK),
@@ -137,6 +139,7 @@ class _Worker:
             dice=dice,
             loop=loop,
             report=lambda text: _log.error("a mistake of ours: %s", text),
+            ledger=self._till.ledger,
             recall=Recall(self._reasoning),
             comment_seconds=settings.limits.keepalive_comment_seconds,
         )
@@ -154,8 +157,9 @@ class _Worker:
         """Serve until told to stop."""
         settings = self._loaded.settings
         loop = asyncio.get_running_loop()
+        self._house.keys.changed = self._till.give_back
         if self._orders.alone:
-            await self._writer.drain_once()
+            await self._till.begin(self._writer)
             self._first = await _first_keys(self._store, settings)
         server = make_server(
             self._plane if settings.server.data_plane == "protocol" else None,
@@ -182,6 +186,8 @@ class _Worker:
             self._tallies.write()
             if self._orders.alone:
                 await self._writer.drain_once()
+            await self._till.give_back()
+            self._till.close()
 
     def _jobs(self, reload_wanted: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
         """What runs beside the requests."""
@@ -194,6 +200,7 @@ class _Worker:
             self._follow_catalog(),
             self._house.health.run(),
             self._control.measured.run(self._store),
+            self._till.run(),
         ]
         if self._orders.alone:
             jobs.append(self._writer.run())

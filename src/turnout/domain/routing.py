@@ -12,7 +12,7 @@ from msgspec.structs import force_setattr
 from turnout.domain.catalog import Endpoint, Model
 from turnout.domain.health import Vitals
 from turnout.domain.provider import Provider
-from turnout.domain.usage import Pricing
+from turnout.domain.usage import Pricing, dearest
 
 __all__ = [
     "NO_BOUNDS",
@@ -89,6 +89,9 @@ class Preferences(Struct, frozen=True, forbid_unknown_fields=True):
     options: dict[str, dict[str, object]] | None = None
 
 
+_READ = ("prompt", "audio", "image_token", "input_cache_write", "input_cache_write_1h")
+_WRITTEN = ("completion", "internal_reasoning", "audio_output", "image_output")
+
 UNPRICED = 2**80
 """The blended price of an endpoint without one: above every price that can be stated."""
 
@@ -115,6 +118,8 @@ class Candidate(Struct, frozen=True, eq=False):
         tag: the last of them, which means this endpoint alone.
         parameters: those that it supports; None is all.
         room: most tokens that it can read; None is not known.
+        most_per_prompt: the dearest that a token of a prompt can be, in pico-dollars.
+        most_per_completion: the same of an answer.
     """
 
     model: Model
@@ -126,6 +131,8 @@ class Candidate(Struct, frozen=True, eq=False):
     tag: str = ""
     parameters: frozenset[str] | None = None
     room: int | None = None
+    most_per_prompt: int = 0
+    most_per_completion: int = 0
 
     def __post_init__(self) -> None:
         endpoint, provider = self.endpoint, self.provider
@@ -138,6 +145,8 @@ class Candidate(Struct, frozen=True, eq=False):
         force_setattr(self, "tag", tag)
         force_setattr(self, "parameters", None if supported is None else frozenset(supported))
         force_setattr(self, "room", min(rooms, default=None))
+        force_setattr(self, "most_per_prompt", dearest(endpoint.pricing, _READ))
+        force_setattr(self, "most_per_completion", dearest(endpoint.pricing, _WRITTEN))
 
 
 class Exclusion(Struct, frozen=True):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 from msgspec.structs import replace
 
 from turnout.base.money import Pico
 
-__all__ = ["NO_USAGE", "PRICES", "Cost", "PriceOverride", "Pricing", "Usage", "cost", "effective"]
+__all__ = ["NO_USAGE", "PRICES", "Cost", "PriceOverride", "Pricing", "Usage", "cost", "dearest", "effective"]
 
 
 class Usage(Struct, frozen=True, omit_defaults=True):
@@ -162,3 +164,10 @@ def _holds(override: PriceOverride, prompt_tokens: int, wall: float) -> bool:
 
 def _price(stated: Pico | None, otherwise: int) -> int:
     return otherwise if stated is None else stated
+
+
+def dearest(pricing: Pricing, units: Sequence[str]) -> int:
+    """The highest of the prices named *units*, at any time and for any length of the prompt."""
+    stated = [getattr(pricing, unit) or 0 for unit in units]
+    later = [override.prices.get(unit, 0) for override in pricing.overrides for unit in units]
+    return max(0, *stated, *later)

@@ -14,6 +14,7 @@ from turnout.domain.routing import Candidate
 from turnout.domain.usage import NO_USAGE, Cost, Pricing, Usage, cost, effective
 from turnout.engine.house import Call, House
 from turnout.engine.tool_calls import ToolCalls
+from turnout.ledger.purse import Reservation
 
 __all__ = ["Draft"]
 
@@ -47,6 +48,7 @@ class Draft:
         "_earlier",
         "_ended",
         "_failure",
+        "_held",
         "_house",
         "_key",
         "_now",
@@ -64,8 +66,11 @@ class Draft:
         "upstream_id",
     )
 
-    def __init__(self, call: Call, key: Key, request: ChatRequest, house: House) -> None:
-        self.created = house.clock.wall()
+    def __init__(
+        self, call: Call, key: Key, request: ChatRequest, house: House, held: Reservation | None = None
+    ) -> None:
+        """*held* is what the request's budgets keep for it: it ends with the draft."""
+        self.created = house.clock.wall() if held is None else held.made
         self.id = house.ids.next(self.created)
         self.first_byte_at: float | None = None
         self.finish_reason: str | None = None
@@ -78,6 +83,7 @@ class Draft:
         self._key = key
         self._request = request
         self._house = house
+        self._held = held
         self._now = house.clock.monotonic
         self._earlier: tuple[AttemptRecord, ...] = ()
         self._candidate: Candidate | None = None
@@ -258,7 +264,9 @@ class Draft:
         house.tally.open_requests -= 1
         house.tally.request(outcome)
         parameters, headers, first = request.parameters, call.headers, self.first_byte_at
-        arrived = call.arrived
+        arrived, held = call.arrived, self._held
+        if held is not None and house.ledger is not None:
+            house.ledger.settle(held, self._cost)
         house.outbox.wake()
         house.recorder.add(
             Generation(
@@ -281,6 +289,7 @@ class Draft:
                 error_type=error_type,
                 service_tier=self.service_tier,
                 usage=self._usage,
+                budgets=() if held is None else held.budget_ids,
                 pricing=self._pricing,
                 cost=self._cost,
                 status=self._status(),

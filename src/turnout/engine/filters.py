@@ -14,7 +14,7 @@ from turnout.domain.chat import ChatRequest
 from turnout.domain.routing import NO_BOUNDS, Bounds, Candidate, MaxPrice, Preferences
 from turnout.domain.usage import effective
 
-__all__ = ["Filter", "exclusion", "filters_of", "is_named", "needed_parameters", "prompt_tokens"]
+__all__ = ["Filter", "exclusion", "filters_of", "is_named", "needed_parameters", "prompt_tokens", "text_bytes"]
 
 Filter = Callable[[Candidate], str | None]
 """Why a candidate is not tried, in the words of ``excluded_by``; None when it may be."""
@@ -88,10 +88,11 @@ def needed_parameters(request: ChatRequest) -> frozenset[str]:
 
 def prompt_tokens(request: ChatRequest) -> int:
     """Tokens of the prompt by our own count: four bytes to a token, files that travel inline left out."""
-    return -(-_text_bytes(request) // _BYTES_PER_TOKEN)
+    return -(-text_bytes(request) // _BYTES_PER_TOKEN)
 
 
-def _text_bytes(request: ChatRequest) -> int:
+def text_bytes(request: ChatRequest) -> int:
+    """Bytes of the messages, files that travel inline left out."""
     size = request.prompt_bytes
     if size <= _SHORT_PROMPT:
         return size
@@ -103,7 +104,7 @@ def _text_bytes(request: ChatRequest) -> int:
 
 def _reads(request: ChatRequest) -> Filter:
     """Only what cannot fit by any count is out; the provider knows the exact one."""
-    least = _text_bytes(request) // _MOST_BYTES_PER_TOKEN
+    least = text_bytes(request) // _MOST_BYTES_PER_TOKEN
 
     def reads(candidate: Candidate) -> str | None:
         return "context_length" if candidate.room is not None and candidate.room < least else None

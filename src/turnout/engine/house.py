@@ -24,6 +24,7 @@ from turnout.engine.recall import Recall
 from turnout.engine.routes import Routes
 from turnout.engine.sticky import Session, StickyMemory
 from turnout.health.book import HealthBook
+from turnout.ledger.ledger import Ledger
 from turnout.net.client import Client, Origin
 from turnout.net.deadlines import Deadlines
 from turnout.net.outbox import Outbox
@@ -75,6 +76,7 @@ class House:
     dice: Random
     loop: asyncio.AbstractEventLoop
     report: Callable[[str], None]
+    ledger: Ledger | None = None
     recall: Recall | None = None
     comment_seconds: float = 15.0
     sticky: StickyMemory = field(default_factory=StickyMemory)

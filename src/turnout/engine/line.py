@@ -1,4 +1,4 @@
-"""The line: authenticate, decode, plan, attempt, translate, relay, account."""
+"""The line: authenticate, decode, plan, reserve, attempt, translate, relay, account."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import traceback
 from turnout.base.errors import Forbidden, Internal, TurnoutError, Unavailable, UpstreamError
 from turnout.domain.account import Key
 from turnout.domain.usage import NO_USAGE, Usage
+from turnout.engine.afford import afford
 from turnout.engine.comments import Comments
 from turnout.engine.dead_ends import DeadEnd
 from turnout.engine.draft import Draft
@@ -27,19 +28,7 @@ async def serve(call: Call, house: House) -> None:
     whatever happens. Raises nothing but CancelledError.
     """
     try:
-        house.admit()
-        key = house.keys.peek(call.authorization) or await house.keys.find(call.authorization)
-        _refuse_managers(key)
-        request = call.surface.decode(call.body)
-        rails = house.rails
-        session = house.sticky.session(request, call.headers, key.account_id, call.arrived)
-        outlook = house.outlook(key, session)
-        plan = make_plan(request, rails.routes, outlook)
-        draft = Draft(call, key, request, house)
-        encoder = call.surface.encoder(draft.id, int(draft.created), request)
-        trip = Trip(call, house, rails, request, plan, draft, encoder, session)
-        if wants_metadata(call.headers):
-            trip.told = explanation(plan, request, outlook)
+        trip = await _accepted(call, house)
     except TurnoutError as error:
         house.tally.refused(error.error_type)
         if isinstance(error, DeadEnd) and wants_metadata(call.headers):
@@ -50,8 +39,9 @@ async def serve(call: Call, house: House) -> None:
         house.report(_where(error))
         call.reply.refuse(Internal(), None)
         return
+    draft = trip.draft
     try:
-        await (_stream(trip) if request.stream else _answer(trip))
+        await (_stream(trip) if trip.request.stream else _answer(trip))
     except TurnoutError as error:
         draft.broke(error)
         _say(trip, error)
@@ -65,6 +55,34 @@ async def serve(call: Call, house: House) -> None:
         draft.stumbled(_delivered(trip))
         draft.broke(Internal())
         _say(trip, Internal())
+
+
+async def _accepted(call: Call, house: House) -> Trip:
+    """All that comes before the first attempt.
+
+    Raises:
+        TurnoutError: the request is refused.
+    """
+    house.admit()
+    key = house.keys.peek(call.authorization) or await house.keys.find(call.authorization)
+    _refuse_managers(key)
+    request = call.surface.decode(call.body)
+    rails = house.rails
+    session = house.sticky.session(request, call.headers, key.account_id, call.arrived)
+    outlook = house.outlook(key, session)
+    plan = make_plan(request, rails.routes, outlook)
+    claims = house.keys.claims(key, request.parameters.user, outlook.wall)
+    clamped = held = None
+    if claims and house.ledger is not None:
+        request, held, clamped = await afford(house.ledger, claims, plan, request, outlook.wall)
+    draft = Draft(call, key, request, house, held)
+    encoder = call.surface.encoder(draft.id, int(draft.created), request)
+    trip = Trip(call, house, rails, request, plan, draft, encoder, session)
+    if wants_metadata(call.headers):
+        trip.told = explanation(plan, request, outlook)
+        if clamped is not None:
+            trip.told["affordable_max_tokens"] = clamped
+    return trip
 
 
 async def _answer(trip: Trip) -> None:

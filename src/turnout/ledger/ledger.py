@@ -62,14 +62,17 @@ class Ledger:
         self._used: dict[Claim, int] = {}
         """In which turn of :meth:`give_back_idle` a claim was last asked for."""
 
-    def at_hand(self, claims: Sequence[Claim], amount: int) -> Reservation | None:
-        """Hold *amount* pico-dollars of every claim out of the purse; None when it has not enough of one."""
+    def at_hand(self, claims: Sequence[Claim], amount: int, now: float) -> Reservation | None:
+        """Hold *amount* pico-dollars of every claim out of the purse; None when it has not enough of one.
+
+        *now* (unix seconds) is the moment that the claims were made for.
+        """
         for claim in claims:
             self._used[claim] = self._turn
-        made = self.purse.reserve(claims, amount)
+        made = self.purse.reserve(claims, amount, now)
         return made if isinstance(made, Reservation) else None
 
-    async def reserve(self, claims: Sequence[Claim], amount: int) -> Reservation:
+    async def reserve(self, claims: Sequence[Claim], amount: int, now: float) -> Reservation:
         """Hold *amount* of every claim, with leases where the purse has not enough.
 
         Raises:
@@ -78,13 +81,13 @@ class Ledger:
         """
         for claim in claims:
             self._used[claim] = self._turn
-        made = self.purse.reserve(claims, amount)
+        made = self.purse.reserve(claims, amount, now)
         while isinstance(made, Shortage):
             async with self._asking:
-                made = self.purse.reserve(claims, amount)  # somebody may have leased meanwhile
+                made = self.purse.reserve(claims, amount, now)  # somebody may have leased meanwhile
                 if isinstance(made, Shortage):
                     await self._lease(made, amount)
-                    made = self.purse.reserve(claims, amount)
+                    made = self.purse.reserve(claims, amount, now)
         return made
 
     async def affordable(self, claims: Sequence[Claim], wanted: int) -> int:

@@ -42,11 +42,17 @@ _RETIRED = -1
 
 
 class Reservation(Struct, frozen=True):
-    """What one request holds of each of its claims. ``amount`` is in pico-dollars."""
+    """What one request holds of each of its claims. ``amount`` is in pico-dollars, ``made`` in unix seconds."""
 
     claims: tuple[Claim, ...]
     amount: int
-    _places: tuple[int, ...] = ()
+    made: float
+    places: tuple[int, ...]
+
+    @property
+    def budget_ids(self) -> tuple[str, ...]:
+        """What the generation is charged to."""
+        return tuple([claim.budget_id for claim in self.claims])
 
 
 class Shortage(Struct, frozen=True):
@@ -108,7 +114,7 @@ class Purse:
             self._unlock_column(column)
         return gone
 
-    def reserve(self, claims: Sequence[Claim], amount: int) -> Reservation | Shortage:
+    def reserve(self, claims: Sequence[Claim], amount: int, now: float = 0.0) -> Reservation | Shortage:
         """Hold *amount* of every claim, or of none: then the first one that lacks something is told."""
         cells, mine = self._cells, self._mine
         self._lock()
@@ -123,14 +129,14 @@ class Purse:
                 cells[place + mine] += amount
         finally:
             self._unlock()
-        return Reservation(tuple(claims), amount, places)
+        return Reservation(tuple(claims), amount, now, places)
 
     def settle(self, reservation: Reservation, cost: int) -> None:
         """What was reserved becomes *cost* spent. Zero releases it."""
         cells, mine, amount = self._cells, self._mine, reservation.amount
         self._lock()
         try:
-            for place in reservation._places:  # noqa: SLF001 - ours, and nobody else's
+            for place in reservation.places:
                 cells[place + mine] -= amount
                 cells[place + mine + 1] += cost
                 cells[place + _HELD] += cost - amount

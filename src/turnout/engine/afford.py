@@ -1,0 +1,90 @@
+"""What a request may cost at most, and whether its budgets afford that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from turnout.domain.budget import Claim
+from turnout.domain.chat import ChatRequest
+from turnout.domain.routing import Plan
+from turnout.engine.filters import text_bytes
+from turnout.ledger.ledger import Ledger
+from turnout.ledger.purse import Reservation
+
+__all__ = ["Afforded", "Exposure", "afford", "exposure"]
+
+_INLINE_BYTES_PER_TOKEN = 8
+_TOKENS_PER_LINK = 4_000
+_COMPLETION_TOKENS = 65_536
+"""What stands for the longest answer of an endpoint that states none."""
+
+
+class Exposure(NamedTuple):
+    """The dearest that may happen with any candidate of a plan. Tokens are for all choices together, prices in
+    pico-dollars.
+    """
+
+    prompt_tokens: int
+    per_prompt: int
+    completion_tokens: int
+    per_completion: int
+    per_request: int
+
+    @property
+    def prompt_cost(self) -> int:
+        """What is due before the first token of an answer."""
+        return self.prompt_tokens * self.per_prompt + self.per_request
+
+    @property
+    def cost(self) -> int:
+        """What is due at most."""
+        return self.prompt_cost + self.completion_tokens * self.per_completion
+
+
+class Afforded(NamedTuple):
+    """A request that its budgets afford. ``clamped`` is the output limit that they set, where the client set none."""
+
+    request: ChatRequest
+    held: Reservation
+    clamped: int | None
+
+
+def exposure(plan: Plan, request: ChatRequest) -> Exposure:
+    """The dearest that may happen. A byte of text is counted as a token: no tokenizer makes more of it."""
+    text = text_bytes(request)
+    prompt = text + (request.prompt_bytes - text) // _INLINE_BYTES_PER_TOKEN
+    prompt += bytes(request.fields["messages"]).count(b'_url"') * _TOKENS_PER_LINK
+    choices = request.parameters.n or 1
+    per_prompt = per_completion = per_request = longest = 0
+    for candidate in plan.candidates:
+        per_prompt = max(per_prompt, candidate.most_per_prompt)
+        per_completion = max(per_completion, candidate.most_per_completion)
+        per_request = max(per_request, candidate.endpoint.pricing.request)
+        longest = max(longest, candidate.endpoint.max_completion_tokens or _COMPLETION_TOKENS)
+    return Exposure(prompt, per_prompt, (request.max_tokens or longest) * choices, per_completion, per_request)
+
+
+async def afford(ledger: Ledger, claims: Sequence[Claim], plan: Plan, request: ChatRequest, now: float) -> Afforded:
+    """Hold what *request* may cost of every claim, which were made for *now* (unix seconds).
+
+    A request without an output limit is not refused for an answer that it will hardly give: its answer is limited to
+    what a quarter of the rest of each budget pays for.
+
+    Raises:
+        PaymentRequired: a budget does not afford it.
+        Unavailable: the store cannot be asked.
+    """
+    due = exposure(plan, request)
+    clamped = None
+    if request.max_tokens is None and due.per_completion:
+        free = await ledger.affordable(claims, due.cost)
+        choices = request.parameters.n or 1
+        if free < due.cost:
+            clamped = max(1, (free - due.prompt_cost) // (due.per_completion * choices))
+            due = due._replace(completion_tokens=clamped * choices)
+            request = replace(request, parameters=replace(request.parameters, max_tokens=clamped))
+    held = ledger.at_hand(claims, due.cost, now) or await ledger.reserve(claims, due.cost, now)
+    return Afforded(request, held, clamped)
