@@ -7,11 +7,10 @@ from functools import cache
 from typing import Final
 
 from sqlalchemy import Connection, Dialect
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from turnout.base.money import PICO_PER_DOLLAR
 from turnout.domain.account import GenerationRow
+from turnout.stores.dialects import insert_into
 from turnout.stores.schema import ACTIVITY
 
 __all__ = ["SECONDS_PER_DAY", "Sums", "add_sums", "sums_of"]
@@ -53,15 +52,15 @@ def add_sums(connection: Connection, sums: Sums) -> None:
     """Add *sums* to those in the store. Money is kept as whole dollars and the pico-dollars below one: 64 bits would
     not hold the sum of everything, and SQLite turns an overflow into an inexact number without a word.
     """
-    rows = [(*where, *figures[:6], *divmod(figures[6], PICO_PER_DOLLAR)) for where, figures in sums.items()]
+    ordered = sorted(sums.items())  # two writers who lock rows in one order do not wait for each other for ever
+    rows = [(*where, *figures[:6], *divmod(figures[6], PICO_PER_DOLLAR)) for where, figures in ordered]
     if rows:
         connection.exec_driver_sql(_statement(connection.dialect), rows)
 
 
 @cache
 def _statement(dialect: Dialect) -> str:
-    insert = postgresql_insert if dialect.name == "postgresql" else sqlite_insert
-    adding = insert(ACTIVITY)
+    adding = insert_into(ACTIVITY, dialect.name)
     new, kept = adding.excluded, ACTIVITY.c
     counts = ("requests", "failed", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
     pico = kept.pico + new["pico"]

@@ -2,7 +2,10 @@
 
 For each window of each budget, always: ``booked + leased <= limit`` when a lease is given, and ``leased`` is the sum of
 what the leases of all nodes grant. Booking moves an amount from ``leased`` to ``booked``, in the transaction that adds
-the generations which cost it.
+the generations which cost it; where the lease has been taken back meanwhile, ``booked`` grows alone.
+
+Rows are locked in one order everywhere, by window and then its leases, so that nodes do not wait for each other for
+ever.
 """
 
 from __future__ import annotations
@@ -10,11 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, BindParameter, Connection, bindparam, delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import BigInteger, BindParameter, Connection, bindparam, delete, select, tuple_, update
 
 from turnout.domain.budget import Claim
+from turnout.stores.dialects import insert_into
 from turnout.stores.schema import BUDGETS, LEASES, WINDOWS
 
 __all__ = ["Booking", "book", "give_back", "lease", "reclaim", "spent_in"]
@@ -40,7 +42,16 @@ _lease = (
     .values(leased=WINDOWS.c.leased + _amount)
 )
 _unlease = update(WINDOWS).where(*_of_window).values(leased=WINDOWS.c.leased - _amount)
-_book = update(WINDOWS).where(*_of_window).values(leased=WINDOWS.c.leased - _amount, booked=WINDOWS.c.booked + _amount)
+_book = update(WINDOWS).where(*_of_window).values(booked=WINDOWS.c.booked + _amount)
+_spend = (
+    update(LEASES)
+    .where(
+        LEASES.c.node == bindparam("of_node"),
+        LEASES.c.budget_id == bindparam("of_budget"),
+        LEASES.c.begins == bindparam("of_begins"),
+    )
+    .values(granted=LEASES.c.granted - _amount, renewed=bindparam("now"))
+)
 
 
 def lease(connection: Connection, node: str, claim: Claim, amounts: tuple[int, ...], now: float) -> int:
@@ -57,18 +68,22 @@ def lease(connection: Connection, node: str, claim: Claim, amounts: tuple[int, .
 
 
 def give_back(connection: Connection, node: str, claim: Claim, amount: int, now: float) -> None:
-    """*node* has no use for *amount* of what was leased to it."""
-    place = {"of_budget": claim.budget_id, "of_begins": claim.begins}
-    connection.execute(_unlease, place | {"amount": amount})
-    _grant(connection, node, _Change(claim.budget_id, claim.begins, -amount), now)
+    """*node* has no use for *amount* of what was leased to it; nothing happens if that has been taken back already."""
+    spent = {"of_budget": claim.budget_id, "of_begins": claim.begins, "amount": amount}
+    here = (WINDOWS.c.budget_id == claim.budget_id) & (WINDOWS.c.begins == claim.begins)
+    connection.execute(select(WINDOWS.c.leased).where(here).with_for_update())
+    if connection.execute(_spend, spent | {"of_node": node, "now": now}).rowcount:
+        connection.execute(_unlease, spent)
 
 
 def book(connection: Connection, node: str, booking: Booking, now: float) -> None:
     """*node* has spent the sums of *booking*. For use within the transaction that adds the generations."""
-    for (budget_id, begins), amount in booking.items():
+    for (budget_id, begins), amount in sorted(booking.items()):
+        spent = {"of_budget": budget_id, "of_begins": begins, "amount": amount}
         _open(connection, budget_id, begins)
-        connection.execute(_book, {"of_budget": budget_id, "of_begins": begins, "amount": amount})
-        _grant(connection, node, _Change(budget_id, begins, -amount), now)
+        connection.execute(_book, spent)
+        if connection.execute(_spend, spent | {"of_node": node, "now": now}).rowcount:
+            connection.execute(_unlease, spent)
 
 
 def reclaim(connection: Connection, node: str | None, renewed_before: float) -> int:
@@ -79,15 +94,16 @@ def reclaim(connection: Connection, node: str | None, renewed_before: float) -> 
     stale = LEASES.c.renewed < renewed_before
     if node is not None:
         stale = stale & (LEASES.c.node == node)
-    found = connection.execute(
-        select(LEASES.c.budget_id, LEASES.c.begins, func.sum(LEASES.c.granted).label("granted"), func.count())
-        .where(stale)
-        .group_by(LEASES.c.budget_id, LEASES.c.begins)
-    ).all()
-    for budget_id, begins, granted, _ in found:
-        connection.execute(_unlease, {"of_budget": budget_id, "of_begins": begins, "amount": int(granted)})
-    connection.execute(delete(LEASES).where(stale))
-    return sum(count for *_, count in found)
+    windows = tuple_(WINDOWS.c.budget_id, WINDOWS.c.begins)
+    of_stale = select(WINDOWS.c.leased).where(windows.in_(select(LEASES.c.budget_id, LEASES.c.begins).where(stale)))
+    of_stale = of_stale.order_by(WINDOWS.c.budget_id, WINDOWS.c.begins)
+    connection.execute(of_stale.with_for_update())  # leases change only under this
+    removing = delete(LEASES).where(stale).returning(LEASES.c.budget_id, LEASES.c.begins, LEASES.c.granted)
+    removed = connection.execute(removing).all()
+    if removed:
+        amounts = [{"of_budget": name, "of_begins": begins, "amount": granted} for name, begins, granted in removed]
+        connection.execute(_unlease, amounts)
+    return len(removed)
 
 
 def spent_in(connection: Connection, claims: tuple[tuple[str, int], ...]) -> dict[tuple[str, int], int]:
@@ -101,14 +117,12 @@ def spent_in(connection: Connection, claims: tuple[tuple[str, int], ...]) -> dic
 
 def _open(connection: Connection, budget_id: str, begins: int) -> None:
     """Make sure that the window has a row."""
-    insert = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
     row = {"budget_id": budget_id, "begins": begins, "booked": 0, "leased": 0}
-    connection.execute(insert(WINDOWS).values(row).on_conflict_do_nothing())
+    connection.execute(insert_into(WINDOWS, connection.dialect.name).values(row).on_conflict_do_nothing())
 
 
 def _grant(connection: Connection, node: str, change: _Change, now: float) -> None:
-    insert = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    adding = insert(LEASES).values(
+    adding = insert_into(LEASES, connection.dialect.name).values(
         node=node, budget_id=change.budget_id, begins=change.begins, granted=change.amount, renewed=now
     )
     connection.execute(

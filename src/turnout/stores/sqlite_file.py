@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Column, Connection, MetaData, Table, Text, create_engine, event, inspect, select
+from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DatabaseError
@@ -18,6 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from turnout.base.clock import Clock
 from turnout.base.errors import Unavailable
 from turnout.stores.schema import REVISION
+from turnout.stores.upgrade import check_known, revision_of, upgrade
 
 __all__ = ["READ", "WRITE", "connect", "migrate", "prepare"]
 
@@ -25,7 +26,6 @@ READ = "BEGIN"
 WRITE = "BEGIN IMMEDIATE"
 """Take the write lock at once: a transaction that reads first and is refused later would have to start anew."""
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
 _PRAGMAS = (
     "PRAGMA page_size = 8192",  # of a new file; with rows of about 1 kB a fifth cheaper to write than 4096
     "PRAGMA busy_timeout = 10000",  # milliseconds
@@ -35,7 +35,6 @@ _PRAGMAS = (
     "PRAGMA wal_autocheckpoint = 2000",  # pages, 16 MiB: pages that change often are copied back more rarely
 )
 _ENFORCE = "PRAGMA foreign_keys = ON"
-_VERSION = Table("alembic_version", MetaData(), Column("version_num", Text))
 
 
 def connect(path: Path, begin: str, *, enforce: bool = True) -> Connection:
@@ -71,10 +70,11 @@ def prepare(path: Path, clock: Clock) -> None:
         with _alone(path):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             with closing(connect(path, WRITE, enforce=False)) as connection:
-                found = _revision(connection)
+                with connection.begin():
+                    found = revision_of(connection)
                 if found != REVISION:
                     if found is not None:
-                        _check_known(found, path)
+                        check_known(found, str(path))
                         _back_up(path, path.with_name(f"{path.name}.backup-{found}-{int(clock.wall())}"))
                     migrate(connection)
     except (OSError, DatabaseError) as error:
@@ -93,24 +93,6 @@ def _alone(path: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def _revision(connection: Connection) -> str | None:
-    """The stored revision; None for a database without tables of ours."""
-    with connection.begin():
-        if not inspect(connection).has_table(_VERSION.name):
-            return None
-        return connection.execute(select(_VERSION.c.version_num)).scalar()
-
-
-def _check_known(revision: str, path: Path) -> None:
-    # Alembic takes 80 ms to import, and nearly every start finds the schema as it should be.
-    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see above
-
-    if all(script.revision != revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()):
-        raise Unavailable(
-            f"the database {path} was made by a newer version of Turnout (schema {revision}; this one knows {REVISION})"
-        )
-
-
 def _back_up(path: Path, copy: Path) -> None:
     """Copy the database, what stands in its log included, to *copy* (mode 0600)."""
     os.close(os.open(copy, os.O_RDWR | os.O_CREAT, 0o600))
@@ -120,11 +102,5 @@ def _back_up(path: Path, copy: Path) -> None:
 
 def migrate(connection: Connection, revision: str = "head") -> None:
     """Run the missing migrations up to *revision* in one transaction: all of them, or none."""
-    from alembic import command  # noqa: PLC0415 - slow to import and rarely needed
-    from alembic.config import Config  # noqa: PLC0415 - the same
-
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
     with connection.begin():
-        command.upgrade(config, revision)
+        upgrade(connection, revision)
