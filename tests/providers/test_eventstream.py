@@ -29,7 +29,8 @@ def test_messages_are_the_same_however_the_stream_is_cut(
     messages: list[tuple[dict[str, str], bytes]], sizes: list[int]
 ) -> None:
     stream = b"".join(framed(headers, payload) for headers, payload in messages)
-    pieces, at = [], 0
+    pieces: list[bytes] = []
+    at = 0
     while at < len(stream):
         size = sizes[len(pieces) % len(sizes)]
         pieces.append(stream[at : at + size])
