@@ -60,7 +60,7 @@ def add_sums(connection: Connection, sums: Sums) -> None:
 
 @cache
 def _statement(dialect: Dialect) -> str:
-    adding = insert_into(ACTIVITY, dialect.name)
+    adding = insert_into(ACTIVITY, dialect)
     new, kept = adding.excluded, ACTIVITY.c
     counts = ("requests", "failed", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
     pico = kept.pico + new["pico"]

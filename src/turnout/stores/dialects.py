@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Table
+from sqlalchemy import Connection, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 __all__ = ["Insert", "insert_into"]
@@ -11,6 +11,7 @@ Insert = postgresql.Insert | sqlite.Insert
 """An insertion that can say what happens to rows that are there already."""
 
 
-def insert_into(table: Table, dialect: str) -> Insert:
-    """An insertion into *table* for the database of that *dialect* (SQLAlchemy's name of it)."""
-    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+def insert_into(table: Table, place: Connection | Dialect) -> Insert:
+    """An insertion into *table* for the database of *place*."""
+    dialect = place if isinstance(place, Dialect) else place.dialect
+    return postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)

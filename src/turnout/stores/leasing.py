@@ -118,11 +118,11 @@ def spent_in(connection: Connection, claims: tuple[tuple[str, int], ...]) -> dic
 def _open(connection: Connection, budget_id: str, begins: int) -> None:
     """Make sure that the window has a row."""
     row = {"budget_id": budget_id, "begins": begins, "booked": 0, "leased": 0}
-    connection.execute(insert_into(WINDOWS, connection.dialect.name).values(row).on_conflict_do_nothing())
+    connection.execute(insert_into(WINDOWS, connection).values(row).on_conflict_do_nothing())
 
 
 def _grant(connection: Connection, node: str, change: _Change, now: float) -> None:
-    adding = insert_into(LEASES, connection.dialect.name).values(
+    adding = insert_into(LEASES, connection).values(
         node=node, budget_id=change.budget_id, begins=change.begins, granted=change.amount, renewed=now
     )
     connection.execute(

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 from msgspec.structs import asdict
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Dialect, Table, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from turnout.base.clock import Clock
@@ -80,7 +80,7 @@ class SQLStore(ABC):
         """Add or replace an account."""
         await self._write(
             lambda connection: connection.execute(
-                _putting(ACCOUNTS, connection.dialect.name), between.account_row(account)
+                _putting(ACCOUNTS, connection.dialect), between.account_row(account)
             )
         )
 
@@ -92,8 +92,8 @@ class SQLStore(ABC):
         """
 
         def put(connection: Connection) -> None:
-            connection.execute(_putting(KEYS, connection.dialect.name), between.key_row(key))
-            connection.execute(_bump(connection.dialect.name))
+            connection.execute(_putting(KEYS, connection.dialect), between.key_row(key))
+            connection.execute(_bump(connection.dialect))
 
         try:
             await self._write(put)
@@ -121,7 +121,7 @@ class SQLStore(ABC):
         def switch(connection: Connection) -> bool:
             found = connection.execute(change).rowcount > 0
             if found:
-                connection.execute(_bump(connection.dialect.name))
+                connection.execute(_bump(connection.dialect))
             return found
 
         return await self._write(switch)
@@ -133,7 +133,7 @@ class SQLStore(ABC):
         def remove(connection: Connection) -> bool:
             found = connection.execute(change).rowcount > 0
             if found:
-                connection.execute(_bump(connection.dialect.name))
+                connection.execute(_bump(connection.dialect))
             return found
 
         return await self._write(remove)
@@ -201,7 +201,7 @@ class SQLStore(ABC):
             connection.execute(delete(BUDGETS).where(there))
             if budgets:
                 connection.execute(insert(BUDGETS), [asdict(budget) | {"id": budget.id} for budget in budgets])
-            connection.execute(_bump(connection.dialect.name))
+            connection.execute(_bump(connection.dialect))
 
         await self._write(put)
 
@@ -233,7 +233,7 @@ class SQLStore(ABC):
 
 
 @cache
-def _putting(table: Table, dialect: str) -> Insert:
+def _putting(table: Table, dialect: Dialect) -> Insert:
     """A row of *table*, instead of the one with its primary key if there is one."""
     adding = insert_into(table, dialect)
     changed = {column.key: adding.excluded[column.key] for column in table.c if not column.primary_key}
@@ -241,7 +241,7 @@ def _putting(table: Table, dialect: str) -> Insert:
 
 
 @cache
-def _bump(dialect: str) -> Insert:
+def _bump(dialect: Dialect) -> Insert:
     """Say that keys have changed."""
     adding = insert_into(REVISIONS, dialect).values(name=_KEYS, value=1)
     return adding.on_conflict_do_update(index_elements=[REVISIONS.c.name], set_={"value": REVISIONS.c.value + 1})

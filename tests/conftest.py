@@ -1,0 +1,5 @@
+"""Fixtures that any test may ask for."""
+
+from servers import database, new_store, postgres_server, redis_server, redis_url
+
+__all__ = ["database", "new_store", "postgres_server", "redis_server", "redis_url"]
