@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from examples import a_provider, a_request, an_endpoint
-from turnout.base.errors import BadRequest
+from turnout.base.errors import BadRequest, UpstreamError
 from turnout.base.secrets import Secret
 from turnout.contracts.provider import Fetched, Outgoing, Outside
 from turnout.domain.provider import Provider
@@ -265,8 +265,9 @@ def test_files_are_named_by_format_and_no_two_have_one_name() -> None:
     ],
 )
 def test_what_only_the_operators_account_could_read_or_no_model_takes_is_refused(part: dict[str, Any]) -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises(UpstreamError, match="does not take") as caught:
         body(CLAUDE, messages=[{"role": "user", "content": [part]}])
+    assert (caught.value.elsewhere, caught.value.health) == ("endpoint", "ignored")
 
 
 def test_marks_become_cache_points_where_there_are_any() -> None:
@@ -425,7 +426,7 @@ def test_tools_of_the_provider_are_passed_on_and_those_of_others_refused() -> No
     assert body(NOVA_2, tools=[own, TOOL])["toolConfig"]["tools"] == [own, SPEC]
     computer = {"type": "computer_20250124", "name": "computer", "display_width_px": 10, "display_height_px": 10}
     assert body(CLAUDE, tools=[computer])["additionalModelRequestFields"] == {"tools": [computer]}
-    with pytest.raises(BadRequest, match="no tool of type"):
+    with pytest.raises(UpstreamError, match="tools of type"):
         body(NOVA, tools=[{"type": "web_search_preview"}])
 
 
@@ -488,6 +489,19 @@ def test_limits_and_samplers_have_names_of_their_own() -> None:
 @pytest.mark.parametrize("name", ["guardrailConfig", "performanceConfig", "requestMetadata"])
 def test_the_providers_own_fields_go_on_as_sent(name: str) -> None:
     assert body(NOVA, **{name: {"x": "y"}})[name] == {"x": "y"}
+
+
+def test_an_endpoint_that_is_a_tier_is_asked_for_it() -> None:
+    adapter = BedrockAdapter(provider(credential=Secret("an-api-key")), OUTSIDE)
+    endpoint = an_endpoint("bedrock", upstream_model=NOVA, service_tier="flex")
+    made = json.loads(adapter.outgoing(a_request(service_tier="priority"), endpoint).body)
+    assert made["serviceTier"] == {"type": "flex"}
+
+
+@pytest.mark.parametrize("messages", [[{"role": "user", "content": " "}], [{"role": "assistant", "content": None}]])
+def test_messages_that_say_nothing_are_refused(messages: list[dict[str, Any]]) -> None:
+    with pytest.raises(BadRequest, match="say nothing"):
+        body(CLAUDE, messages=messages)
 
 
 # -- names of models --

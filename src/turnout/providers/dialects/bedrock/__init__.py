@@ -57,7 +57,8 @@ class BedrockAdapter:
         """The provider's own form of *request*, signed as of now.
 
         Raises:
-            BadRequest: it holds what this provider does not take and what must not be dropped.
+            BadRequest: it makes no sense.
+            UpstreamError: it holds what this provider does not take and what must not be dropped.
         """
         family = family_of(endpoint.upstream_model, endpoint.model_id)
         letter = write_letter(request, endpoint, family, self._drop)

@@ -7,10 +7,10 @@ from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any, Final, final
 
-from turnout.base.errors import BadRequest
+from turnout.base.errors import UpstreamError
 from turnout.providers.conversation import Audio, File, Image, Inline, Video, read_data_url
 
-__all__ = ["Papers", "audio_block", "image_block", "media_type_of", "video_block"]
+__all__ = ["Papers", "audio_block", "image_block", "media_type_of", "unsaid", "video_block"]
 
 _IMAGES: Final = {"image/png": "png", "image/jpeg": "jpeg", "image/jpg": "jpeg", "image/gif": "gif",
                   "image/webp": "webp"}  # fmt: skip
@@ -35,13 +35,13 @@ _UNTOLD: Final = frozenset({"application/octet-stream", ""})
 
 
 def image_block(image: Image) -> dict[str, Any]:
-    """Raises BadRequest for one that is not inline, or of a format that is not taken."""
+    """Raises BadRequest for a broken ``data:`` URL, UpstreamError for what is not inline or of a wrong format."""
     held = _held(image.url, "an image")
     return {"image": {"format": _format(held, _IMAGES, "images"), "source": {"bytes": held.base64}}}
 
 
 def video_block(video: Video) -> dict[str, Any]:
-    """Raises BadRequest for one that is not inline, or of a format that is not taken."""
+    """Raises BadRequest for a broken ``data:`` URL, UpstreamError for what is not inline or of a wrong format."""
     held = _held(video.url, "a video")
     return {"video": {"format": _format(held, _VIDEOS, "videos"), "source": {"bytes": held.base64}}}
 
@@ -49,6 +49,13 @@ def video_block(video: Video) -> dict[str, Any]:
 def audio_block(audio: Audio) -> dict[str, Any]:
     """Sound, by the format that the client states."""
     return {"audio": {"format": audio.format, "source": {"bytes": audio.data}}}
+
+
+def unsaid(what: str) -> UpstreamError:
+    """What must not be dropped and cannot be said: another provider may have the words for it."""
+    return UpstreamError(
+        f"This provider does not take {what}", error_type="invalid_request", elsewhere="endpoint", health="ignored"
+    )
 
 
 def media_type_of(kind: str, name: str) -> str:
@@ -68,14 +75,15 @@ class Papers:
         """A file as the block that it is: a document, unless it is an image or a video.
 
         Raises:
-            BadRequest: it has no content, or a format that is not taken.
+            BadRequest: its ``data:`` URL is broken.
+            UpstreamError: it has no content, or a format that is not taken.
         """
         if not file.url:
-            raise BadRequest("this model's provider takes files by their content alone")
+            raise unsaid("files that are not in the request")
         held = read_data_url(file.url)
         if held is None:
             if "://" in file.url[:16]:
-                raise BadRequest("this model's provider takes files by their content alone")
+                raise unsaid("files that are not in the request")
             held = Inline("", file.url)
         if held.media_type.startswith("image/"):
             return {"image": {"format": _format(held, _IMAGES, "images"), "source": {"bytes": held.base64}}}
@@ -105,7 +113,7 @@ def _document_format(held: Inline, end: str) -> str:
         told = end if end in _BY_END else _OTHER_ENDS.get(end)  # the name may tell more
         found = told or found or ("txt" if held.media_type.startswith("text/") else _sniffed(held.base64))
     if found is None:
-        raise BadRequest(f"this model's provider takes no files of type {held.media_type[:80]}")
+        raise unsaid(f"files of type {held.media_type[:80]}")
     return found
 
 
@@ -119,12 +127,12 @@ def _sniffed(base64: str) -> str | None:
 def _held(url: str, what: str) -> Inline:
     held = read_data_url(url)
     if held is None:
-        raise BadRequest(f"this model's provider takes {what} by its content alone")
+        raise unsaid(f"{what} that is not in the request")
     return held
 
 
 def _format(held: Inline, formats: Mapping[str, str], what: str) -> str:
     found = formats.get(held.media_type)
     if found is None:
-        raise BadRequest(f"this model's provider takes no {what} of type {held.media_type[:80]}")
+        raise unsaid(f"{what} of type {held.media_type[:80]}")
     return found

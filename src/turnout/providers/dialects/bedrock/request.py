@@ -18,7 +18,9 @@ from turnout.providers.dialects.bedrock.turns import cache_point, talk_of
 
 __all__ = ["Letter", "write_letter"]
 
-_OWN_FIELDS: Final = ("additionalModelResponseFieldPaths", "guardrailConfig", "performanceConfig", "requestMetadata")
+_OWN_FIELDS: Final = (
+    "additionalModelResponseFieldPaths", "guardrailConfig", "performanceConfig", "promptVariables", "requestMetadata",
+)  # fmt: skip
 """The provider's own, which go on as the client sent them."""
 _MODELS_OWN: Final = "additionalModelRequestFields"
 _SAID: Final = frozenset({
@@ -50,7 +52,8 @@ def write_letter(request: ChatRequest, endpoint: Endpoint, family: Family, unwan
     """The body for *request*; *unwanted* are parameters left out.
 
     Raises:
-        BadRequest: it holds what this provider does not take and what must not be dropped.
+        BadRequest: it makes no sense.
+        UpstreamError: it holds what this provider does not take and what must not be dropped.
     """
     dropped = [name for name, value in request.fields.items() if name not in _SAID and bytes(value) != b"null"]
     unfit = _unfit(request, endpoint, unwanted)
@@ -77,6 +80,8 @@ def write_letter(request: ChatRequest, endpoint: Endpoint, family: Family, unwan
         inference["stopSequences"] = stops
     body["inferenceConfig"] = inference
     _put_rest(body, request, unfit, dropped)
+    if (tier := endpoint.service_tier) is not None and tier in _TIERS:
+        body["serviceTier"] = {"type": _TIERS[tier]}
     _cache_all(body, request, family, unfit, dropped)
     if (stated := request.fields.get(_MODELS_OWN)) is not None and bytes(stated) != b"null":
         own |= _object(stated)

@@ -22,6 +22,7 @@ from turnout.providers.conversation import (
 )
 from turnout.providers.dialects.anthropic.schemas import object_schema
 from turnout.providers.dialects.bedrock.families import Family
+from turnout.providers.dialects.bedrock.media import unsaid
 from turnout.providers.dialects.bedrock.schemas import fitted
 from turnout.providers.dialects.bedrock.thinking import Steering, think_less
 from turnout.providers.dialects.bedrock.turns import Talk, cache_point
@@ -56,7 +57,8 @@ def put_tools(
     the model is told in words.
 
     Raises:
-        BadRequest: a tool or a format that the provider does not take.
+        BadRequest: a tool, a choice or a schema that is none.
+        UpstreamError: one that the provider does not take.
     """
     structure = _structure(request)
     if structure is not None and family.schemas and bytes(structure.schema) != _ANY_OBJECT:
@@ -93,7 +95,7 @@ def _structure(request: ChatRequest) -> Schema | None:
         return read_schema(request)
     if wanted.type == "json_object":
         return Schema("answer", Raw(_ANY_OBJECT))
-    raise BadRequest(f"this model's provider takes no `response_format` of type {wanted.type}")
+    raise unsaid(f"`response_format` of type {wanted.type}")
 
 
 def _text_format(structure: Schema) -> dict[str, Any]:
@@ -119,7 +121,7 @@ def _choice(request: ChatRequest) -> dict[str, Any]:
         raise BadRequest(f"`tool_choice`: {error}") from None
     if len(own) == 1 and own.keys() <= _OWN_CHOICES:
         return dict(own)
-    raise BadRequest("`tool_choice`: this model's provider knows no such choice")
+    raise unsaid("such a `tool_choice`")
 
 
 def _tools(request: ChatRequest, family: Family, steering: Steering) -> list[Any]:
@@ -134,7 +136,7 @@ def _tools(request: ChatRequest, family: Family, steering: Steering) -> list[Any
         elif family.claude is not None and tool.type and ":" not in tool.type:
             _put_claudes_own(tool, steering)
         else:
-            raise BadRequest(f"this model's provider has no tool of type {tool.type[:80]!r}")
+            raise unsaid(f"tools of type {tool.type[:80]!r}")
     return written
 
 

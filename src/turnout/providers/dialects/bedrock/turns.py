@@ -15,7 +15,7 @@ from turnout.base.jsons import BadJSON, encode, reader
 from turnout.domain.completion import NULL
 from turnout.providers.conversation import Audio, File, Image, Message, Part, Text, ToolCall, Video
 from turnout.providers.dialects.bedrock.families import Family
-from turnout.providers.dialects.bedrock.media import Papers, audio_block, image_block, video_block
+from turnout.providers.dialects.bedrock.media import Papers, audio_block, image_block, unsaid, video_block
 from turnout.providers.dialects.bedrock.thoughts import thought_blocks
 
 __all__ = ["Talk", "cache_point", "talk_of"]
@@ -52,7 +52,8 @@ def talk_of(messages: Sequence[Message], family: Family) -> Talk:
     """The turns of *messages*, alternating between user and model. Instructions go to the top.
 
     Raises:
-        BadRequest: a part of a kind that the provider does not take.
+        BadRequest: a file that is none, or nothing at all.
+        UpstreamError: a part of a kind that the provider does not take.
     """
     writer = _Writer(family)
     for message in messages:
@@ -90,7 +91,7 @@ class _Writer:
             self._add_turn("user", self._said(message))
         else:
             if not all(isinstance(part, Text) for part in message.parts):
-                raise BadRequest("this model's provider takes instructions in text only")
+                raise unsaid("instructions other than text")
             self._system += self._said(message)
 
     def finish(self) -> Talk:
@@ -98,7 +99,9 @@ class _Writer:
         turns, system = self._turns, self._system
         if not turns and system:
             turns, system = [{"role": "user", "content": system}], []
-        elif turns and turns[0]["role"] == "assistant" and not self._family.may_begin:
+        if not turns:
+            raise BadRequest("the messages say nothing")
+        if turns[0]["role"] == "assistant" and not self._family.may_begin:
             turns.insert(0, {"role": "user", "content": [{"text": _FILLER}]})
         for turn in turns:
             kinds = set().union(*turn["content"]) if turn["role"] == "user" else set()
