@@ -11,7 +11,7 @@ import msgspec
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import excerpt
 
-__all__ = ["failure_from_status", "failure_in_stream", "retry_after_seconds"]
+__all__ = ["failure_from_status", "failure_in_stream", "nonsense", "retry_after_seconds", "unsaid"]
 
 _MAX_RETRY_AFTER = 3600
 _MAX_CODE = 100  # characters
@@ -140,6 +140,18 @@ def retry_after_seconds(value: str | None, now: float) -> int | None:
     if seconds != seconds:  # noqa: PLR0124 - NaN is the one number that differs from itself
         return None
     return int(min(max(seconds, 1), _MAX_RETRY_AFTER))
+
+
+def unsaid(what: str) -> UpstreamError:
+    """What must not be dropped and cannot be said: another provider may have the words for it."""
+    return UpstreamError(
+        f"This provider does not take {what}", error_type="invalid_request", elsewhere="endpoint", health="ignored"
+    )
+
+
+def nonsense() -> UpstreamError:
+    """What is no answer."""
+    return UpstreamError("The provider's answer makes no sense", may_be_billed=True)
 
 
 def _status_in(error: object) -> int:

@@ -8,7 +8,7 @@ from turnout.base.jsons import encode
 from turnout.domain.chat import ChatRequest
 from turnout.domain.provider import Capabilities
 
-__all__ = ["steer_reasoning"]
+__all__ = ["asked_effort", "steer_reasoning"]
 
 _RATIOS = (("max", 0.95), ("high", 0.8), ("medium", 0.5), ("low", 0.2), ("minimal", 0.1))
 _DEFAULT_LIMIT = 32_000
@@ -31,7 +31,7 @@ def steer_reasoning(fields: dict[str, Raw], request: ChatRequest, capabilities: 
         fields["reasoning"] = request.fields.get("reasoning") or Raw(encode({"effort": parameters.reasoning_effort}))
     elif own is not None and (style == "effort" or _OWN_FIELDS.get(style) in fields):
         fields["reasoning_effort"] = own
-    elif (effort := _effort(request)) is not None:
+    elif (effort := asked_effort(request)) is not None:
         _steer(fields, style, effort)
 
 
@@ -45,8 +45,8 @@ def _steer(fields: dict[str, Raw], style: str, effort: str) -> None:
         fields.setdefault("enable_thinking", Raw(b"false" if effort == "none" else b"true"))
 
 
-def _effort(request: ChatRequest) -> str | None:
-    """The effort asked for, under whichever of its three spellings."""
+def asked_effort(request: ChatRequest) -> str | None:
+    """The effort asked for, under whichever of its spellings; a budget is the effort nearest to it. None: nothing."""
     parameters = request.parameters
     if parameters.reasoning_effort:
         return parameters.reasoning_effort
