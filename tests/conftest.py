@@ -1,5 +1,5 @@
 """Fixtures that any test may ask for."""
 
-from servers import database, new_store, postgres_server, redis_server, redis_url
+from servers import database, empty_store, new_store, postgres_server, redis_server, redis_url
 
-__all__ = ["database", "new_store", "postgres_server", "redis_server", "redis_url"]
+__all__ = ["database", "empty_store", "new_store", "postgres_server", "redis_server", "redis_url"]

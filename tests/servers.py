@@ -241,14 +241,22 @@ def database(postgres_server: PostgresServer) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
+def empty_store(request: pytest.FixtureRequest, tmp_path: Path) -> NewStore:
+    """Stores of every kind, one after the other; each that it makes has nothing in it."""
+    if request.param == "sqlite":
+        names = count(1)
+        return lambda: SQLiteStore(tmp_path / str(next(names)) / "turnout.db")
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return lambda: _postgres_store(server.new_database())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
 def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> NewStore:
-    """Stores of every kind, one after the other."""
+    """Stores of every kind, one after the other; all that it makes in one test hold the same."""
     if request.param == "sqlite":
         return lambda: SQLiteStore(tmp_path / "turnout.db")
-    url = request.getfixturevalue("database")
-    from turnout.stores.postgres import PostgresStore  # noqa: PLC0415 - its driver is an option
-
-    return lambda: PostgresStore(url)
+    url: str = request.getfixturevalue("database")
+    return lambda: _postgres_store(url)
 
 
 @pytest.fixture(scope="session")
@@ -266,6 +274,12 @@ def redis_url(redis_server: RedisServer) -> str:
     """The URL of a Redis with nothing in it."""
     assert redis_server.command("FLUSHALL") == "+OK"
     return redis_server.url
+
+
+def _postgres_store(url: str) -> Store:
+    from turnout.stores.postgres import PostgresStore  # noqa: PLC0415 - its driver is an option
+
+    return PostgresStore(url)
 
 
 def _postgres_programs() -> Path | None:

@@ -3,22 +3,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from pathlib import Path
 from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from servers import NewStore
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.errors import PaymentRequired
 from turnout.base.money import Pico
-from turnout.contracts.store import Delivery
+from turnout.contracts.store import Delivery, Store
 from turnout.domain.account import Account, Generation, GenerationRow, generation_row
 from turnout.domain.budget import Budget, Claim, begins
 from turnout.ledger.ledger import Ledger
 from turnout.ledger.purse import Purse, Reservation
-from turnout.stores.sqlite import SQLiteStore
 
 NOW = 1_790_000_000.0
 BUDGETS = (
@@ -30,8 +29,8 @@ DAILY, EVER = CLAIMS
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SQLiteStore]:
-    opened = SQLiteStore(tmp_path / "turnout.db")
+async def store(new_store: NewStore) -> AsyncIterator[Store]:
+    opened = new_store()
     await opened.open()
     await opened.put_account(Account(id="default", name="Default"))
     for budget in BUDGETS:
@@ -40,7 +39,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SQLiteStore]:
     await opened.close()
 
 
-def ledger(store: SQLiteStore, node: str = "here") -> Ledger:
+def ledger(store: Store, node: str = "here") -> Ledger:
     return Ledger(Purse(entries=64), store, node, SYSTEM_CLOCK)
 
 
@@ -53,13 +52,13 @@ def row(name: str, cost: int) -> GenerationRow:
     )  # fmt: skip
 
 
-async def book(store: SQLiteStore, one: Ledger, node: str, name: str, cost: int) -> None:
+async def book(store: Store, one: Ledger, node: str, name: str, cost: int) -> None:
     """What the writer of *node* does with one settled generation."""
     await store.take_generations(lambda: Delivery([row(name, cost)], {}, node))
     one.purse.booked(dict.fromkeys(CLAIMS, cost), 0)
 
 
-async def test_a_budget_that_is_not_used_up_affords_a_request_and_settles_its_cost(store: SQLiteStore) -> None:
+async def test_a_budget_that_is_not_used_up_affords_a_request_and_settles_its_cost(store: Store) -> None:
     one = ledger(store)
     assert one.at_hand(CLAIMS, 100, NOW) is None
     made = await one.reserve(CLAIMS, 100, NOW)
@@ -69,7 +68,7 @@ async def test_a_budget_that_is_not_used_up_affords_a_request_and_settles_its_co
     assert await store.booked(place) == dict.fromkeys(place, 40)
 
 
-async def test_what_is_at_hand_asks_no_store(store: SQLiteStore) -> None:
+async def test_what_is_at_hand_asks_no_store(store: Store) -> None:
     one = ledger(store)
     one.settle(await one.reserve(CLAIMS, 5, NOW), 0)
     asked = one.leases
@@ -80,7 +79,7 @@ async def test_what_is_at_hand_asks_no_store(store: SQLiteStore) -> None:
     assert one.leases == asked
 
 
-async def test_a_budget_that_has_not_enough_refuses_and_says_which(store: SQLiteStore) -> None:
+async def test_a_budget_that_has_not_enough_refuses_and_says_which(store: Store) -> None:
     one = ledger(store)
     with pytest.raises(PaymentRequired, match=r"limit of this key \(daily\)") as caught:
         await one.reserve(CLAIMS, 1_001, NOW)
@@ -90,7 +89,7 @@ async def test_a_budget_that_has_not_enough_refuses_and_says_which(store: SQLite
         await one.reserve(CLAIMS, 1, NOW)
 
 
-async def test_of_two_hundred_parallel_requests_as_many_succeed_as_the_budget_affords(store: SQLiteStore) -> None:
+async def test_of_two_hundred_parallel_requests_as_many_succeed_as_the_budget_affords(store: Store) -> None:
     nodes = [ledger(store, name) for name in ("a", "b")]
     made = await asyncio.gather(
         *[nodes[turn % 2].reserve(CLAIMS, 100, NOW) for turn in range(200)], return_exceptions=True
@@ -100,7 +99,7 @@ async def test_of_two_hundred_parallel_requests_as_many_succeed_as_the_budget_af
     assert all(isinstance(one, PaymentRequired) for one in made if not isinstance(one, Reservation))
 
 
-async def test_what_one_node_has_no_use_for_another_may_have(store: SQLiteStore) -> None:
+async def test_what_one_node_has_no_use_for_another_may_have(store: Store) -> None:
     first, second = ledger(store, "a"), ledger(store, "b")
     first.settle(await first.reserve(CLAIMS, 900, NOW), 0)
     with pytest.raises(PaymentRequired):
@@ -110,7 +109,7 @@ async def test_what_one_node_has_no_use_for_another_may_have(store: SQLiteStore)
     assert isinstance(await second.reserve(CLAIMS, 900, NOW), Reservation)
 
 
-async def test_a_node_that_starts_anew_has_its_leases_taken_back_and_its_spending_kept(store: SQLiteStore) -> None:
+async def test_a_node_that_starts_anew_has_its_leases_taken_back_and_its_spending_kept(store: Store) -> None:
     first = ledger(store, "a")
     first.settle(await first.reserve(CLAIMS, 900, NOW), 300)
     await book(store, first, "a", "gen-1", 300)
@@ -121,7 +120,7 @@ async def test_a_node_that_starts_anew_has_its_leases_taken_back_and_its_spendin
     assert isinstance(await again.reserve(CLAIMS, 700, NOW), Reservation)
 
 
-async def test_a_lowered_limit_admits_nothing_more_and_a_raised_one_does(store: SQLiteStore) -> None:
+async def test_a_lowered_limit_admits_nothing_more_and_a_raised_one_does(store: Store) -> None:
     one = ledger(store)
     one.settle(await one.reserve(CLAIMS, 500, NOW), 500)
     await book(store, one, "here", "gen-1", 500)
@@ -137,7 +136,7 @@ async def test_a_lowered_limit_admits_nothing_more_and_a_raised_one_does(store: 
                 await one.reserve(claims, 100, NOW)
 
 
-async def test_an_answer_is_clamped_to_a_quarter_of_what_is_free(store: SQLiteStore) -> None:
+async def test_an_answer_is_clamped_to_a_quarter_of_what_is_free(store: Store) -> None:
     one = ledger(store)
     assert await one.affordable(CLAIMS, 10) == 10
     assert await one.affordable(CLAIMS, 10_000) <= 250
@@ -147,9 +146,9 @@ async def test_an_answer_is_clamped_to_a_quarter_of_what_is_free(store: SQLiteSt
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 60))
 async def test_whatever_happens_on_two_nodes_no_instant_exceeds_a_limit(
-    tmp_path_factory: pytest.TempPathFactory, seed: int, steps: int
+    empty_store: NewStore, seed: int, steps: int
 ) -> None:
-    store = SQLiteStore(tmp_path_factory.mktemp("ledger") / "turnout.db")
+    store = empty_store()
     await store.open()
     for budget in BUDGETS:
         await store.put_budgets("default", budget.scope, budget.subject, [budget])
@@ -159,7 +158,7 @@ async def test_whatever_happens_on_two_nodes_no_instant_exceeds_a_limit(
         await store.close()
 
 
-async def _live(store: SQLiteStore, dice: Random, steps: int) -> None:
+async def _live(store: Store, dice: Random, steps: int) -> None:
     nodes = {name: ledger(store, name) for name in ("a", "b")}
     held: list[tuple[str, Reservation]] = []
     unbooked: dict[str, list[int]] = {"a": [], "b": []}
