@@ -157,3 +157,23 @@ def test_general_purpose_variables_of_google_are_left_alone(tmp_path: Path) -> N
     found = providers(tmp_path, GOOGLE_API_KEY="AIza-1", GOOGLE_APPLICATION_CREDENTIALS="/key.json")
     assert not found["google"].usable
     assert not found["vertex"].usable
+
+
+def test_bedrock_needs_a_region_and_the_keys_that_the_configuration_names(tmp_path: Path) -> None:
+    there = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "hidden", "AWS_BEARER_TOKEN_BEDROCK": "b",
+             "AWS_REGION": "eu-west-1", "AZURE_OPENAI_API_KEY": "a"}  # fmt: skip
+    found = providers(tmp_path, **there)
+    assert not found["bedrock"].usable
+    assert not found["azure"].usable
+    keys = 'access_key_id = "env:AWS_ACCESS_KEY_ID"\nsecret_access_key = "env:AWS_SECRET_ACCESS_KEY"\n'
+    placed = providers(tmp_path, f'[providers.bedrock]\nregion = "eu-west-1"\n{keys}', **there)["bedrock"]
+    assert placed.usable
+    assert placed.base_url == "https://bedrock-runtime.eu-west-1.amazonaws.com"
+
+
+@pytest.mark.parametrize("slug", ["azure", "bedrock"])
+def test_a_known_provider_without_an_address_is_a_warning(tmp_path: Path, slug: str) -> None:
+    found, warnings = told(tmp_path, f'[providers.{slug}]\napi_key = "k"\n')
+    assert warnings == [f"provider {slug}: it has no address, so it cannot be called"]
+    assert not found[slug].usable
+    assert told(tmp_path, f'[providers.{slug}]\napi_key = "k"\nenabled = false\n')[1] == []

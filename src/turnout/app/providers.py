@@ -50,7 +50,9 @@ def providers_of(
     for dialect in load_dialects().values():
         for known in dialect.providers:
             native = _from_known(known, dialect, environment)
-            providers[known.slug] = _with_declared(native, settings.providers.get(known.slug))
+            own = providers[known.slug] = _with_declared(native, settings.providers.get(known.slug))
+            if known.slug in settings.providers and not own.base_url and _is_enabled(settings, known.slug):
+                warnings.append(f"provider {known.slug}: it has no address, so it cannot be called")
     for slug, name in _OTHER_DIALECTS.items():
         if slug not in providers:
             listed = Provider(slug=slug, name=name, dialect=slug)

@@ -24,9 +24,6 @@ from turnout.config.sources import (
 
 __all__ = ["Loaded", "load"]
 
-_NOWHERE = frozenset({"azure"})
-"""Known providers at no common address: everybody has a resource of their own."""
-
 
 class Loaded(msgspec.Struct, frozen=True):
     """A valid configuration and where it came from.
@@ -157,6 +154,5 @@ def _without_address(settings: Settings, known_providers: Collection[str], label
     for slug, provider in settings.providers.items():
         needs_address = provider.dialect in {None, "openai", "openai-responses", "azure"}
         lacks_address = provider.enabled and needs_address and provider.base_url is None
-        at_home = slug in {"fake", *known_providers} and slug not in _NOWHERE
-        if known_providers and lacks_address and not at_home:
+        if known_providers and lacks_address and slug not in {"fake", *known_providers}:
             yield f"{label}: {dotted(('providers', slug))}: no base_url, so it cannot be called"
