@@ -113,6 +113,52 @@ def test_the_provider_is_sent_what_it_was_sent_then(stage: Stage, exchange: Exch
     assert normal_request(json.loads(received.body)) == normal_request(exchange.request)
 
 
+def _continued() -> list[Any]:
+    """Exchanges whose answer stands as it was in the request that came next."""
+    by_id = {one.id: one for one in _ALL}
+    pairs = []
+    for exchange in _WHOLE:
+        stem, _, number = exchange.id.rpartition("-")
+        following = by_id.get(f"{stem}-{int(number) + 1}")
+        said = exchange.response["output"]["message"]
+        if following is not None and said in following.request["messages"]:
+            pairs.append(pytest.param(exchange, following, id=following.id))
+    return pairs or [pytest.param(None, None, marks=_WITHOUT_DATA)]
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(("exchange", "following"), _continued())
+def test_an_answer_that_the_client_sends_back_reaches_the_provider_as_it_left(
+    stage: Stage,
+    exchange: Exchange,
+    following: Exchange,
+    streamed: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    _play(stage, exchange)
+    reply = _ask(stage, exchange, stream=streamed)
+    message = _collected(reply) if streamed else reply.json()["choices"][0]["message"]
+    chat = chat_request(following.request, stream=False)
+    turns = following.request["messages"]
+    place = sum(turn["role"] == "assistant" for turn in turns[: turns.index(exchange.response["output"]["message"])])
+    replaced = [number for number, one in enumerate(chat["messages"]) if one["role"] == "assistant"][place]
+    chat["messages"][replaced] = message
+    _play(stage, following)
+    body = json.dumps(chat | {"model": stage.models[model_of(following.path)]}).encode()
+    assert stage.gateway.request("POST", "/api/v1/chat/completions", body).status == 200
+    assert normal_request(json.loads(stage.provider.received[0].body)) == normal_request(following.request)
+
+
+def _collected(reply: Reply) -> dict[str, Any]:
+    """The message that a simple client makes of a stream: details are put into one list as they come."""
+    said = _read(reply, streamed=True).choices[0]
+    calls = [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in said.tool_calls
+    ]
+    message = {"role": "assistant", "content": said.text, "reasoning": said.reasoning}
+    return message | {"reasoning_details": _details(reply), "tool_calls": calls}
+
+
 def test_the_exchanges_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     if not _ALL:
         pytest.skip("TURNOUT_TEST_DATA names no folder with recorded-traffic")

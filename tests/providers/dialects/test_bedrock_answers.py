@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -11,7 +12,10 @@ from hypothesis import strategies as st
 
 from conformance.hearing import hear_stream, hear_whole
 from conformance.kit import adapter_of
-from conformance.kits.bedrock import framed
+from conformance.kits.bedrock import KIT, framed
+from conformance.test_answers import CASES
+from conformance.test_hostile_answers import ODD, places, spelled, spoilt, survive_stream
+from converters.bedrock import read_frames
 from turnout.base.errors import UpstreamError
 from turnout.domain.usage import Usage
 
@@ -238,6 +242,24 @@ def test_a_wrong_checksum_is_the_providers_failure() -> None:
     broken[-6] ^= 1
     with pytest.raises(UpstreamError, match="checksum"):
         adapter_of("bedrock").decoder().feed(bytes(broken))
+
+
+def test_no_wrong_value_anywhere_in_a_stream_is_a_mistake_of_ours() -> None:
+    server_tool = [
+        begin(3, toolUse={"toolUseId": "t", "name": "own", "type": "server_tool_use"}), stop(3),
+        begin(4, toolResult={"toolUseId": "t", "status": "success"}), delta(4, toolResult=[{"json": {}}]), stop(4),
+        begin(5, image={"format": "png"}), delta(5, image={"source": {"bytes": "AA"}}), stop(5),
+        delta(6, reasoningContent={"redactedContent": "AA"}), stop(6),
+        delta(7, citation={"title": "x", "location": {"web": {"url": "https://a.example"}}}), stop(7),
+    ]  # fmt: skip
+    frames = KIT.stream(CASES["all"])
+    frames[-2:-2] = server_tool
+    adapter, dice = adapter_of("bedrock"), random.Random(7)
+    for number, (headers, told) in enumerate(read_frames(b"".join(frames))):
+        for path in places(told):
+            for odd in (..., *dice.sample(ODD, 10)):
+                changed = framed(headers, spelled(spoilt(told, path, odd)))
+                survive_stream(adapter, b"".join([*frames[:number], changed, *frames[number + 1 :]]))
 
 
 # -- failures --
