@@ -17,6 +17,7 @@ from openrouter.components import GenerationResponse
 from openrouter.operations import GetCurrentKeyResponse
 
 from turnout.accounts.reports import Spending, generation_report, key_report, spending, windows
+from turnout.accounts.standing import workspace_of
 from turnout.base.money import Pico
 from turnout.domain.account import Account, AttemptRecord, Generation, Key, generation_row
 from turnout.domain.usage import Pricing, Usage
@@ -77,7 +78,7 @@ GOLDEN = {
     "include_byok_in_limit": False, "usage": 0, "usage_daily": 0, "usage_weekly": 0, "usage_monthly": 0,
     "byok_usage": 0, "byok_usage_daily": 0, "byok_usage_weekly": 0, "byok_usage_monthly": 0, "is_free_tier": False,
     "is_management_key": False, "is_provisioning_key": False, "creator_user_id": None, "expires_at": None,
-    "organization_id": None, "workspace_id": None, "allowed_data_regions": ["global"], "budgets": [],
+    "organization_id": None, "workspace_id": workspace_of("default"), "allowed_data_regions": ["global"], "budgets": [],
     "effective_budget": None, "free_model_daily_requests": {"limit": 1000, "remaining": 1000, "used": 0},
     "rate_limit": {"requests": -1, "interval": "10s", "note": "deprecated"},
 }  # fmt: skip

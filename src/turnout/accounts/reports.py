@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from turnout.accounts.standing import Standing, date, key_budget, workspace_of
 from turnout.base.money import Pico, json_number
 from turnout.contracts.store import Store
 from turnout.domain.account import AttemptRecord, Generation, Key
 from turnout.domain.usage import cost
 
-__all__ = ["Spending", "Windows", "generation_report", "key_report", "spending", "windows"]
+__all__ = [
+    "Spending",
+    "Windows",
+    "generation_report",
+    "generation_row_report",
+    "key_entry",
+    "key_report",
+    "spending",
+    "spendings",
+    "windows",
+]
 
 _API_TYPES = frozenset({"embeddings", "rerank", "tts", "stt", "video", "image"})
 _ROUTERS = "openrouter/"
@@ -44,41 +56,87 @@ def windows(now: float) -> Windows:
 
 async def spending(store: Store, key_hash: str, now: float) -> Spending:
     """What the key of that hash has spent up to now."""
-    day, week, month = windows(now)
-    return Spending(*[Pico(await store.spent(key_hash, since)) for since in (0.0, day, week, month)])
+    return (await spendings(store, [key_hash], now))[key_hash]
 
 
-def key_report(key: Key, spent: Spending) -> dict[str, Any]:
-    """The ``data`` object of ``GET /key``. Source: OpenRouter, "Get current API key".
+async def spendings(store: Store, hashes: Sequence[str], now: float) -> dict[str, Spending]:
+    """What each key has spent up to now."""
+    if not hashes:
+        return {}
+    found = await store.spendings(hashes, (0.0, *windows(now)))
+    return {key_hash: Spending(*map(Pico, amounts)) for key_hash, amounts in found.items()}
 
-    A key has no limit of its own, and use with a provider's key of the caller's own does not exist: null and zero.
+
+def key_report(key: Key, spent: Spending, budgets: Sequence[Standing] = ()) -> dict[str, Any]:
+    """The ``data`` object of ``GET /key``; *budgets* are all that its requests are charged to.
+
+    Use with a provider's key of the caller's own does not exist: zero. Source: OpenRouter, "Get current API key".
     """
+    entries = [key_budget(one, byok=key.include_byok_in_limit) for one in budgets]
+    per_minute = key.requests_per_minute
     return {
         "label": key.label,
-        "limit": None,
-        "limit_remaining": None,
-        "limit_reset": None,
-        "include_byok_in_limit": False,
-        "usage": json_number(spent.total),
-        "usage_daily": json_number(spent.day),
-        "usage_weekly": json_number(spent.week),
-        "usage_monthly": json_number(spent.month),
-        "byok_usage": 0,
-        "byok_usage_daily": 0,
-        "byok_usage_weekly": 0,
-        "byok_usage_monthly": 0,
+        **_limit(key, budgets),
+        **_usage(spent),
         "is_free_tier": False,
         "is_management_key": key.management,
         "is_provisioning_key": key.management,
         "creator_user_id": None,
-        "expires_at": None if key.expires is None else _date(key.expires),
+        "expires_at": None if key.expires is None else date(key.expires),
         "organization_id": None,
-        "workspace_id": None,
+        "workspace_id": workspace_of(key.account_id),
         "allowed_data_regions": ["global"],
-        "budgets": [],
-        "effective_budget": None,
+        "budgets": entries,
+        "effective_budget": min(entries, key=lambda one: one["remaining_usd"], default=None),
         "free_model_daily_requests": {"limit": 1000, "remaining": 1000, "used": 0},
-        "rate_limit": {"requests": -1, "interval": "10s", "note": "deprecated"},
+        "rate_limit": {
+            "requests": -1 if per_minute is None else per_minute,
+            "interval": "10s" if per_minute is None else "60s",
+            "note": "deprecated",
+        },
+    }
+
+
+def key_entry(key: Key, spent: Spending, used: int | None, standing: Standing | None) -> dict[str, Any]:
+    """An entry of ``GET /keys``. *used* is the unix second in which it was used last, *standing* that of its limit.
+
+    Source: OpenRouter, "List API keys"; what is ours comes last.
+    """
+    rules = key.rules
+    return {
+        "hash": key.hash,
+        "name": key.name,
+        "label": key.label,
+        "disabled": key.disabled,
+        **_limit(key, () if standing is None else (standing,)),
+        **_usage(spent),
+        "created_at": date(key.created),
+        "updated_at": None if key.updated is None else date(key.updated),
+        "expires_at": None if key.expires is None else date(key.expires),
+        "last_used_at": None if used is None else date(used),
+        "creator_user_id": None,
+        "external_user": None,
+        "workspace_id": workspace_of(key.account_id),
+        "account_id": key.account_id,
+        "management": key.management,
+        "requests_per_minute": key.requests_per_minute,
+        "tokens_per_minute": key.tokens_per_minute,
+        "allowed_models": rules.models,
+        "allowed_providers": rules.providers,
+        "tags": rules.tags,
+    }
+
+
+def generation_row_report(generation: Generation) -> dict[str, Any]:
+    """An entry of ``GET /generations``: what ``GET /generation`` says, and what a list is searched by."""
+    return generation_report(generation) | {
+        "key_hash": generation.key_hash,
+        "outcome": generation.outcome,
+        "provider": generation.provider,
+        "requested_model": generation.requested_model,
+        "error_type": generation.error_type,
+        "attempts": len(generation.attempts),
+        "parent_id": generation.parent_id,
     }
 
 
@@ -100,7 +158,7 @@ def generation_report(generation: Generation) -> dict[str, Any]:
         "cache_discount": _cache_discount(generation),
         "upstream_inference_cost": None,
         "is_byok": False,
-        "created_at": _date(generation.created),
+        "created_at": date(generation.created),
         "model": generation.model or generation.requested_model,
         "router": generation.requested_model if generation.requested_model.startswith(_ROUTERS) else None,
         "api_type": generation.api if generation.api in _API_TYPES else "completions",
@@ -138,6 +196,32 @@ def generation_report(generation: Generation) -> dict[str, Any]:
     }
 
 
+def _limit(key: Key, standings: Sequence[Standing]) -> dict[str, Any]:
+    """The limit of the key's own, in dollars."""
+    own = key.budget
+    left = [one.remaining for one in standings if own is not None and one.budget.id == own.id]
+    remaining = left[0] if left else key.limit
+    return {
+        "limit": None if key.limit is None else json_number(key.limit),
+        "limit_remaining": None if remaining is None else json_number(remaining),
+        "limit_reset": None if key.limit is None else key.limit_reset,
+        "include_byok_in_limit": key.include_byok_in_limit,
+    }
+
+
+def _usage(spent: Spending) -> dict[str, Any]:
+    return {
+        "usage": json_number(spent.total),
+        "usage_daily": json_number(spent.day),
+        "usage_weekly": json_number(spent.week),
+        "usage_monthly": json_number(spent.month),
+        "byok_usage": 0,
+        "byok_usage_daily": 0,
+        "byok_usage_weekly": 0,
+        "byok_usage_monthly": 0,
+    }
+
+
 def _provider_response(attempt: AttemptRecord) -> dict[str, Any]:
     report: dict[str, Any] = {
         "endpoint_id": attempt.endpoint_id,
@@ -161,8 +245,3 @@ def _cache_discount(generation: Generation) -> float | None:
     uncached = replace(usage, fresh=usage.fresh + cached, cache_read=0, cache_write=0, cache_write_1h=0)
     saved = cost(uncached, generation.pricing).prompt - cost(usage, generation.pricing).prompt
     return json_number(Pico(saved))
-
-
-def _date(unix_seconds: float) -> str:
-    """RFC 3339 in UTC, with milliseconds."""
-    return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

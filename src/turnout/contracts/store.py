@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from turnout.domain.account import Account, Generation, GenerationRow, Key
+from turnout.domain.activity import ActivityQuery, ActivitySum, Page, Search
 from turnout.domain.budget import Budget, Claim, Scope
 
 __all__ = ["Delivery", "Store"]
@@ -37,12 +38,39 @@ class Store(Protocol):
         """Finish what is under way and let go."""
         ...
 
+    async def account(self, account_id: str) -> Account | None:
+        """The account of that id."""
+        ...
+
+    async def accounts(self) -> Sequence[Account]:
+        """All accounts, oldest first."""
+        ...
+
     async def put_account(self, account: Account) -> None:
-        """Add or replace an account."""
+        """Add or replace an account, and the budget that its credit is."""
+        ...
+
+    async def change_account(self, account_id: str, change: Callable[[Account], Account]) -> Account | None:
+        """Put what *change* makes of an account in its place; None when there is none.
+
+        *change* runs within the transaction, in a thread; what it raises is raised here, and nothing is changed.
+        """
+        ...
+
+    async def delete_account(self, account_id: str) -> bool:
+        """Remove an account with its keys and budgets; its generations stay. False when there is none."""
         ...
 
     async def put_key(self, key: Key) -> None:
-        """Add or replace a key."""
+        """Add or replace a key, and the budget that its limit is.
+
+        Raises:
+            NotFound: there is no such account.
+        """
+        ...
+
+    async def change_key(self, key_hash: str, change: Callable[[Key], Key]) -> Key | None:
+        """As :meth:`change_account`, for a key and the budget that its limit is."""
         ...
 
     async def key(self, key_hash: str) -> Key | None:
@@ -58,7 +86,7 @@ class Store(Protocol):
         ...
 
     async def delete_key(self, key_hash: str) -> bool:
-        """Remove a key; its generations stay. False when there is none."""
+        """Remove a key with its budgets; its generations stay. False when there is none."""
         ...
 
     async def keys_revision(self) -> int:
@@ -101,8 +129,32 @@ class Store(Protocol):
         """
         ...
 
+    async def find_generations(self, search: Search, most: int) -> Page:
+        """At most *most* generations that fit *search*, newest first."""
+        ...
+
+    async def forget_generations(self, before: float, most: int) -> int:
+        """Delete at most *most* generations from before that unix second, the oldest first; sums stay. How many."""
+        ...
+
+    async def activity(self, wanted: ActivityQuery) -> Sequence[ActivitySum]:
+        """Sums of use: newest day first, then by name."""
+        ...
+
     async def spent(self, key_hash: str, since: float) -> int:
         """Pico-dollars that a key has spent from the beginning of the day of *since* (unix seconds, UTC)."""
+        ...
+
+    async def spent_by_account(self, account_id: str, since: float) -> int:
+        """As :meth:`spent`, for all keys of an account, deleted ones included."""
+        ...
+
+    async def spendings(self, hashes: Sequence[str], since: Sequence[float]) -> Mapping[str, tuple[int, ...]]:
+        """As :meth:`spent`, for several keys and several beginnings."""
+        ...
+
+    async def last_used(self, keys: Sequence[tuple[str, str]]) -> Mapping[str, int]:
+        """In which unix second each of *keys* (account, hash) was used last; those that never were are left out."""
         ...
 
     async def tokens_by_model(self, since: float) -> Mapping[str, int]:
@@ -111,6 +163,22 @@ class Store(Protocol):
 
     async def put_budgets(self, account_id: str, scope: Scope, subject: str, budgets: Sequence[Budget]) -> None:
         """Make *budgets* the only ones of *subject*. What was spent under an earlier limit still counts."""
+        ...
+
+    async def put_budget(self, budget: Budget) -> None:
+        """Add a budget, or give one another limit. What its subject has spent in the present window counts."""
+        ...
+
+    async def delete_budget(self, budget_id: str) -> bool:
+        """Remove a budget; False when there is none."""
+        ...
+
+    async def half_spent(self, windows: Sequence[int]) -> Sequence[tuple[Budget, int, int]]:
+        """Budgets of which at least half is booked in one of *windows* (beginnings): budget, beginning, booked."""
+        ...
+
+    async def claim_alert(self, budget_id: str, begins: int, percent: int) -> bool:
+        """Whether nobody has told yet that so much of a budget is spent in that window; from now on somebody has."""
         ...
 
     async def budgets(self, account_id: str | None = None) -> Sequence[Budget]:

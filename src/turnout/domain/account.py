@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from turnout.base.money import Pico
-from turnout.domain.budget import Window, begins
+from turnout.domain.budget import Budget, Window, begins
 from turnout.domain.usage import NO_USAGE, Pricing, Usage
 
 __all__ = [
@@ -36,6 +36,13 @@ class Account(Struct, frozen=True, kw_only=True):
     admin: bool = False
     created: float = 0.0
     credit: Pico | None = None
+
+    @property
+    def budget(self) -> Budget | None:
+        """What the credit is as a budget."""
+        if self.credit is None:
+            return None
+        return Budget(account_id=self.id, scope="account", subject=self.id, window="lifetime", limit=self.credit)
 
 
 class KeyRules(Struct, frozen=True, omit_defaults=True):
@@ -67,6 +74,14 @@ class Key(Struct, frozen=True, kw_only=True):
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     rules: KeyRules = KeyRules()
+
+    @property
+    def budget(self) -> Budget | None:
+        """What the limit is as a budget."""
+        if self.limit is None:
+            return None
+        window = self.limit_reset or "lifetime"
+        return Budget(account_id=self.account_id, scope="key", subject=self.hash, window=window, limit=self.limit)
 
 
 class AttemptRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -11,22 +11,32 @@ from sqlalchemy import Connection, Dialect
 from turnout.base.money import PICO_PER_DOLLAR
 from turnout.domain.account import GenerationRow
 from turnout.stores.dialects import insert_into
-from turnout.stores.schema import ACTIVITY
+from turnout.stores.schema import ACTIVITY, MOMENTS
 
 __all__ = ["SECONDS_PER_DAY", "Sums", "add_sums", "sums_of"]
 
 SECONDS_PER_DAY: Final = 86_400
 
+_MOMENT = 14  # letters: gen-<unix seconds>
 _Where = tuple[int, str, str, str, str, str]
-Sums = dict[_Where, list[int]]
-"""By day, account, key, model, provider and end user: requests, failures, tokens in, of those read from a cache, tokens
-out, of those reasoning, and pico-dollars."""
+
+
+class Sums(dict[_Where, list[int]]):
+    """By day, account, key, model, provider and end user: requests, failures, tokens in, of those read from a cache,
+    tokens out, of those reasoning, and pico-dollars. ``moments`` are the seconds in which keys were used.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moments: set[tuple[str, str, str]] = set()
 
 
 def sums_of(rows: Iterable[GenerationRow], sums: Sums) -> None:
     """Add *rows* to *sums*. Days are those of the arrival, UTC, counted from 1970."""
+    moments = sums.moments
     for row in rows:
         usage = row.usage
+        moments.add((row.account_id, row.id[:_MOMENT], row.key_hash))
         where = (
             int(row.created) // SECONDS_PER_DAY,
             row.account_id,
@@ -56,6 +66,7 @@ def add_sums(connection: Connection, sums: Sums) -> None:
     rows = [(*where, *figures[:6], *divmod(figures[6], PICO_PER_DOLLAR)) for where, figures in ordered]
     if rows:
         connection.exec_driver_sql(_statement(connection.dialect), rows)
+        connection.exec_driver_sql(_moments_statement(connection.dialect), sorted(sums.moments))
 
 
 @cache
@@ -69,3 +80,8 @@ def _statement(dialect: Dialect) -> str:
     changed["pico"] = pico % PICO_PER_DOLLAR
     adding = adding.on_conflict_do_update(index_elements=list(ACTIVITY.primary_key), set_=changed)
     return str(adding.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+
+
+@cache
+def _moments_statement(dialect: Dialect) -> str:
+    return str(insert_into(MOMENTS, dialect).on_conflict_do_nothing().compile(dialect=dialect))

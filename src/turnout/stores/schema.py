@@ -12,18 +12,20 @@ from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKey, Index, M
 __all__ = [
     "ACCOUNTS",
     "ACTIVITY",
+    "ALERTS",
     "BUDGETS",
     "GENERATIONS",
     "JOURNALS",
     "KEYS",
     "LEASES",
     "METADATA",
+    "MOMENTS",
     "REVISION",
     "REVISIONS",
     "WINDOWS",
 ]
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration: the schema that this module describes."""
 
 METADATA = MetaData()
@@ -95,6 +97,18 @@ ACTIVITY = Table(
 )
 """What was used, summed as generations come in: docs/decisions/0009-one-row-per-request.md."""
 
+MOMENTS = Table(
+    "moments",
+    METADATA,
+    Column("account_id", Text, primary_key=True),
+    Column("moment", Text, primary_key=True),  # how ids begin: gen-<unix seconds>
+    Column("key_hash", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""The seconds in which an account's keys were used: where to look for its generations. A batch of many generations has
+few of them, so they cost less to keep than an index.
+"""
+
 REVISIONS = Table(
     "revisions",
     METADATA,
@@ -140,3 +154,12 @@ LEASES = Table(
     Column("granted", BigInteger, nullable=False),
     Column("renewed", Double, nullable=False),
 )
+
+ALERTS = Table(
+    "alerts",
+    METADATA,
+    Column("budget_id", Text, primary_key=True),
+    Column("begins", BigInteger, primary_key=True),
+    Column("percent", BigInteger, primary_key=True),
+)
+"""The shares of budgets that have been told of, once for each window."""

@@ -5,23 +5,22 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
 from typing import TypeVar
 
 import msgspec
-from msgspec.structs import asdict
-from sqlalchemy import Connection, Dialect, Table, delete, func, insert, select, update
+from msgspec.structs import replace
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
 from turnout.base.clock import Clock
 from turnout.base.errors import NotFound, Unavailable
-from turnout.base.money import PICO_PER_DOLLAR
 from turnout.contracts.store import Delivery
 from turnout.domain.account import Account, Generation, GenerationRow, Key
+from turnout.domain.activity import ActivityQuery, ActivitySum, Page, Search
 from turnout.domain.budget import Budget, Claim, Scope
+from turnout.stores import logbook, owners, reports
 from turnout.stores import rows as between
 from turnout.stores.activity import SECONDS_PER_DAY
-from turnout.stores.dialects import Insert, insert_into
 from turnout.stores.leasing import give_back, lease, reclaim, spent_in
 from turnout.stores.schema import ACCOUNTS, ACTIVITY, BUDGETS, GENERATIONS, JOURNALS, KEYS, REVISIONS
 
@@ -29,12 +28,9 @@ __all__ = ["SQLStore"]
 
 T = TypeVar("T")
 
-_KEYS = "keys"
-
 _decode_generation = msgspec.json.Decoder(Generation).decode
 _log = logging.getLogger(__name__)
 
-_spent = select(func.sum(ACTIVITY.c.dollars), func.sum(ACTIVITY.c.pico))
 _tokens = select(
     ACTIVITY.c.model, func.sum(ACTIVITY.c.prompt_tokens + ACTIVITY.c.completion_tokens).label("tokens")
 ).group_by(ACTIVITY.c.model)
@@ -76,35 +72,50 @@ class SQLStore(ABC):
         """
         return await self.take_generations(lambda: Delivery(rows, offsets or {}))
 
+    async def account(self, account_id: str) -> Account | None:
+        """The account of that id."""
+        return await self._read(lambda connection: owners.find_account(connection, account_id))
+
+    async def accounts(self) -> Sequence[Account]:
+        """All accounts, oldest first."""
+        query = select(ACCOUNTS).order_by(ACCOUNTS.c.created, ACCOUNTS.c.id)
+        found = await self._read(lambda connection: connection.execute(query).mappings().all())
+        return [Account(**row) for row in found]
+
     async def put_account(self, account: Account) -> None:
-        """Add or replace an account."""
-        await self._write(
-            lambda connection: connection.execute(
-                _putting(ACCOUNTS, connection.dialect), between.account_row(account)
-            )
-        )
+        """Add or replace an account, and the budget that its credit is."""
+        now = self._clock.wall()
+        await self._write(lambda connection: owners.put_account(connection, account, now))
+
+    async def change_account(self, account_id: str, change: Callable[[Account], Account]) -> Account | None:
+        """Put what *change* makes of an account in its place; None when there is none."""
+        now = self._clock.wall()
+        return await self._write(lambda connection: owners.change_account(connection, account_id, change, now))
+
+    async def delete_account(self, account_id: str) -> bool:
+        """Remove an account with its keys and budgets; its generations stay. False when there is none."""
+        return await self._write(lambda connection: owners.delete_account(connection, account_id))
 
     async def put_key(self, key: Key) -> None:
-        """Add or replace a key.
+        """Add or replace a key, and the budget that its limit is.
 
         Raises:
             NotFound: there is no such account.
         """
-
-        def put(connection: Connection) -> None:
-            connection.execute(_putting(KEYS, connection.dialect), between.key_row(key))
-            connection.execute(_bump(connection.dialect))
-
+        now = self._clock.wall()
         try:
-            await self._write(put)
+            await self._write(lambda connection: owners.put_key(connection, key, now))
         except IntegrityError:
             raise NotFound("No such account") from None
 
+    async def change_key(self, key_hash: str, change: Callable[[Key], Key]) -> Key | None:
+        """Put what *change* makes of a key in its place; None when there is none."""
+        now = self._clock.wall()
+        return await self._write(lambda connection: owners.change_key(connection, key_hash, change, now))
+
     async def key(self, key_hash: str) -> Key | None:
         """The key of that hash, disabled ones included."""
-        query = select(KEYS).where(KEYS.c.hash == key_hash)
-        found = await self._read(lambda connection: connection.execute(query).mappings().one_or_none())
-        return None if found is None else between.key_of(found)
+        return await self._read(lambda connection: owners.find_key(connection, key_hash))
 
     async def keys(self, account_id: str | None = None) -> Sequence[Key]:
         """All keys, or those of one account, oldest first."""
@@ -116,31 +127,15 @@ class SQLStore(ABC):
 
     async def disable_key(self, key_hash: str, *, disabled: bool) -> bool:
         """Switch a key off or on; False when there is none."""
-        change = update(KEYS).where(KEYS.c.hash == key_hash).values(disabled=disabled)
-
-        def switch(connection: Connection) -> bool:
-            found = connection.execute(change).rowcount > 0
-            if found:
-                connection.execute(_bump(connection.dialect))
-            return found
-
-        return await self._write(switch)
+        return await self.change_key(key_hash, lambda key: replace(key, disabled=disabled)) is not None
 
     async def delete_key(self, key_hash: str) -> bool:
-        """Remove a key; its generations stay. False when there is none."""
-        change = delete(KEYS).where(KEYS.c.hash == key_hash)
-
-        def remove(connection: Connection) -> bool:
-            found = connection.execute(change).rowcount > 0
-            if found:
-                connection.execute(_bump(connection.dialect))
-            return found
-
-        return await self._write(remove)
+        """Remove a key with its budgets; its generations stay. False when there is none."""
+        return await self._write(lambda connection: owners.delete_key(connection, key_hash))
 
     async def keys_revision(self) -> int:
         """A number that grows with every change of a key."""
-        query = select(REVISIONS.c.value).where(REVISIONS.c.name == _KEYS)
+        query = select(REVISIONS.c.value).where(REVISIONS.c.name == owners.KEYS_REVISION)
         return await self._read(lambda connection: connection.execute(query).scalar() or 0)
 
     async def journal_offsets(self) -> dict[str, int]:
@@ -181,11 +176,50 @@ class SQLStore(ABC):
         rows = await self._read(lambda connection: connection.execute(query).all())
         return [(row.id, row.record) for row in rows]
 
+    async def find_generations(self, search: Search, most: int) -> Page:
+        """At most *most* generations that fit *search*, newest first."""
+        return await self._read(lambda connection: logbook.find_generations(connection, search, most))
+
+    async def forget_generations(self, before: float, most: int) -> int:
+        """Delete at most *most* generations from before that unix second, the oldest first; sums stay. How many."""
+
+        def forget(connection: Connection) -> int:
+            gone = logbook.forget_generations(connection, before, most)
+            if gone < most:
+                logbook.forget_moments(connection, before)
+            return gone
+
+        return await self._write(forget)
+
+    async def activity(self, wanted: ActivityQuery) -> Sequence[ActivitySum]:
+        """Sums of use: newest day first, then by name."""
+        return await self._read(lambda connection: reports.activity(connection, wanted))
+
     async def spent(self, key_hash: str, since: float) -> int:
         """Pico-dollars that a key has spent from the beginning of the day of *since* (unix seconds, UTC), exact."""
-        query = _spent.where(ACTIVITY.c.key_hash == key_hash, ACTIVITY.c.day >= int(since) // SECONDS_PER_DAY)
-        dollars, pico = await self._read(lambda connection: connection.execute(query).one())
-        return int(dollars or 0) * PICO_PER_DOLLAR + int(pico or 0)
+        day = int(since) // SECONDS_PER_DAY
+        return await self._read(lambda connection: reports.spent_by(connection, day, key_hash=key_hash))
+
+    async def spent_by_account(self, account_id: str, since: float) -> int:
+        """As :meth:`spent`, for all keys of an account, deleted ones included."""
+        day = int(since) // SECONDS_PER_DAY
+        return await self._read(lambda connection: reports.spent_by(connection, day, account_id=account_id))
+
+    async def spendings(self, hashes: Sequence[str], since: Sequence[float]) -> Mapping[str, tuple[int, ...]]:
+        """As :meth:`spent`, for several keys and several beginnings."""
+        return await self._read(lambda connection: reports.spendings(connection, hashes, since))
+
+    async def last_used(self, keys: Sequence[tuple[str, str]]) -> Mapping[str, int]:
+        """In which unix second each of *keys* (account, hash) was used last; those that never were are left out."""
+        return await self._read(lambda connection: reports.last_used(connection, keys))
+
+    async def half_spent(self, windows: Sequence[int]) -> Sequence[tuple[Budget, int, int]]:
+        """Budgets of which at least half is booked in one of *windows* (beginnings): budget, beginning, booked."""
+        return await self._read(lambda connection: reports.half_spent(connection, windows))
+
+    async def claim_alert(self, budget_id: str, begins: int, percent: int) -> bool:
+        """Whether nobody has told yet that so much of a budget is spent in that window; from now on somebody has."""
+        return await self._write(lambda connection: reports.claim_alert(connection, budget_id, begins, percent))
 
     async def tokens_by_model(self, since: float) -> Mapping[str, int]:
         """Tokens read and written from the beginning of the day of *since* (unix seconds, UTC), by the model's id."""
@@ -196,14 +230,27 @@ class SQLStore(ABC):
     async def put_budgets(self, account_id: str, scope: Scope, subject: str, budgets: Sequence[Budget]) -> None:
         """Make *budgets* the only ones of *subject*. What was spent under an earlier limit still counts."""
         there = (BUDGETS.c.account_id == account_id) & (BUDGETS.c.scope == scope) & (BUDGETS.c.subject == subject)
+        kept = [budget.id for budget in budgets]
+        now = self._clock.wall()
 
         def put(connection: Connection) -> None:
-            connection.execute(delete(BUDGETS).where(there))
-            if budgets:
-                connection.execute(insert(BUDGETS), [asdict(budget) | {"id": budget.id} for budget in budgets])
-            connection.execute(_bump(connection.dialect))
+            for gone in (
+                connection.execute(select(BUDGETS.c.id).where(there, BUDGETS.c.id.not_in(kept))).scalars().all()
+            ):
+                owners.delete_budget(connection, gone)
+            for budget in budgets:
+                owners.put_budget(connection, budget, now)
 
         await self._write(put)
+
+    async def put_budget(self, budget: Budget) -> None:
+        """Add a budget, or give one another limit. What its subject has spent in the present window counts."""
+        now = self._clock.wall()
+        await self._write(lambda connection: owners.put_budget(connection, budget, now))
+
+    async def delete_budget(self, budget_id: str) -> bool:
+        """Remove a budget; False when there is none."""
+        return await self._write(lambda connection: owners.delete_budget(connection, budget_id))
 
     async def budgets(self, account_id: str | None = None) -> Sequence[Budget]:
         """The budgets of one account, or all."""
@@ -230,21 +277,6 @@ class SQLStore(ABC):
     async def booked(self, claims: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
         """What has been booked of each window of each budget."""
         return await self._read(lambda connection: spent_in(connection, tuple(claims)))
-
-
-@cache
-def _putting(table: Table, dialect: Dialect) -> Insert:
-    """A row of *table*, instead of the one with its primary key if there is one."""
-    adding = insert_into(table, dialect)
-    changed = {column.key: adding.excluded[column.key] for column in table.c if not column.primary_key}
-    return adding.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
-
-
-@cache
-def _bump(dialect: Dialect) -> Insert:
-    """Say that keys have changed."""
-    adding = insert_into(REVISIONS, dialect).values(name=_KEYS, value=1)
-    return adding.on_conflict_do_update(index_elements=[REVISIONS.c.name], set_={"value": REVISIONS.c.value + 1})
 
 
 def _readable(record: str) -> Generation | None:

@@ -44,7 +44,7 @@ def insert_generations(connection: Connection, rows: Iterable[GenerationRow]) ->
     """
     before = connection.exec_driver_sql(_NEWEST).scalar() or 0
     new = 0
-    sums: Sums = {}
+    sums = Sums()
     booking: dict[tuple[str, int], int] = {}
     source = iter(rows)
     while part := list(islice(source, _SIZES[0])):
