@@ -18,7 +18,7 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from turnout.base.errors import Unavailable
-from turnout.stores.postgres_values import whole
+from turnout.stores.postgres_values import packed, unpacked, whole
 
 __all__ = ["Lane", "Transaction", "place_of"]
 
@@ -152,6 +152,10 @@ def _engine(address: str, *, patient: bool = False) -> AsyncEngine:
             server_settings=_SETTINGS | ({"statement_timeout": "0", "lock_timeout": "0"} if patient else {}),
         )
         await connection.set_type_codec("numeric", schema="pg_catalog", encoder=str, decoder=whole, format="text")
+        for name in ("text", "varchar"):
+            await connection.set_type_codec(
+                name, schema="pg_catalog", encoder=packed, decoder=unpacked, format="binary"
+            )
         return connection
 
     return create_async_engine(
