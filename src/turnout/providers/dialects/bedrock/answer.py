@@ -8,9 +8,7 @@ from msgspec import Raw, Struct
 
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import BadJSON, reader
-from turnout.base.limits import MAX_TOKENS
 from turnout.domain.completion import NULL, Choice, Completion, normal_finish_reason
-from turnout.domain.usage import Usage
 from turnout.providers.deltas import (
     Detail,
     EncryptedDetail,
@@ -23,19 +21,19 @@ from turnout.providers.deltas import (
 from turnout.providers.dialects.bedrock.media import media_type_of
 from turnout.providers.dialects.bedrock.thoughts import FORMAT, UNSEALED
 from turnout.providers.dialects.bedrock.tools import ANSWER_TOOL
+from turnout.providers.dialects.bedrock.usage import WireUsage, usage_of
 
 __all__ = [
     "SERVER_CALL",
     "Citation",
     "Tier",
     "ToolUse",
-    "WireUsage",
+    "arguments_of",
     "citation_of",
     "finish_of",
     "nonsense",
     "read_answer",
     "server_detail",
-    "usage_of",
 ]
 
 SERVER_CALL: Final = "server_tool_use"
@@ -47,16 +45,6 @@ _FINISHES: Final = {
     "malformed_model_output": "error",
     "malformed_tool_use": "error",
 }
-
-
-class WireUsage(Struct, rename="camel"):
-    """The provider's ``usage``, of which any part may be missing."""
-
-    input_tokens: object = None
-    output_tokens: object = None
-    cache_read_input_tokens: object = None
-    cache_write_input_tokens: object = None
-    cache_details: object = None
 
 
 class Tier(Struct):
@@ -185,33 +173,18 @@ def read_answer(body: bytes) -> Completion:
     )
 
 
-def usage_of(wire: WireUsage | None) -> Usage | None:
-    """The buckets of *wire*, or None when it counts nothing.
-
-    The provider counts what it read from and wrote to its cache beside the other input, and thoughts as output.
-    """
-    if wire is None:
-        return None
-    fresh, output = _count(wire.input_tokens), _count(wire.output_tokens)
-    if fresh is None and output is None:
-        return None
-    written = _count(wire.cache_write_input_tokens) or 0
-    long = _written_for_long(wire.cache_details, written) if written and wire.cache_details else 0
-    return Usage(
-        fresh=fresh or 0,
-        cache_read=_count(wire.cache_read_input_tokens) or 0,
-        cache_write=written - long,
-        cache_write_1h=long,
-        completion=output or 0,
-    )
-
-
 def finish_of(native: str | None, *, called: bool, answered: bool) -> str | None:
     """Our word for why it stopped; an answer given through a tool is an answer."""
     if native is None:
         return None
     finish = _FINISHES.get(native) or normal_finish_reason(native)
     return "stop" if finish == "tool_calls" and answered and not called else finish
+
+
+def arguments_of(value: Raw) -> str:
+    """The input of a tool as text."""
+    text = bytes(value).decode()
+    return "{}" if text == "null" else text
 
 
 def citation_of(wire: Citation, start: int, end: int) -> UrlCitation | None:
@@ -300,27 +273,3 @@ class _Said:
         """What the provider's own tools were asked and have not answered is told too: the next turn begins with it."""
         for asked in self._asked.values():
             self.details.append(server_detail(asked, arguments_of(asked.input), None, len(self.details)))
-
-
-def arguments_of(value: Raw) -> str:
-    """The input of a tool as text."""
-    text = bytes(value).decode()
-    return "{}" if text == "null" else text
-
-
-def _written_for_long(details: object, written: int) -> int:
-    """How many of the tokens *written* to the cache stay there for an hour."""
-    long = 0
-    for one in details if isinstance(details, list) else ():
-        if isinstance(one, dict) and one.get("ttl") == "1h":
-            long += _count(one.get("inputTokens")) or 0
-    return min(long, written)
-
-
-def _count(value: object) -> int | None:
-    """A token count, or None for anything that cannot be one."""
-    if type(value) is int and 0 <= value <= MAX_TOKENS:
-        return value
-    if type(value) is float and value.is_integer() and 0 <= value <= MAX_TOKENS:
-        return int(value)
-    return None

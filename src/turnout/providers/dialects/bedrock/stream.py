@@ -25,17 +25,16 @@ from turnout.providers.dialects.bedrock.answer import (
     Citation,
     Tier,
     ToolUse,
-    WireUsage,
     citation_of,
     finish_of,
     nonsense,
     server_detail,
-    usage_of,
 )
 from turnout.providers.dialects.bedrock.failures import failure_of_frame
 from turnout.providers.dialects.bedrock.media import media_type_of
 from turnout.providers.dialects.bedrock.thoughts import FORMAT, UNSEALED
 from turnout.providers.dialects.bedrock.tools import ANSWER_TOOL
+from turnout.providers.dialects.bedrock.usage import WireUsage, usage_of
 from turnout.providers.eventstream import BrokenStream, Frame, FrameSplitter
 
 __all__ = ["AnswerDecoder"]
