@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from turnout import config
 from turnout.app.providers import FAKE, wants_reasoning_back
@@ -19,7 +20,7 @@ from turnout.catalog.provenance import ModelProvenance, load_provenance, save_pr
 from turnout.catalog.quarantine import Hold
 from turnout.catalog.rows import Row
 from turnout.catalog.sync_state import State, StateFolder
-from turnout.contracts.provider import Adapter
+from turnout.contracts.provider import Adapter, Embedder
 from turnout.contracts.strategy import Strategy
 from turnout.domain.catalog import CatalogSnapshot, Model
 from turnout.domain.provider import Provider
@@ -186,7 +187,12 @@ def provider_aliases() -> dict[str, str]:
     return {alias: slug for slug, row in load_compatible().items() for alias in row.aliases}
 
 
-def rails_of(snapshot: CatalogSnapshot, adapters: Mapping[str, Adapter], origins: dict[str, Origin]) -> Rails:
+def rails_of(
+    snapshot: CatalogSnapshot,
+    adapters: Mapping[str, Adapter],
+    origins: dict[str, Origin],
+    embedders: Mapping[str, Embedder] = MappingProxyType({}),
+) -> Rails:
     """What requests are planned and sent with; *origins* keeps the connections of addresses that stay."""
     unlisted = open_providers(snapshot)
 
@@ -198,4 +204,4 @@ def rails_of(snapshot: CatalogSnapshot, adapters: Mapping[str, Adapter], origins
         address = snapshot.providers[slug].base_url
         here[slug] = origins[address] if address in origins else origins.setdefault(address, Origin(address))
     recalling = frozenset(slug for slug in adapters if wants_reasoning_back(snapshot.providers[slug]))
-    return Rails(Routes(snapshot, adhoc, _STRATEGIES), adapters, here, recalling)
+    return Rails(Routes(snapshot, adhoc, _STRATEGIES), adapters, here, recalling, embedders)

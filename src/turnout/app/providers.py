@@ -9,12 +9,12 @@ import msgspec
 from turnout import config
 from turnout.base.secrets import Secret
 from turnout.config.settings import DeclaredProvider
-from turnout.contracts.provider import Adapter, Dialect, KnownProvider, Outside
+from turnout.contracts.provider import Adapter, Dialect, Embedder, KnownProvider, Outside
 from turnout.domain.provider import Capabilities, Policy, Provider, Timeouts
 from turnout.providers.compatible import CompatibleProvider, Resolved, load_compatible
 from turnout.providers.dialects import find_dialect, load_dialects
 
-__all__ = ["FAKE", "adapters_for", "known_slugs", "providers_of", "wants_reasoning_back"]
+__all__ = ["FAKE", "adapters_for", "embedders_for", "known_slugs", "providers_of", "wants_reasoning_back"]
 
 FAKE = "fake"
 
@@ -78,6 +78,16 @@ def adapters_for(providers: Mapping[str, Provider], outside: Outside) -> dict[st
     }
 
 
+def embedders_for(providers: Mapping[str, Provider], outside: Outside) -> dict[str, Embedder]:
+    """One embedder for each usable provider whose dialect has embeddings."""
+    made = {
+        slug: dialect.embedder(provider, outside)
+        for slug, provider in providers.items()
+        if provider.usable and (dialect := _spoken(provider.dialect)) is not None and dialect.embedder is not None
+    }
+    return {slug: embedder for slug, embedder in made.items() if embedder is not None}
+
+
 def wants_reasoning_back(provider: Provider) -> bool:
     """Whether reasoning that a client drops is put back before *provider* gets the request."""
     dialect = _spoken(provider.dialect)
@@ -128,6 +138,8 @@ def _from_row(row: CompatibleProvider, resolved: Resolved | None) -> Provider:
             developer_role=row.developer_role,
             structured=row.structured,
             drop=frozenset(row.drop),
+            embeddings=row.embeddings,
+            embedding_batch=row.embedding_batch,
         ),
         policy=Policy(
             data_collection=row.data_collection,
@@ -193,6 +205,8 @@ def _capabilities(shipped: Capabilities, declared: DeclaredProvider) -> Capabili
         developer_role=shipped.developer_role if stated.developer_role is None else stated.developer_role,
         structured=stated.structured or shipped.structured,
         drop=shipped.drop if stated.drop is None else frozenset(stated.drop),
+        embeddings=stated.embeddings or shipped.embeddings,
+        embedding_batch=stated.embedding_batch or shipped.embedding_batch,
     )
 
 

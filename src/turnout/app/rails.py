@@ -10,7 +10,7 @@ from typing import final
 from turnout import config
 from turnout.app.catalog import rails_of, snapshot_of
 from turnout.app.listings import listed_rows
-from turnout.app.providers import FAKE, adapters_for, providers_of
+from turnout.app.providers import FAKE, adapters_for, embedders_for, providers_of
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.catalog.build import open_providers
 from turnout.catalog.rows import Row
@@ -48,7 +48,8 @@ class Switchman:
         snapshot = snapshot_of(settings, providers, listed, SYSTEM_CLOCK.wall())
         if not listed:
             self._unlisted = [one for slug, one in open_providers(snapshot).items() if slug != FAKE]
-        return rails_of(snapshot, adapters_for(providers, self._outside), self._origins)
+        embedders = embedders_for(providers, self._outside)
+        return rails_of(snapshot, adapters_for(providers, self._outside), self._origins, embedders)
 
     async def extend(self, settings: config.Settings, rails: Rails, client: Client) -> Rails:
         """*rails* with the models of servers that no catalog knows, asked of themselves."""

@@ -20,6 +20,7 @@ from turnout.accounts.keys import KeyRing
 from turnout.api.asgi import hot_over_asgi
 from turnout.api.chat import ChatSurface
 from turnout.api.completions import CompletionsSurface
+from turnout.api.embeddings import EmbeddingsSurface
 from turnout.api.plane import DataPlane, ServerLimits
 from turnout.api.reply import Heads
 from turnout.app.control import ControlPlane
@@ -55,7 +56,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Orders", "work"]
 
-_SURFACES: Mapping[bytes, Surface] = {b"/chat/completions": ChatSurface(), b"/completions": CompletionsSurface()}
+_SURFACES: Mapping[bytes, Surface] = {
+    b"/chat/completions": ChatSurface(),
+    b"/completions": CompletionsSurface(),
+    b"/embeddings": EmbeddingsSurface(),
+}
 _USUAL_FILE = Path("turnout.toml")
 _MOUNTS = (b"/api/v1", b"/v1")
 _RETRY_SECONDS = 1.0

@@ -13,6 +13,7 @@ from turnout.catalog.authors import AUTHOR_OF_PROVIDER, RESELLERS, tokenizer_of
 from turnout.catalog.declared import DeclaredEndpoint, DeclaredModel
 from turnout.catalog.describe import description_of, name_of, said_of
 from turnout.catalog.identity import Identity, is_model_id
+from turnout.catalog.kinds import outputs_by_name
 from turnout.catalog.known import Known
 from turnout.catalog.rows import BUNDLED, PARAMETERS, Row, trust
 from turnout.catalog.weights import hugging_face_id, is_repository
@@ -80,7 +81,8 @@ def model_of(
         found = best_fact(model_id, rows, name)
         return None if found is None else found[0]
 
-    outputs = fact("output_modalities") or ("text",)
+    outputs = fact("output_modalities") or outputs_by_name(model_id)
+    assumed, outputs = outputs is None, outputs or ("text",)
     reasoning = bool(fact("reasoning"))
     model = Model(
         id=model_id,
@@ -93,6 +95,7 @@ def model_of(
         max_completion_tokens=_largest(e.max_completion_tokens for e in endpoints),
         input_modalities=fact("input_modalities") or ("text",),
         output_modalities=outputs,
+        assumed_outputs=assumed,
         tokenizer=fact("tokenizer") or tokenizer_of(model_id),
         instruct_type=fact("instruct_type"),
         supported_parameters=_union(e.supported_parameters for e in endpoints) if "text" in outputs else (),

@@ -246,6 +246,13 @@ class Capabilities(_Table):
         default=None, description="Strongest `response_format`: `json_schema`, `json_object` or `none`."
     )
     drop: tuple[Word, ...] | None = Field(default=None, description="Request fields that must not be sent.")
+    embeddings: Literal["openai", "plain", "gateway", "mistral", "voyage", "nvidia"] | None = Field(
+        default=None,
+        description="Whose habits embeddings follow: `openai`, `plain`, `gateway`, `mistral`, `voyage` or `nvidia`.",
+    )
+    embedding_batch: int | None = Field(
+        default=None, ge=1, description="Most inputs of one call for embeddings. Left out: as those habits have it."
+    )
 
 
 class DeclaredProvider(_Table):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -11,11 +11,25 @@ from turnout.base.errors import UpstreamError
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Chunk, Completion
+from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.provider import Provider
 
-__all__ = ["Adapter", "ChunkDecoder", "Dialect", "Fetched", "KnownProvider", "Outgoing", "Outside", "Prepare"]
+__all__ = [
+    "Adapter",
+    "Batch",
+    "ChunkDecoder",
+    "Dialect",
+    "Embedder",
+    "Fetched",
+    "KnownProvider",
+    "Outgoing",
+    "Outside",
+    "Prepare",
+    "PrepareEmbedding",
+]
 
 Prepare = Callable[[ChatRequest, Endpoint], Awaitable[ChatRequest]]
+PrepareEmbedding = Callable[[EmbeddingRequest, Endpoint], Awaitable[EmbeddingRequest]]
 
 
 class Outgoing(Struct, frozen=True):
@@ -78,6 +92,45 @@ class Adapter(Protocol):
         ...
 
 
+class Batch(NamedTuple):
+    """What one call takes: so many inputs, and so many tokens in them, None for any number."""
+
+    inputs: int
+    tokens: int | None = None
+
+
+class Embedder(Protocol):
+    """One configured provider asked for vectors in its dialect. All methods but ``prepare`` are pure."""
+
+    prepare: PrepareEmbedding | None
+    """As an adapter's."""
+
+    def batch(self, endpoint: Endpoint, request: EmbeddingRequest) -> Batch:
+        """The most that one call of *endpoint* may hold."""
+        ...
+
+    def outgoing(self, request: EmbeddingRequest, part: slice, endpoint: Endpoint) -> Outgoing:
+        """The provider's own form of the inputs in *part*.
+
+        Raises:
+            BadRequest: it has no words for something that changes what the vectors mean.
+        """
+        ...
+
+    def vectors(self, body: bytes, headers: Mapping[bytes, bytes]) -> Completion:
+        """A completion with one choice per input, in their order, each with a message whose ``embedding`` is a list of
+        numbers, or float32 in base64.
+
+        Raises:
+            UpstreamError: the body of the 200 is no such answer.
+        """
+        ...
+
+    def failure(self, status: int, retry_after: str | None, body: bytes) -> UpstreamError:
+        """What a status other than 200 means."""
+        ...
+
+
 class Fetched(Struct, frozen=True):
     """A foreign file: its media type without parameters, lower-case, and its bytes."""
 
@@ -127,6 +180,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
         providers: those that are known to speak it.
         usable: whether a provider can be called with what is configured; None: when it has a credential.
         address: the base URL of a provider that states none, such as one made of its region; "" where it cannot be.
+        embedder: makes what asks one provider for vectors, as ``adapter``; None: it has none. The result of the call
+            may be None too.
         recalls: its models want their reasoning back with the tool calls that it led to; where a client drops it, the
             gateway puts it back as ``reasoning_details``.
     """
@@ -136,4 +191,5 @@ class Dialect(Struct, frozen=True, kw_only=True):
     providers: tuple[KnownProvider, ...] = ()
     usable: Callable[[Provider], bool] | None = None
     address: Callable[[Provider], str] | None = None
+    embedder: Callable[[Provider, Outside], Embedder | None] | None = None
     recalls: bool = False

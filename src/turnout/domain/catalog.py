@@ -77,7 +77,7 @@ class Model(Struct, frozen=True, kw_only=True):
     """What is asked for. ``created`` is in unix seconds; ``aliases`` are other names that resolve to ``id``.
 
     ``distillable``: whether its author lets others train on its answers; None is unknown. ``router``: it chooses among
-    other models and has no endpoint of its own.
+    other models and has no endpoint of its own. ``assumed_outputs``: nobody states what it writes, and text stands in.
     """
 
     id: str
@@ -101,6 +101,7 @@ class Model(Struct, frozen=True, kw_only=True):
     reasoning_support: ReasoningSupport | None = None
     benchmarks: Benchmarks | None = None
     router: bool = False
+    assumed_outputs: bool = False
     aliases: tuple[str, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Raw, Struct
 
@@ -100,12 +100,17 @@ class ChatRequest(Struct, frozen=True):
             always there.
         prompt_bytes: size of the messages, the measure for estimates.
         traits: what the messages hold.
+        at_once: most bytes that a model reads at once, where that is less than all of them; None is all.
     """
+
+    embeds: ClassVar[bool] = False
+    """Vectors are wanted, and no answer."""
 
     parameters: ChatParameters
     fields: dict[str, Raw]
     prompt_bytes: int
     traits: Traits = Traits()
+    at_once: int | None = None
 
     @property
     def stream(self) -> bool:

@@ -22,6 +22,8 @@ class Capabilities(Struct, frozen=True):
         developer_role: understands the role ``developer``; else it is sent as ``system``.
         structured: the strongest ``response_format`` it takes.
         drop: parameters that it refuses.
+        embeddings: whose habits its embeddings follow.
+        embedding_batch: most inputs that one call for embeddings takes; None: as those habits have it.
     """
 
     stream_usage: bool = True
@@ -30,6 +32,8 @@ class Capabilities(Struct, frozen=True):
     developer_role: bool = False
     structured: Literal["json_schema", "json_object", "none"] = "json_schema"
     drop: frozenset[str] = frozenset()
+    embeddings: Literal["openai", "plain", "gateway", "mistral", "voyage", "nvidia"] = "openai"
+    embedding_batch: int | None = None
 
 
 class Timeouts(Struct, frozen=True):

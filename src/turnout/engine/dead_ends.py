@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from turnout.base.errors import Forbidden, ModelNotFound, NoEndpoints, NotFound, TurnoutError
+from turnout.base.errors import BadRequest, Forbidden, ModelNotFound, NoEndpoints, NotFound, TurnoutError
 from turnout.domain.chat import ChatRequest
 from turnout.domain.routing import Exclusion, Outlook, Plan
 
@@ -19,6 +19,7 @@ __all__ = [
     "retired",
     "rule_of",
     "unknown",
+    "wrong_endpoint",
 ]
 
 _SHOWN = 128  # characters of a name
@@ -72,6 +73,15 @@ def unknown(name: str) -> ModelNotFound:
     return ModelNotFound(
         f"{name[:_SHOWN]} is not a valid model ID", availability=_availability("model_not_found", name)
     )
+
+
+def wrong_endpoint(name: str, *, embeds: bool) -> BadRequest:
+    """The model is none for requests of this kind: it *embeds* and an answer is wanted, or the other way round."""
+    if embeds:
+        message = f"{name[:_SHOWN]} makes embeddings and answers nothing. Use POST /embeddings"
+    else:
+        message = f"{name[:_SHOWN]} makes no embeddings. GET /embeddings/models lists the models that do"
+    return BadRequest(message, availability=_availability("wrong_endpoint", name))
 
 
 def no_preset(name: str) -> NotFound:

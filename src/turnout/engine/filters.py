@@ -87,8 +87,13 @@ def needed_parameters(request: ChatRequest) -> frozenset[str]:
 
 
 def prompt_tokens(request: ChatRequest) -> int:
-    """Tokens of the prompt by our own count: four bytes to a token, files that travel inline left out."""
-    return -(-text_bytes(request) // _BYTES_PER_TOKEN)
+    """Tokens that a model must read at once by our own count: four bytes to a token, inline files left out."""
+    return -(-_bytes_at_once(request) // _BYTES_PER_TOKEN)
+
+
+def _bytes_at_once(request: ChatRequest) -> int:
+    size = text_bytes(request)
+    return size if request.at_once is None else min(size, request.at_once)
 
 
 def text_bytes(request: ChatRequest) -> int:
@@ -104,7 +109,7 @@ def text_bytes(request: ChatRequest) -> int:
 
 def _reads(request: ChatRequest) -> Filter:
     """Only what cannot fit by any count is out; the provider knows the exact one."""
-    least = text_bytes(request) // _MOST_BYTES_PER_TOKEN
+    least = _bytes_at_once(request) // _MOST_BYTES_PER_TOKEN
 
     def reads(candidate: Candidate) -> str | None:
         return "context_length" if candidate.room is not None and candidate.room < least else None

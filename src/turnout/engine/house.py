@@ -14,7 +14,7 @@ from turnout.accounts.keys import KeyRing
 from turnout.base.clock import Clock
 from turnout.base.errors import Unavailable
 from turnout.base.ids import GenerationIds
-from turnout.contracts.provider import Adapter
+from turnout.contracts.provider import Adapter, Embedder
 from turnout.contracts.reply import Reply
 from turnout.contracts.surface import Surface
 from turnout.domain.account import Generation, Key
@@ -54,6 +54,7 @@ class Rails:
     adapters: Mapping[str, Adapter]
     origins: Mapping[str, Origin]
     recalling: frozenset[str] = frozenset()
+    embedders: Mapping[str, Embedder] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

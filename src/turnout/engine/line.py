@@ -7,11 +7,13 @@ import traceback
 
 from turnout.base.errors import Forbidden, Internal, TurnoutError, Unavailable, UpstreamError
 from turnout.domain.account import Key
+from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.usage import NO_USAGE, Usage
 from turnout.engine.afford import afford
 from turnout.engine.comments import Comments
 from turnout.engine.dead_ends import DeadEnd
 from turnout.engine.draft import Draft
+from turnout.engine.embedding import embed
 from turnout.engine.house import Call, House
 from turnout.engine.plan import make_plan
 from turnout.engine.relay import Relay, Whole, estimate, refuse_blank
@@ -41,7 +43,10 @@ async def serve(call: Call, house: House) -> None:
         return
     draft = trip.draft
     try:
-        await (_stream(trip) if trip.request.stream else _answer(trip))
+        if isinstance(trip.request, EmbeddingRequest):
+            await embed(trip, trip.request)
+        else:
+            await (_stream(trip) if trip.request.stream else _answer(trip))
     except TurnoutError as error:
         draft.broke(error)
         _say(trip, error)

@@ -10,7 +10,7 @@ from turnout.base.errors import BadRequest
 from turnout.base.slugs import ModelName
 from turnout.domain.chat import ChatRequest
 from turnout.domain.routing import NO_BOUNDS, Candidate, Exclusion, Outlook, Plan
-from turnout.engine.dead_ends import dead_end, nothing_suits
+from turnout.engine.dead_ends import dead_end, nothing_suits, wrong_endpoint
 from turnout.engine.filters import Filter, filters_of, prompt_tokens
 from turnout.engine.order import WELL, health_rank, ordered, wishes_of
 from turnout.engine.routes import Routes, Track
@@ -38,7 +38,7 @@ def make_plan(request: ChatRequest, routes: Routes, outlook: Outlook) -> Plan:
     Pure: what is drawn comes from the dice of *outlook*, what time it is from its clock.
 
     Raises:
-        BadRequest: no model is named, or a preference makes no sense.
+        BadRequest: no model is named, it is one for requests of another kind, or a preference makes no sense.
         ModelNotFound: a named model does not exist.
         NoEndpoints: no endpoint is left; the error names what excluded them.
         Forbidden: the key may not use a parameter of the request, or no region that it allows is left.
@@ -65,7 +65,8 @@ def _plain_plan(request: ChatRequest, track: Track, outlook: Outlook) -> Plan | 
     """The plan among the plain endpoints of one model; None where more has to be looked at."""
     parameters = request.parameters
     if (
-        not track.plain
+        track.embeds is (not request.embeds)
+        or not track.plain
         or track.name.virtual
         or parameters.tools is not None
         or parameters.response_format is not None
@@ -154,6 +155,8 @@ def _tracks(
             found = [routes.find(model) for model in pick.models]
             picks.append(_Choice(track, dict(pick.facts), found if pick.free_only else ()))
         for one in found:
+            if one.embeds is (not request.embeds):
+                raise wrong_endpoint(name, embeds=bool(one.embeds))
             if one.model is not None and one.model.id not in met:  # else the same model by another name
                 met.add(one.model.id)
                 tracks.append(one)

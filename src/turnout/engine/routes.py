@@ -24,6 +24,7 @@ __all__ = ["Routes", "Track"]
 _MAX_REMEMBERED = 10_000
 _FREE = ":free"
 _NO_LIMIT = 2**63
+_EMBEDDINGS = "embeddings"
 
 
 class Track(Struct, frozen=True, eq=False):
@@ -42,6 +43,7 @@ class Track(Struct, frozen=True, eq=False):
         room: tokens that each of *plain* can read.
         output: tokens that each of *plain* can write.
         only: the plan of a request that leaves no choice: there is one plain endpoint.
+        embeds: it makes vectors, or it does not; None where nobody says.
     """
 
     name: ModelName
@@ -57,6 +59,7 @@ class Track(Struct, frozen=True, eq=False):
     room: int = _NO_LIMIT
     output: int = _NO_LIMIT
     only: Plan | None = None
+    embeds: bool | None = None
 
 
 @final
@@ -169,6 +172,7 @@ def _track(requested: str, name: ModelName, model: Model, providers: Mapping[str
         room=min((one.room for one in plain if one.room is not None), default=_NO_LIMIT),
         output=min((limit for one in plain if (limit := one.endpoint.max_completion_tokens)), default=_NO_LIMIT),
         only=Plan((requested,), plain, unusable + tiers, way) if len(plain) == 1 else None,
+        embeds=None if model.assumed_outputs else _EMBEDDINGS in model.output_modalities,
     )
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from ipaddress import IPv6Address
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -59,6 +59,7 @@ class CompatibleProvider(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         developer_role: it understands the role ``developer``; otherwise that is sent as ``system``.
         structured: the strongest ``response_format`` it takes.
         drop: parameters of the chat API that it refuses for every model.
+        embeddings, embedding_batch: whose habits its embeddings follow, and the most inputs of one call.
         local: it runs on the operator's own machines, and ``base_url`` is on the loopback interface.
         local_variable: the environment variable that holds a local server's address and makes it count as
             configured.
@@ -79,6 +80,8 @@ class CompatibleProvider(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     developer_role: bool = False
     structured: Literal["json_schema", "json_object", "none"] = "json_schema"
     drop: tuple[str, ...] = ()
+    embeddings: Literal["openai", "plain", "gateway", "mistral", "voyage", "nvidia"] = "openai"
+    embedding_batch: Annotated[int, msgspec.Meta(ge=1)] | None = None
     local: bool = False
     local_variable: str = ""
     aliases: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ from turnout.providers.gemini_failures import gemini_failure
 from turnout.providers.gemini_requests import body_of
 from turnout.providers.gemini_thinking import thinker_of
 
-__all__ = ["GeminiAdapter", "head_of", "model_path"]
+__all__ = ["GeminiAdapter", "call_path", "head_of", "model_path"]
 
 HeadOf = Callable[[ChatRequest, Endpoint], bytes]
 
@@ -64,8 +64,12 @@ class GeminiAdapter:
 
 def model_path(upstream_model: str, *, stream: bool) -> str:
     """The last part of the path: the model, in its collection where it names one, and the call."""
+    return call_path(upstream_model, "streamGenerateContent?alt=sse" if stream else "generateContent")
+
+
+def call_path(upstream_model: str, call: str) -> str:
+    """The last part of the path of any *call* of a model."""
     name = upstream_model if "/" in upstream_model else f"models/{upstream_model}"
-    call = "streamGenerateContent?alt=sse" if stream else "generateContent"
     return f"{quote(name, safe='/@.-_~')}:{call}"
 
 

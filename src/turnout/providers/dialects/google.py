@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit
 
-from turnout.contracts.provider import Adapter, Dialect, KnownProvider, Outside
+from turnout.contracts.provider import Adapter, Dialect, Embedder, KnownProvider, Outside
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
+from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.provider import Provider
 from turnout.providers.conversation import Part
-from turnout.providers.gemini import GeminiAdapter, head_of, model_path
+from turnout.providers.embeddings.google import Call, GoogleEmbedder
+from turnout.providers.embeddings.words import inlined
+from turnout.providers.gemini import GeminiAdapter, call_path, head_of, model_path
 from turnout.providers.gemini_media import address_of, is_taken_by_url
 from turnout.providers.media import inline
 
@@ -39,6 +42,23 @@ def _adapter(provider: Provider, outside: Outside) -> Adapter:
     return GeminiAdapter(head, outside.wall, prepare=prepare)
 
 
+def _embedder(provider: Provider, outside: Outside) -> Embedder:
+    heads: dict[str, bytes] = {}
+    base = _base_path(provider)
+    credential = {} if provider.credential is None else {"x-goog-api-key": provider.credential.reveal()}
+
+    def head(model: str, call: Call) -> bytes:
+        found = heads.get(model)
+        if found is None:
+            found = heads[model] = head_of(provider, f"{base}/{call_path(model, call)}", credential)
+        return found
+
+    async def prepare(request: EmbeddingRequest, endpoint: Endpoint) -> EmbeddingRequest:  # noqa: ARG001 - of one shape
+        return await inlined(request, _must_be_inline, outside.fetch)
+
+    return GoogleEmbedder(head, outside.wall, prepare=prepare)
+
+
 def _must_be_inline(part: Part) -> bool:
     return not is_taken_by_url(address_of(part) or "")
 
@@ -54,6 +74,7 @@ DIALECT: Final = Dialect(
     name="google",
     recalls=True,
     adapter=_adapter,
+    embedder=_embedder,
     providers=(
         KnownProvider(
             slug="google",

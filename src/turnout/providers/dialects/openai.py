@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from turnout.contracts.provider import Dialect
+from turnout.providers.embeddings.openai import openai_embedder
 from turnout.providers.openai import OpenAIAdapter
 
 __all__ = ["DIALECT"]
 
-DIALECT: Final = Dialect(name="openai", adapter=lambda provider, outside: OpenAIAdapter(provider, outside.wall))
+DIALECT: Final = Dialect(
+    name="openai",
+    adapter=lambda provider, outside: OpenAIAdapter(provider, outside.wall),
+    embedder=lambda provider, outside: openai_embedder(provider, outside.wall),
+)

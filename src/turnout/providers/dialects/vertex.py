@@ -12,16 +12,28 @@ from msgspec.structs import replace
 
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import encode
-from turnout.contracts.provider import Adapter, ChunkDecoder, Dialect, KnownProvider, Outgoing, Outside, Prepare
+from turnout.contracts.provider import (
+    Adapter,
+    ChunkDecoder,
+    Dialect,
+    Embedder,
+    KnownProvider,
+    Outgoing,
+    Outside,
+    Prepare,
+)
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Completion
+from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.provider import Provider
 from turnout.providers.conversation import File, Image, Part
 from turnout.providers.dialects.anthropic import AnthropicAdapter
 from turnout.providers.dialects.anthropic.manners import manners_of
 from turnout.providers.dialects.anthropic.request import write_letter
-from turnout.providers.gemini import GeminiAdapter, head_of, model_path
+from turnout.providers.embeddings.google import Call, GoogleEmbedder
+from turnout.providers.embeddings.words import inlined
+from turnout.providers.gemini import GeminiAdapter, call_path, head_of, model_path
 from turnout.providers.gemini_media import address_of, is_taken_by_url
 from turnout.providers.google_tokens import TokenKeeper
 from turnout.providers.media import inline
@@ -91,6 +103,18 @@ class _Line:
             found = self._heads[key] = head_of(self._provider, path, shown)
         return found
 
+    async def prepare_embedding(self, request: EmbeddingRequest, endpoint: Endpoint) -> EmbeddingRequest:  # noqa: ARG002 - of one shape
+        """The same for embeddings."""
+        if self.keeper is not None:
+            await self.keeper.fresh()
+        return await inlined(request, _must_be_inline, self._outside.fetch)
+
+    def embedding_head(self, model: str, call: Call) -> bytes:
+        """The head for a call of a model of Google's. It is made each time: tokens end, and such calls are few."""
+        name = model.removeprefix("google/").removeprefix("models/")
+        named = model if model.startswith(("publishers/", "endpoints/")) else f"publishers/google/models/{name}"
+        return head_of(self._provider, f"{self._base()}/{call_path(named, call)}", self._credential())
+
     def _base(self) -> str:
         path = urlsplit(self._provider.base_url).path.rstrip("/")
         if not path.rpartition("/")[2].startswith("v1"):
@@ -154,6 +178,11 @@ class _VertexAdapter:
         return self._houses[house_that_spoke(body)].failure(status, retry_after, body)
 
 
+def _embedder(provider: Provider, outside: Outside) -> Embedder:
+    line = _Line(provider, outside)
+    return GoogleEmbedder(line.embedding_head, outside.wall, prepare=line.prepare_embedding, vertex=True)
+
+
 def _keeper(provider: Provider, outside: Outside) -> TokenKeeper | None:
     credential = provider.credential.reveal().strip() if provider.credential is not None else ""
     if credential.startswith("{"):
@@ -203,6 +232,7 @@ def _address(provider: Provider) -> str:
 DIALECT: Final = Dialect(
     name="vertex",
     adapter=_VertexAdapter,
+    embedder=_embedder,
     providers=(
         KnownProvider(
             slug="vertex",
