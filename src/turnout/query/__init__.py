@@ -1,0 +1,1 @@
+"""Query LLMs: definitions and their ids, ballots, weights, confidence."""

@@ -1,0 +1,145 @@
+"""The keys by which options are voted for: letters in backticks, in a tree where there are too many for one token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from random import Random
+from typing import Final
+
+from msgspec import Struct
+
+__all__ = ["LETTERS", "Node", "PrefixTree", "build_tree", "key_text", "turned", "voter_dice", "width_of"]
+
+LETTERS: Final = "ABCDEFGHIJKLMNOPQRST"
+"""As many as a provider tells alternatives of a token."""
+
+
+class Node(Struct, frozen=True):
+    """One letter's choice: ``children`` by letter, each a node or an option."""
+
+    children: dict[str, Node | int]
+
+
+class PrefixTree(Struct, frozen=True):
+    """Which key stands for which option.
+
+    Attributes:
+        root: the choice of the first letter. All options are equally deep.
+        letters: by option, its letters from the root to it.
+        listing: the options in the order in which they are shown.
+    """
+
+    root: Node
+    letters: tuple[str, ...]
+    listing: tuple[int, ...]
+
+    @property
+    def depth(self) -> int:
+        """Letters of a key."""
+        return len(self.letters[0])
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """By option, its key as it is written: ```B``D```."""
+        return tuple(key_text(letters) for letters in self.letters)
+
+    @property
+    def shown(self) -> tuple[tuple[str, int], ...]:
+        """Key and option in the order in which they are shown."""
+        return tuple((key_text(self.letters[option]), option) for option in self.listing)
+
+    def path(self, option: int) -> Iterator[Node]:
+        """The nodes from the root to *option*."""
+        node: Node | int = self.root
+        for letter in self.letters[option]:
+            assert isinstance(node, Node)  # noqa: S101 - the tree is as deep as its keys are long
+            yield node
+            node = node.children[letter]
+
+
+def key_text(letters: str) -> str:
+    """Letters as they are written in a prompt and in an answer."""
+    return "".join(f"`{letter}`" for letter in letters)
+
+
+def width_of(top_logprobs: int | None) -> int:
+    """How many letters a node may have for a voter that tells *top_logprobs* alternatives of a token."""
+    return top_logprobs if top_logprobs is not None and 2 <= top_logprobs <= len(LETTERS) else len(LETTERS)
+
+
+def voter_dice(vote_seed: int, voter: int) -> Random:
+    """The dice of one voter of a ballot: the same for the same seed, on every machine."""
+    return Random(f"ballot {vote_seed} voter {voter}")
+
+
+def build_tree(options: int, width: int, dice: Random | None = None) -> PrefixTree:
+    """Keys for so many *options* (at least 1) in nodes of at most *width* letters (2 to 20).
+
+    *dice* shuffles the options, the letters of each node and the order in which they are shown; without it everything
+    stays in order.
+    """
+    order = list(range(options))
+    if dice is not None:
+        dice.shuffle(order)
+    root = _grow(order, width, _depth(options, width), dice)
+    letters = [""] * options
+    for path, option in _leaves(root, ""):
+        letters[option] = path
+    listing = list(range(options))
+    if dice is not None:
+        dice.shuffle(listing)
+    return PrefixTree(root, tuple(letters), tuple(listing))
+
+
+def turned(tree: PrefixTree) -> PrefixTree:
+    """*tree* for a second look: shown from last to first, and each node's letters given out the other way round."""
+    root = _turned(tree.root)
+    letters = [""] * len(tree.letters)
+    for path, option in _leaves(root, ""):
+        letters[option] = path
+    return PrefixTree(root, tuple(letters), tree.listing[::-1])
+
+
+def _depth(options: int, width: int) -> int:
+    """Levels until the biggest part fits into one node."""
+    depth = 1
+    while options > width:
+        branches = min(-(-options // width), width)
+        options = -(-options // branches)
+        depth += 1
+    return depth
+
+
+def _grow(options: Sequence[int], width: int, depth: int, dice: Random | None) -> Node:
+    """A node of *depth* levels: all parts branch as often as the biggest one has to."""
+    children: list[Node | int] = list(options)
+    if depth > 1:
+        children = [_grow(part, width, depth - 1, dice) for part in _parts(options, width)]
+    letters = list(LETTERS)
+    if dice is not None:
+        dice.shuffle(letters)
+    return Node(dict(zip(letters, children, strict=False)))
+
+
+def _parts(options: Sequence[int], width: int) -> Iterator[Sequence[int]]:
+    """Even parts, the first ones larger by one where it does not come out even."""
+    branches = max(1, min(-(-len(options) // width), width))
+    size, more = divmod(len(options), branches)
+    start = 0
+    for branch in range(branches):
+        end = start + size + (branch < more)
+        yield options[start:end]
+        start = end
+
+
+def _turned(node: Node) -> Node:
+    children = [_turned(child) if isinstance(child, Node) else child for child in node.children.values()]
+    return Node(dict(zip(node.children, reversed(children), strict=True)))
+
+
+def _leaves(node: Node, path: str) -> Iterator[tuple[str, int]]:
+    for letter, child in node.children.items():
+        if isinstance(child, Node):
+            yield from _leaves(child, path + letter)
+        else:
+            yield path + letter, child

@@ -1,0 +1,233 @@
+"""What a voter wrote, read as a vote: the key it chose, and how likely it found the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from math import exp, isfinite
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from turnout.domain.query import VoteKind
+from turnout.query.tree import Node, PrefixTree, key_text
+
+__all__ = ["Choice", "InvalidVote", "Token", "fair_share", "read_choice", "tokens_of"]
+
+_OPENING: Final = r"""[ \t>*_#"'`(\[-]*"""
+_CLOSING: Final = r"""[ \t*_"'`)\].,:;!}\r]*$"""
+_CUE: Final = r"(?:[:=]|\b(?:is|answer|choice|choose|key|option|pick|select))"
+
+
+class InvalidVote(ValueError):
+    """There is no key in what the voter wrote."""
+
+
+class Token(Struct, frozen=True):
+    """One token of an answer with what else might have stood there: text and natural logarithm of its probability."""
+
+    text: str
+    alternatives: tuple[tuple[str, float], ...] = ()
+
+
+class Choice(Struct, frozen=True):
+    """A vote as it was read.
+
+    Attributes:
+        shares: by option of the tree, sums to 1.
+        kind: whether probabilities were told.
+        option: the one whose key was written.
+    """
+
+    shares: tuple[float, ...]
+    kind: VoteKind
+    option: int
+
+
+class _Top(Struct):
+    token: str
+    logprob: float = 0.0
+
+
+class _TokenIn(Struct):
+    token: str
+    top_logprobs: list[_Top] | None = None
+
+
+class _Logprobs(Struct):
+    content: list[_TokenIn] | None = None
+
+
+def tokens_of(logprobs: object) -> tuple[Token, ...]:
+    """The tokens of the ``logprobs`` of a choice (JSON, or decoded); none where they cannot be read."""
+    try:
+        if isinstance(logprobs, bytes | bytearray | memoryview | msgspec.Raw):
+            read = msgspec.json.decode(logprobs, type=_Logprobs | None)
+        else:
+            read = msgspec.convert(logprobs, type=_Logprobs | None)
+    except (msgspec.ValidationError, msgspec.DecodeError, RecursionError):
+        return ()
+    if read is None or read.content is None:
+        return ()
+    return tuple(
+        Token(token.token, tuple((top.token, top.logprob) for top in token.top_logprobs or ()))
+        for token in read.content
+    )
+
+
+def read_choice(tree: PrefixTree, content: str | None, tokens: Sequence[Token] = (), *, chained: bool = True) -> Choice:
+    """The vote in *content*: the last key that stands there; where none does, the last line that is a bare one.
+
+    With the probabilities of *tokens* the vote is shared among the options. *chained* multiplies them from letter to
+    letter, and a branch that the voter did not take shares its probability evenly among its options. Without it only
+    the last letter counts, as in the published service, and all other branches get nothing.
+
+    Raises:
+        InvalidVote: there is no content, or no key in it.
+    """
+    if content is None:
+        raise InvalidVote("the voter wrote nothing")
+    found = _written(tree, content)
+    if found is None:
+        raise InvalidVote("no key stands in what the voter wrote")
+    option, written, start = found
+    places = _places(tokens, tree.letters[option], written, content, start) if tokens else None
+    if places and (shares := (_chained if chained else _last_letter)(tree, option, tokens, places)):
+        return Choice(shares, "logprobs", option)
+    return Choice(tuple(1.0 if one == option else 0.0 for one in range(len(tree.letters))), "hard", option)
+
+
+def fair_share(weight: float, answers: int) -> float:
+    """What each of so many *answers* of one voter weighs: asking it more often gives it no more influence."""
+    return weight / answers
+
+
+# -- the key --
+
+
+@lru_cache(64)
+def _patterns(letters: tuple[str, ...]) -> tuple[re.Pattern[str], tuple[re.Pattern[str], ...]]:
+    """Any key of the tree; and any without its outer backticks, where it cannot be a word of a sentence."""
+    keys = sorted((key_text(one) for one in letters), key=len, reverse=True)
+    bare = "|".join(re.escape(key[1:-1]) for key in keys)
+    return re.compile("|".join(map(re.escape, keys))), (
+        re.compile(f"^{_OPENING}({bare}){_CLOSING}", re.MULTILINE),  # alone on its line
+        re.compile(f"{_CUE}{_OPENING}(?<!\\w)({bare}){_CLOSING}", re.MULTILINE),  # Answer: F
+        re.compile(rf"""["'*(\[]({bare})["'*)\]]"""),  # "F", (F), *F*
+    )
+
+
+def _written(tree: PrefixTree, content: str) -> tuple[int, str, int] | None:
+    """The option that was chosen, its key as it was written, and where."""
+    pattern, fallbacks = _patterns(tree.letters)
+    options = {key: option for option, key in enumerate(tree.keys)}
+    last = _last(pattern, content)
+    if last is not None:
+        return options[last[0]], last[0], last.start()
+    bare = [match for fallback in fallbacks if (match := _last(fallback, content)) is not None]
+    if not bare:
+        return None
+    last = max(bare, key=lambda match: match.start(1))
+    return options[f"`{last[1]}`"], last[1], last.start(1)
+
+
+def _last(pattern: re.Pattern[str], content: str) -> re.Match[str] | None:
+    last = None
+    for match in pattern.finditer(content):
+        last = match
+    return last
+
+
+# -- probabilities --
+
+_Place = tuple[int, int]
+"""A token, and a character of it."""
+
+
+def _places(tokens: Sequence[Token], letters: str, written: str, content: str, start: int) -> list[_Place] | None:
+    """Where each letter of the key stands in the tokens; None where they do not hold it."""
+    text = "".join(token.text for token in tokens)
+    if text != content:
+        start = text.rfind(written)
+    if start < 0:
+        return None
+    first = 1 if written.startswith("`") else 0
+    wanted = [start + first + 3 * place for place in range(len(letters))]
+    places: list[_Place] = []
+    begins = 0
+    for number, token in enumerate(tokens):
+        ends = begins + len(token.text)
+        places += [(number, place - begins) for place in wanted if begins <= place < ends]
+        begins = ends
+    return places if len(places) == len(letters) else None
+
+
+def _last_letter(
+    tree: PrefixTree, option: int, tokens: Sequence[Token], places: Sequence[_Place]
+) -> tuple[float, ...] | None:
+    node = list(tree.path(option))[-1]
+    chances = _chances(node, tokens, places[-1], 0)
+    if not chances:
+        return None
+    shares = [0.0] * len(tree.letters)
+    for letter, chance in chances.items():
+        _spread(node.children[letter], chance, shares)
+    return tuple(shares)
+
+
+def _chained(
+    tree: PrefixTree, option: int, tokens: Sequence[Token], places: Sequence[_Place]
+) -> tuple[float, ...] | None:
+    shares = [0.0] * len(tree.letters)
+    left = 1.0
+    told = False
+    for level, (node, letter) in enumerate(zip(tree.path(option), tree.letters[option], strict=True)):
+        number, place = places[level]
+        earlier = [other for token, other in places[:level] if token == number]
+        chances = _chances(node, tokens, (number, place), min(earlier, default=place) - place)
+        told = told or bool(chances)
+        taken = chances.get(letter, 0.0) if chances else 1.0
+        for other, chance in chances.items():
+            if other != letter:
+                _spread(node.children[other], left * chance, shares)
+        left *= taken
+    shares[option] += left
+    return tuple(shares) if told else None
+
+
+def _chances(node: Node, tokens: Sequence[Token], place: _Place, back: int) -> dict[str, float]:
+    """How likely each letter of *node* was at *place*, sums to 1; empty where nothing was told.
+
+    An alternative counts that has such a letter at the same place, is no longer word, and begins with the same
+    letters of the key (*back* characters before the place, negative) where they are in the same token.
+    """
+    number, at = place
+    token = tokens[number]
+    same = token.text[at + back : at]
+    chances: dict[str, float] = {}
+    for text, logprob in token.alternatives:
+        letter = text[at : at + 1]
+        if letter not in node.children or text[at + back : at] != same:
+            continue
+        if text[max(at - 1, 0) : at].isalnum() or text[at + 1 : at + 2].isalnum():
+            continue
+        chances[letter] = chances.get(letter, 0.0) + exp(min(logprob, 0.0))
+    total = sum(chances.values())
+    if not isfinite(total) or total <= 0:
+        return {}
+    return {letter: chance / total for letter, chance in chances.items()}
+
+
+def _spread(node: Node | int, share: float, shares: list[float]) -> None:
+    """Give each option below *node* the same part of *share*."""
+    options = list(_options(node))
+    for option in options:
+        shares[option] += share / len(options)
+
+
+def _options(node: Node | int) -> list[int]:
+    if isinstance(node, int):
+        return [node]
+    return [option for child in node.children.values() for option in _options(child)]
