@@ -8,7 +8,7 @@ from typing import final
 from turnout.domain.account import Key
 from turnout.domain.budget import Budget, Claim, begins
 
-__all__ = ["Budgets", "budgets_of"]
+__all__ = ["Budgets", "budgets_of", "charged_to"]
 
 _DAY = 86_400
 
@@ -52,10 +52,19 @@ def budgets_of(key: Key, budgets: Iterable[Budget]) -> Budgets | None:
     for budget in budgets:
         if budget.scope == "user":
             users[budget.subject] = (*users.get(budget.subject, ()), budget)
-        elif (
-            budget.scope == "account"
-            or (budget.scope == "key" and budget.subject == key.hash)
-            or (budget.scope == "tag" and budget.subject in key.rules.tags)
-        ):
+        elif _applies(budget, key):
             always.append(budget)
     return Budgets(always, users) if always or users else None
+
+
+def charged_to(key: Key, budgets: Iterable[Budget]) -> tuple[Budget, ...]:
+    """Those of *budgets*, all of the key's account, that every request under *key* is charged to."""
+    return tuple(budget for budget in budgets if _applies(budget, key))
+
+
+def _applies(budget: Budget, key: Key) -> bool:
+    return (
+        budget.scope == "account"
+        or (budget.scope == "key" and budget.subject == key.hash)
+        or (budget.scope == "tag" and budget.subject in key.rules.tags)
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from turnout.accounts.first_start import FIRST_ACCOUNT
 from turnout.base.clock import Clock
@@ -17,29 +17,41 @@ __all__ = ["find_key", "issue_key"]
 _SHORTEST_HASH = 6
 
 
-async def issue_key(
-    store: Store, name: str, clock: Clock, *, management: bool = False, expires: float | None = None
+async def issue_key(  # noqa: PLR0913 - all by keyword
+    store: Store,
+    name: str,
+    clock: Clock,
+    *,
+    account_id: str = FIRST_ACCOUNT,
+    management: bool = False,
+    expires: float | None = None,
+    change: Callable[[Key], Key] | None = None,
 ) -> tuple[Secret, Key]:
-    """A new key of the first account, and its secret, which is kept nowhere. *expires* in unix seconds.
+    """A new key of an account, and its secret, which is kept nowhere. *expires* in unix seconds.
 
-    Makes the account too where nothing has been served yet.
+    *change* makes of it what is to be kept. The first account is made too where nothing has been served yet.
 
     Raises:
+        NotFound: there is no such account.
         Unavailable: the store cannot be reached.
     """
     secret = new_key()
     key = Key(
         hash=digest_of_key(secret),
-        account_id=FIRST_ACCOUNT,
+        account_id=account_id,
         name=name,
         label=label_of_key(secret),
         management=management,
         created=clock.wall(),
         expires=expires,
     )
+    if change is not None:
+        key = change(key)
     try:
         await store.put_key(key)
     except NotFound:
+        if account_id != FIRST_ACCOUNT:
+            raise
         await store.put_account(Account(id=FIRST_ACCOUNT, name="Default", admin=True, created=clock.wall()))
         await store.put_key(key)
     return Secret(secret), key

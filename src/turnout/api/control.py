@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -14,18 +13,22 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from turnout import __version__
 from turnout.accounts.keys import KeyRing
-from turnout.accounts.reports import generation_report, key_report, spending
+from turnout.api.accounts import add_accounts
+from turnout.api.activity import add_activity
 from turnout.api.desk import CatalogDesk
 from turnout.api.documents import add_data_plane, docs_page
 from turnout.api.errors import error_body, retry_after_of, status_of
 from turnout.api.explain import Explain, add_explain
+from turnout.api.generations import FindGeneration, add_generations
 from turnout.api.head import HeadAsGet
+from turnout.api.keys import add_keys
 from turnout.api.models import add_models
+from turnout.api.office import Office
 from turnout.base.clock import Clock
-from turnout.base.errors import BadRequest, Forbidden, Internal, NotFound, TurnoutError, Unavailable
+from turnout.base.errors import BadRequest, Forbidden, Internal, TurnoutError, Unavailable
 from turnout.base.jsons import encode
 from turnout.contracts.store import Store
-from turnout.domain.account import Generation, Key
+from turnout.domain.account import Key
 
 __all__ = ["Control", "control_plane"]
 
@@ -44,7 +47,7 @@ class Control:
     desk: CatalogDesk
     metrics: Callable[[], bytes]
     ready: Callable[[], Mapping[str, object]]
-    find_generation: Callable[[str, str], Any]
+    find_generation: FindGeneration
     explain: Explain
     report: Callable[[Exception], None]
     cors: bool
@@ -63,9 +66,10 @@ def control_plane(control: Control) -> FastAPI:
     _add_service(app, control)
     app.add_middleware(HeadAsGet)
     add_models(app, control.desk, lambda request: _caller(control, request))
+    office = _office(control)
     for mount in _MOUNTS:
         hidden = mount != _MOUNTS[0]
-        _add_account(app, control, mount, hidden=hidden)
+        _add_account(app, office, control, mount, hidden=hidden)
         add_explain(app, mount, control.explain, lambda request: _caller(control, request), hidden=hidden)
         _refuse_other_methods(app, mount)
     add_data_plane(app)
@@ -133,23 +137,23 @@ def _add_service(app: FastAPI, control: Control) -> None:
         return RedirectResponse("/docs")
 
 
-def _add_account(app: FastAPI, control: Control, mount: str, *, hidden: bool) -> None:
-    async def key(request: Request) -> dict[str, Any]:
-        """The calling key: its limits and what it has spent."""
-        caller = await _caller(control, request)
-        return {"data": key_report(caller, await spending(control.store, caller.hash, control.clock.wall()))}
+def _add_account(app: FastAPI, office: Office, control: Control, mount: str, *, hidden: bool) -> None:
+    add_keys(app, mount, office, hidden=hidden)
+    add_accounts(app, mount, office, hidden=hidden)
+    add_activity(app, mount, office, hidden=hidden)
+    add_generations(app, mount, office, control.find_generation, hidden=hidden)
 
-    app.add_api_route(f"{mount}/key", key, tags=["account"], include_in_schema=not hidden)
-    app.add_api_route(f"{mount}/auth/key", key, include_in_schema=False)
 
-    @app.get(f"{mount}/generation", tags=["account"], include_in_schema=not hidden)
-    async def generation(request: Request, id: str) -> dict[str, Any]:  # noqa: A002 - the parameter's promised name
-        """One generation: tokens, cost, times and every attempt. Readable as soon as its answer has ended."""
-        caller = await _caller(control, request)
-        found: Generation | None = await control.find_generation(id, caller.account_id)
-        if found is None:
-            raise NotFound("There is no generation of that id")
-        return {"data": generation_report(found)}
+def _office(control: Control) -> Office:
+    def provider_name(slug: str) -> str:
+        provider = control.desk.sources.snapshot().providers.get(slug)
+        return slug if provider is None else provider.name
+
+    def canonical(model_id: str) -> str:
+        model = control.desk.sources.snapshot().models.get(model_id)
+        return model_id if model is None else model.canonical_slug
+
+    return Office(control.store, control.clock, lambda request: _caller(control, request), provider_name, canonical)
 
 
 def _refuse_other_methods(app: FastAPI, mount: str) -> None:
@@ -158,7 +162,7 @@ def _refuse_other_methods(app: FastAPI, mount: str) -> None:
     async def elsewhere() -> None:
         raise Unavailable("This route is served by the data plane")
 
-    for path in ("/chat/completions", "/completions", "/embeddings"):
+    for path in ("/chat/completions", "/completions"):
         app.add_api_route(f"{mount}{path}", elsewhere, methods=["POST"], include_in_schema=False)
 
 

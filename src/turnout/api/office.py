@@ -1,0 +1,125 @@
+"""Who may manage what: the one place where routes of keys, accounts and reports ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, final
+
+from fastapi import FastAPI, Request, Response
+
+from turnout.base.clock import Clock
+from turnout.base.errors import Forbidden, NotFound, PayloadTooLarge
+from turnout.base.jsons import encode
+from turnout.contracts.store import Store
+from turnout.domain.account import Account, Key
+
+__all__ = ["JSON", "Manager", "Office", "Routes", "body_of", "json_reply", "parameters"]
+
+JSON: Final = "application/json"
+_MOST_BYTES: Final = 65_536
+_NO_ACCOUNT: Final = "There is no account of that id"
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What these routes work with. ``caller`` finds the key of a request, or raises Unauthenticated."""
+
+    store: Store
+    clock: Clock
+    caller: Callable[[Request], Awaitable[Key]]
+    provider_name: Callable[[str], str]
+    canonical: Callable[[str], str]
+
+    async def manager(self, request: Request) -> Manager:
+        """Who calls with a management key, and the account that it is about: its own, unless an admin names another.
+
+        Raises:
+            Unauthenticated: there is no usable key.
+            Forbidden: it manages nothing, or not the account that is named.
+            NotFound: an admin names an account that does not exist.
+        """
+        key = await self.caller(request)
+        if not key.management:
+            raise Forbidden("This needs a management key")
+        own = await self.store.account(key.account_id)
+        if own is None:
+            raise NotFound(_NO_ACCOUNT)
+        named = request.query_params.get("account_id", own.id)
+        if named == own.id:
+            return Manager(key, own, own)
+        if not own.admin:
+            raise Forbidden("Only the management key of an admin may name another account")
+        about = await self.store.account(named)
+        if about is None:
+            raise NotFound(_NO_ACCOUNT)
+        return Manager(key, own, about)
+
+    async def admin(self, request: Request) -> Manager:
+        """As :meth:`manager`, for admins alone."""
+        manager = await self.manager(request)
+        if not manager.own.admin:
+            raise Forbidden("This needs the management key of an admin")
+        return manager
+
+
+class Manager(NamedTuple):
+    """A management key at work: the key, its account, and the account that the request is about."""
+
+    key: Key
+    own: Account
+    about: Account
+
+
+@final
+class Routes:
+    """Adds routes to an application under one mount; those of the second mount do not stand in its document."""
+
+    def __init__(self, app: FastAPI, mount: str, tag: str, *, hidden: bool) -> None:
+        self._app = app
+        self._mount = mount
+        self._tag = tag
+        self._hidden = hidden
+
+    def add(
+        self,
+        method: str,
+        path: str,
+        endpoint: Callable[..., Awaitable[Response]],
+        document: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Let *endpoint* answer; *document* is merged into the operation of the OpenAPI document."""
+        self._app.add_api_route(
+            self._mount + path,
+            endpoint,
+            methods=[method],
+            tags=[self._tag],
+            include_in_schema=not self._hidden,
+            response_model=None,
+            openapi_extra={"security": [{"key": []}], **(document or {})},
+        )
+
+
+def parameters(*names: str) -> dict[str, Any]:
+    """Query parameters of an operation, all of them texts that may be left out."""
+    schema = {"type": "string"}
+    return {"parameters": [{"in": "query", "name": name, "required": False, "schema": schema} for name in names]}
+
+
+def json_reply(value: object, status: int = 200) -> Response:
+    """An answer that nobody keeps."""
+    return Response(encode(value), status, {"Cache-Control": "no-store"}, JSON)
+
+
+async def body_of(request: Request) -> bytes:
+    """The body.
+
+    Raises:
+        PayloadTooLarge: nothing of this kind is so long.
+    """
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _MOST_BYTES:
+            raise PayloadTooLarge(f"The body is larger than {_MOST_BYTES} bytes")
+    return bytes(body)
