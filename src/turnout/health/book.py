@@ -24,6 +24,7 @@ from turnout.health.shelf import Shelf
 from turnout.health.slot import (
     ANSWERED,
     FAILED,
+    FIVE_MINUTES,
     IGNORED,
     LIMITED,
     RATES,
@@ -253,7 +254,8 @@ class HealthBook:
         for endpoint_id in list(islice(self.ailing, _GLANCES)):
             self._glance(self._endpoints[endpoint_id], now)
         due = [one for one in self._stale if self._endpoints[one].refreshed + _FRESH_SECONDS <= now]
-        oldest = [one for one in islice(self.known, _PER_PULSE) if self._endpoints[one].refreshed + _OLD_SECONDS <= now]
+        rolled = (now + self._epoch) // FIVE_MINUTES.seconds * FIVE_MINUTES.seconds - self._epoch
+        oldest = [one for one in islice(self.known, _PER_PULSE) if self._endpoints[one].refreshed < rolled]
         for endpoint_id in due[:_PER_PULSE] + oldest[: _PER_PULSE // 4]:
             self._refresh(self._endpoints[endpoint_id], now)
 
