@@ -189,6 +189,10 @@ class Store(Protocol):
         """Lease the first of *amounts* that the budget has left, the largest first; 0 when it has not even the last."""
         ...
 
+    async def lease_rest(self, node: str, claim: Claim, most: int) -> int:
+        """Lease what the budget has left, but no more than *most*; how much that is."""
+        ...
+
     async def give_back(self, node: str, claim: Claim, amount: int) -> None:
         """*node* has no use for *amount* of its lease."""
         ...

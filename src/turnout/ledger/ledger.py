@@ -42,6 +42,10 @@ class Lender(Protocol):
         """Lease the first of *amounts* that the budget has left, the largest first; 0 when it has not even the last."""
         ...
 
+    async def lease_rest(self, node: str, claim: Claim, most: int) -> int:
+        """Lease what the budget has left, but no more than *most*; how much that is."""
+        ...
+
     async def give_back(self, node: str, claim: Claim, amount: int) -> None:
         """*node* has no use for *amount* of its lease."""
         ...
@@ -104,8 +108,7 @@ class Ledger:
                     missing = 4 * wanted - self.purse.free(claim)
                     if missing > 0:
                         self.leases += 1
-                        amounts = tuple(missing >> shift for shift in range(24) if missing >> shift)
-                        self.purse.grant(claim, await self._lender.lease(self._node, claim, amounts))
+                        self.purse.grant(claim, await self._lender.lease_rest(self._node, claim, missing))
                 free = self.purse.free(claim)
             wanted = max(0, min(wanted, free // 4))
         return wanted
