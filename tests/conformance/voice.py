@@ -52,6 +52,7 @@ class Kit:
         counts_thinking: usage tells how many tokens were thoughts.
         lines: the stream is server-sent events, so that ends of lines and comments may vary.
         understood: parameters that are honoured without a change of the body, with the reason.
+        refuses: kinds of parts that the provider has no words for, so that others are tried.
     """
 
     whole: Callable[[Said], bytes]
@@ -64,6 +65,7 @@ class Kit:
     counts_thinking: bool = True
     lines: bool = True
     understood: Mapping[str, str] = field(default_factory=dict)
+    refuses: frozenset[str] = frozenset()
 
 
 def event(value: object, name: str | None = None) -> bytes:

@@ -21,6 +21,7 @@ from turnout.providers.failures import failure_from_status, failure_in_stream, r
         {"errors": [{"message": "No such thing"}]},
         [{"error": {"message": "No such thing", "status": "x"}}],
         {"error": {"message": {"message": "No such thing"}}},
+        {"object": "error", "message": {"detail": [{"loc": ["body", "x"], "msg": "No such thing"}]}},
         "No such thing",
     ],
 )

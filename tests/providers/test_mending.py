@@ -118,6 +118,11 @@ def test_thoughts_and_images_among_the_parts_of_content_find_their_places() -> N
     assert mended["images"] == [image]
 
 
+@pytest.mark.parametrize("kind", [[], {}, 7, None, "else"])
+def test_a_part_of_any_kind_is_read_for_its_text(kind: Any) -> None:  # noqa: ANN401 - JSON
+    assert _message(content=[{"type": kind, "text": "4"}])["content"] == "4"
+
+
 def test_tool_calls_of_a_message_have_an_id_a_type_and_arguments_in_a_string() -> None:
     calls = [
         {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}, "index": 0},

@@ -19,12 +19,6 @@ __all__ = ["FAKE", "adapters_for", "embedders_for", "known_slugs", "providers_of
 FAKE = "fake"
 
 
-_OTHER_DIALECTS = {
-    "cohere": "Cohere",
-}
-"""Providers with a dialect of their own: listed with their models, callable once the dialect is spoken."""
-
-
 def known_slugs() -> frozenset[str]:
     """Providers that need no declaration: those of the table and of the dialects, and the fake one."""
     native = {known.slug for dialect in load_dialects().values() for known in dialect.providers}
@@ -53,10 +47,6 @@ def providers_of(
             own = providers[known.slug] = _with_declared(native, settings.providers.get(known.slug))
             if known.slug in settings.providers and not own.base_url and _is_enabled(settings, known.slug):
                 warnings.append(f"provider {known.slug}: it has no address, so it cannot be called")
-    for slug, name in _OTHER_DIALECTS.items():
-        if slug not in providers:
-            listed = Provider(slug=slug, name=name, dialect=slug)
-            providers[slug] = _with_declared(listed, settings.providers.get(slug))
     for slug, declared in settings.providers.items():
         if slug not in providers and slug != FAKE:
             plain = Provider(slug=slug, name=slug, capabilities=_modern(declared))
@@ -128,6 +118,7 @@ def _from_row(row: CompatibleProvider, resolved: Resolved | None) -> Provider:
     return Provider(
         slug=row.slug,
         name=row.name,
+        dialect=row.dialect,
         base_url=resolved.base_url if resolved is not None else row.base_url,
         credential=resolved.credential if resolved is not None else None,
         models_path=row.models_path,

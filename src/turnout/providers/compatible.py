@@ -51,6 +51,7 @@ class CompatibleProvider(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
             server may do without a value.
         models_path: its model listing, below the base URL; empty where there is none.
         docs: where the operator reads about it.
+        dialect: the language of its chat, where that has grown apart from OpenAI's.
         stream_usage: it takes ``stream_options.include_usage``.
         max_tokens_field: what it calls the limit of the completion.
         reasoning: how its thinking is steered: the string ``reasoning_effort``, an object ``reasoning`` as
@@ -74,6 +75,7 @@ class CompatibleProvider(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     credential: tuple[str, ...]
     docs: str
     models_path: str = "/models"
+    dialect: Literal["openai", "mistral"] = "openai"
     stream_usage: bool = True
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     reasoning: Literal["effort", "object", "thinking", "enable_thinking", "none"] = "effort"

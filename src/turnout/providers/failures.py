@@ -16,6 +16,7 @@ __all__ = ["failure_from_status", "failure_in_stream", "nonsense", "retry_after_
 _MAX_RETRY_AFTER = 3600
 _MAX_CODE = 100  # characters
 _MAX_PLAIN_WORDS = 300
+_DEEPEST_WORDS = 4  # lists and objects around a message
 _WORDY = ("message", "detail", "error", "error_message", "msg")
 """Where an error object keeps its message."""
 _CONTEXT_CODES = ("context_length", "context length", "context window", "maximum context", "too many tokens",
@@ -200,11 +201,12 @@ def _words(body: bytes) -> tuple[str, str]:
 
 
 def _message(value: object) -> str:
-    """A message, also where it stands in a list of complaints."""
-    if isinstance(value, list) and value:
-        value = value[0]
-    if isinstance(value, dict):
-        value = value.get("message") or value.get("msg")
+    """A message, also where it stands in a list of complaints, and such a list in an object (Mistral)."""
+    for _ in range(_DEEPEST_WORDS):
+        if isinstance(value, list) and value:
+            value = value[0]
+        elif isinstance(value, dict):
+            value = value.get("message") or value.get("msg") or value.get("detail")
     return _text(value)
 
 

@@ -152,7 +152,7 @@ def _flatten(message: dict[str, Raw], content: object) -> None:
     for part in content if isinstance(content, list) else [content]:
         if not isinstance(part, dict):
             texts.append(part if isinstance(part, str) else encode(part).decode())
-        elif part.get("type") in {"thinking", "reasoning"}:
+        elif part.get("type") in ("thinking", "reasoning"):  # what stands there may have no hash
             thoughts.append(_plain_text(part.get("thinking") or part.get("reasoning") or part.get("text")))
         elif "image_url" in part:
             images.append(part)

@@ -18,6 +18,7 @@ from turnout.providers.dialects.openai_responses.items import must_be_inline
 from turnout.providers.dialects.openai_responses.manners import Manners, manners_of
 from turnout.providers.dialects.openai_responses.request import write_letter
 from turnout.providers.dialects.openai_responses.stream import AnswerDecoder
+from turnout.providers.embeddings.openai import openai_embedder
 from turnout.providers.failures import failure_from_status, retry_after_seconds
 from turnout.providers.media import inline
 from turnout.providers.openai import request_head
@@ -71,4 +72,9 @@ class ResponsesAdapter:
         return failure_from_status(status, body, retry_after_seconds(retry_after, self._wall()))
 
 
-DIALECT: Final = Dialect(name="openai-responses", recalls=True, adapter=ResponsesAdapter)
+DIALECT: Final = Dialect(
+    name="openai-responses",
+    recalls=True,
+    adapter=ResponsesAdapter,
+    embedder=lambda provider, outside: openai_embedder(provider, outside.wall),
+)

@@ -1,0 +1,193 @@
+"""A chat request as a body of Mistral's chat API."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from msgspec import Raw, Struct
+
+from turnout.base.jsons import encode
+from turnout.domain.catalog import Endpoint
+from turnout.domain.chat import ChatRequest
+from turnout.domain.completion import NULL
+from turnout.providers.conversation import (
+    FunctionTool,
+    NamedTool,
+    read_messages,
+    read_schema,
+    read_tool_choice,
+    read_tools,
+)
+from turnout.providers.dialects.mistral.turns import OWN_PARTS, turns_of
+from turnout.providers.failures import unsaid
+from turnout.providers.reasoning import asked_effort
+
+__all__ = ["Manners", "manners_of", "write_letter"]
+
+_PASSED_ON: Final = ("frequency_penalty", "n", "parallel_tool_calls", "prediction", "presence_penalty", "stop",
+                     "temperature", "top_p")  # fmt: skip
+"""Parameters that have the same name and meaning here."""
+_OWN_FIELDS: Final = ("guardrails", "prompt_cache_key", "prompt_mode", "random_seed", "safe_prompt")
+"""The provider's own, which go on as the client sent them."""
+_SAID: Final = frozenset({
+    "debug", "image_config", "include_reasoning", "max_completion_tokens", "max_tokens", "max_tool_calls", "messages",
+    "metadata", "modalities", "model", "models", "plugins", "preset", "prompt", "provider", "reasoning",
+    "reasoning_effort", "response_format", "route", "seed", "session_id", "stop_server_tools_when", "stream",
+    "stream_options", "tool_choice", "tools", "trace", "transforms", "usage", *_PASSED_ON, *_OWN_FIELDS,
+})  # fmt: skip
+"""Fields that are said in other words, or are for the gateway; any other is dropped."""
+_OPTIONAL: Final = {"seed": "random_seed"} | {name: name for name in _PASSED_ON if name != "n"}
+"""What an endpoint may do without, and what it is called here."""
+_ALWAYS_THINKS: Final = re.compile(r"magistral")
+_NEVER_THINKS: Final = re.compile(
+    r"(?:mini|min)istral|codestral|pixtral|voxtral|devstral|mathstral|open-mi|mistral-(?:tiny|saba|nemo|ocr|moderation)"
+    r"|mistral-large-2[45]|mistral-(?:small|medium)-(?:23|24|25)"
+)
+_HIGHEST_TEMPERATURE: Final = 1.5
+_NO_PARAMETERS: Final = Raw(b'{"type":"object","properties":{}}')
+
+
+class _Function(Struct, omit_defaults=True):
+    name: str
+    parameters: Raw
+    description: str | None = None
+    strict: bool | None = None
+
+
+class _Tool(Struct, tag_field="type", tag="function"):
+    function: _Function
+
+
+class _Named(Struct):
+    name: str
+
+
+class _Chosen(Struct, tag_field="type", tag="function"):
+    function: _Named
+
+
+class Manners(Struct, frozen=True):
+    """How a model is spoken to: whether it takes thoughts, and an effort for them. A Magistral always thinks."""
+
+    thinks: bool = True
+    efforts: bool = True
+
+
+def manners_of(model: str) -> Manners:
+    """The manners of a model by its name; one that nothing is known of thinks when it is asked to.
+
+    Source: the vendor's guide to reasoning and its list of models, as of October 2026.
+    """
+    name = model.lower()
+    if _ALWAYS_THINKS.search(name):
+        return Manners(efforts=False)
+    thinks = _NEVER_THINKS.search(name) is None
+    return Manners(thinks, thinks)
+
+
+def write_letter(
+    request: ChatRequest, endpoint: Endpoint, manners: Manners, model: Raw, unwanted: frozenset[str] = frozenset()
+) -> tuple[bytes, tuple[str, ...]]:
+    """The body for *request* and the parameters that are not in it; ``model`` is the provider's name of it as JSON.
+
+    *unwanted* are parameters left out.
+
+    Raises:
+        BadRequest: it makes no sense.
+        UpstreamError: it holds what this provider does not take and what must not be dropped.
+    """
+    fields, parameters = request.fields, request.parameters
+    dropped = [name for name in fields.keys() - _SAID if bytes(fields[name]) != b"null"]
+    turns = turns_of(read_messages(request, OWN_PARTS), thinking=manners.thinks)
+    body: dict[str, Any] = {"model": model, "messages": turns}
+    for name in (*_PASSED_ON, *_OWN_FIELDS):
+        if name in fields and bytes(fields[name]) != b"null":
+            body[name] = fields[name]
+    if parameters.temperature is not None and parameters.temperature > _HIGHEST_TEMPERATURE:
+        body["temperature"] = _HIGHEST_TEMPERATURE
+    if parameters.seed is not None:
+        _put_seed(body, parameters.seed, dropped)
+    if limit := request.max_tokens:
+        body["max_tokens"] = limit
+    if request.stream:
+        body["stream"] = True
+    if parameters.modalities and set(parameters.modalities) != {"text"}:
+        dropped.append("modalities")
+    _put_tools(body, request, dropped)
+    _put_form(body, request)
+    _put_effort(body, request, manners, dropped)
+    supported = endpoint.supported_parameters
+    for name, own in _OPTIONAL.items():
+        unfit = name in unwanted or (supported is not None and name not in supported)
+        if unfit and body.pop(own, None) is not None:
+            dropped.append(name)
+    return encode(body), tuple(sorted(set(dropped)))
+
+
+def _put_seed(body: dict[str, Any], seed: int, dropped: list[str]) -> None:
+    """A seed below zero is refused there."""
+    if seed < 0:
+        dropped.append("seed")
+    else:
+        body["random_seed"] = seed
+
+
+def _put_tools(body: dict[str, Any], request: ChatRequest, dropped: list[str]) -> None:
+    """The tools and how they may be called, which means nothing without any."""
+    tools: list[Any] = []
+    for tool in read_tools(request) if request.parameters.tools else ():
+        if not isinstance(tool, FunctionTool):
+            raise unsaid(f"a tool of type {tool.type[:40]!r}")
+        parameters = tool.parameters if tool.parameters is not NULL else _NO_PARAMETERS
+        tools.append(_Tool(_Function(tool.name, parameters, tool.description, tool.strict)))
+    if tools:
+        body["tools"] = tools
+    elif body.pop("parallel_tool_calls", None) is not None:
+        dropped.append("parallel_tool_calls")
+    if "tool_choice" not in request.fields:
+        return
+    wanted = read_tool_choice(request)
+    if wanted is None and bytes(request.fields["tool_choice"]) != b"null":
+        raise unsaid("such a `tool_choice`")
+    if wanted is not None and not tools:
+        dropped.append("tool_choice")
+    elif isinstance(wanted, NamedTool):
+        body["tool_choice"] = _Chosen(_Named(wanted.name))
+    elif wanted is not None:
+        body["tool_choice"] = "any" if wanted == "required" else wanted
+
+
+def _put_form(body: dict[str, Any], request: ChatRequest) -> None:
+    """The form of the answer, in OpenAI's words."""
+    wanted = request.parameters.response_format
+    if wanted is None:
+        return
+    if wanted.type not in {"text", "json_object", "json_schema"}:
+        raise unsaid(f"a `response_format` of type {wanted.type}")
+    if (schema := read_schema(request)) is None:
+        body["response_format"] = {"type": wanted.type}
+        return
+    form: dict[str, Any] = {"name": schema.name, "schema": schema.schema}
+    if schema.strict is not None:
+        form["strict"] = schema.strict
+    if schema.description is not None:
+        form["description"] = schema.description
+    body["response_format"] = {"type": "json_schema", "json_schema": form}
+
+
+def _put_effort(body: dict[str, Any], request: ChatRequest, manners: Manners, dropped: list[str]) -> None:
+    """Whether to think: the provider knows all or nothing."""
+    parameters = request.parameters
+    asked = [name for name in ("reasoning", "reasoning_effort") if getattr(parameters, name) is not None]
+    effort = asked_effort(request)
+    if not asked:
+        return
+    if effort in {None, "default"} or not manners.thinks:
+        dropped += asked
+    elif manners.efforts:
+        body["reasoning_effort"] = "none" if effort == "none" else "high"
+    elif effort == "none":
+        dropped += asked
+    else:
+        body.setdefault("prompt_mode", "reasoning")
