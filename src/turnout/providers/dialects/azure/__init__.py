@@ -9,13 +9,16 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import msgspec
 
 from turnout.base.errors import UpstreamError
-from turnout.contracts.provider import ChunkDecoder, Dialect, KnownProvider, Outgoing, Outside, Prepare
+from turnout.contracts.provider import ChunkDecoder, Dialect, Embedder, KnownProvider, Outgoing, Outside, Prepare
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Completion
+from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.provider import Provider
 from turnout.providers.dialects.azure.failures import azure_failure
 from turnout.providers.dialects.azure.tokens import TokenKeeper
+from turnout.providers.embeddings.habits import habit_of
+from turnout.providers.embeddings.openai import OpenAIEmbedder
 from turnout.providers.failures import retry_after_seconds
 from turnout.providers.openai import OpenAIAdapter, request_head
 
@@ -50,7 +53,7 @@ class AzureAdapter:
             modern = msgspec.structs.replace(plain, max_tokens_field="max_completion_tokens")
         self._openai = OpenAIAdapter(msgspec.structs.replace(provider, capabilities=modern), outside.wall)
         self._others = OpenAIAdapter(msgspec.structs.replace(provider, capabilities=plain), outside.wall)
-        self._heads: dict[str, bytes] = {}
+        self._heads: dict[tuple[str, str], bytes] = {}
         self._shown = ""  # the token in those heads
         self._head("model")  # what cannot be sent is found before anything is
 
@@ -72,18 +75,31 @@ class AzureAdapter:
         """What a status other than 200 means."""
         return azure_failure(status, body, retry_after_seconds(retry_after, self._wall()))
 
+    def embedder(self) -> Embedder:
+        """What asks the same resource for vectors."""
+
+        def head(deployment: str) -> bytes:
+            return self._head(deployment, "embeddings")
+
+        async def prepare(request: EmbeddingRequest, endpoint: Endpoint) -> EmbeddingRequest:
+            await self._with_token(request, endpoint)
+            return request
+
+        wanted = prepare if self._keeper is not None else None
+        return OpenAIEmbedder(head, self._wall, habit_of(self._provider), prepare=wanted, failure=azure_failure)
+
     async def _with_token(self, request: ChatRequest, endpoint: Endpoint) -> ChatRequest:  # noqa: ARG002 - of one shape
         """A token that lasts."""
         if self._keeper is not None:
             await self._keeper.fresh()
         return request
 
-    def _head(self, deployment: str) -> bytes:
+    def _head(self, deployment: str, call: str = "chat/completions") -> bytes:
         token = self._keeper.token if self._keeper is not None else ""
         if token != self._shown or len(self._heads) >= _MOST_HEADS:
             self._heads.clear()
             self._shown = token
-        head = self._heads.get(deployment)
+        head = self._heads.get((deployment, call))
         if head is None:
             bare = msgspec.structs.replace(
                 self._provider,
@@ -91,7 +107,7 @@ class AzureAdapter:
                 credential=None,
                 headers=(*_shown(self._provider, token), *self._provider.headers),
             )
-            head = self._heads[deployment] = request_head(bare, self._site.path(deployment))
+            head = self._heads[deployment, call] = request_head(bare, self._site.path(deployment, call))
         return head
 
 
@@ -121,13 +137,13 @@ class _Site:
         if self.version:
             self._query = f"?api-version={quote(self.version, safe='')}"
 
-    def path(self, deployment: str) -> str:
+    def path(self, deployment: str, call: str) -> str:
         """Where that deployment is called."""
         if self.inference:
-            return f"{self._base}/chat/completions{self._query}"
+            return f"{self._base}/{call}{self._query}"
         if self.version:
-            return f"{self._base}/deployments/{quote(deployment, safe='')}/chat/completions{self._query}"
-        return f"{self._base}/v1/chat/completions{self._query}"
+            return f"{self._base}/deployments/{quote(deployment, safe='')}/{call}{self._query}"
+        return f"{self._base}/v1/{call}{self._query}"
 
 
 def _keeper(provider: Provider, outside: Outside) -> TokenKeeper | None:
@@ -157,6 +173,7 @@ def _usable(provider: Provider) -> bool:
 DIALECT: Final = Dialect(
     name="azure",
     adapter=AzureAdapter,
+    embedder=lambda provider, outside: AzureAdapter(provider, outside).embedder(),
     providers=(
         KnownProvider(
             slug="azure",

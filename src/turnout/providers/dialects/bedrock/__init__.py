@@ -9,10 +9,11 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from turnout.base.errors import UpstreamError
-from turnout.contracts.provider import ChunkDecoder, Dialect, KnownProvider, Outgoing, Outside, Prepare
+from turnout.contracts.provider import ChunkDecoder, Dialect, Embedder, KnownProvider, Outgoing, Outside, Prepare
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Completion
+from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.provider import Provider
 from turnout.providers.conversation import Part
 from turnout.providers.dialects.bedrock.answer import read_answer
@@ -20,6 +21,8 @@ from turnout.providers.dialects.bedrock.failures import failure_of
 from turnout.providers.dialects.bedrock.families import family_of
 from turnout.providers.dialects.bedrock.request import write_letter
 from turnout.providers.dialects.bedrock.stream import AnswerDecoder
+from turnout.providers.embeddings.bedrock import BedrockEmbedder
+from turnout.providers.embeddings.words import inlined
 from turnout.providers.failures import retry_after_seconds
 from turnout.providers.media import inline
 from turnout.providers.openai import request_head
@@ -50,8 +53,8 @@ class BedrockAdapter:
         self._signer = _signer(provider)
         self._base = urlsplit(provider.base_url).path.rstrip("/")
         self._host = dict(provider.headers).get("Host") or urlsplit(provider.base_url).netloc.rpartition("@")[2]
-        self._heads: dict[tuple[str, bool], tuple[str, bytes]] = {}
-        self._head_of("model", stream=False)  # what cannot be sent is found before anything is
+        self._heads: dict[tuple[str, str], tuple[str, bytes]] = {}
+        self._head_of("model", "converse")  # what cannot be sent is found before anything is
 
     def outgoing(self, request: ChatRequest, endpoint: Endpoint) -> Outgoing:
         """The provider's own form of *request*, signed as of now.
@@ -62,12 +65,8 @@ class BedrockAdapter:
         """
         family = family_of(endpoint.upstream_model, endpoint.model_id)
         letter = write_letter(request, endpoint, family, self._drop)
-        target, head = self._head_of(endpoint.upstream_model, stream=request.stream)
-        if self._signer is not None:
-            added = self._signer.headers("POST", target, {"Host": self._host}, letter.body, self._wall())
-            lines = "".join([f"{name}: {value}\r\n" for name, value in added.items()])
-            head = head.removesuffix(_LENGTH) + lines.encode("latin-1") + _LENGTH
-        return Outgoing(head, letter.body, letter.dropped)
+        call = "converse-stream" if request.stream else "converse"
+        return Outgoing(self._signed(endpoint.upstream_model, call, letter.body), letter.body, letter.dropped)
 
     def completion(self, body: bytes) -> Completion:
         """A whole answer in our words. Raises UpstreamError: the body is no answer."""
@@ -81,21 +80,41 @@ class BedrockAdapter:
         """What a status other than 200 means."""
         return failure_of(status, body, retry_after_seconds(retry_after, self._wall()))
 
+    def embedder(self) -> Embedder:
+        """What asks the same account for vectors."""
+
+        def head(model: str, body: bytes) -> bytes:
+            return self._signed(model, "invoke", body)
+
+        async def prepare(request: EmbeddingRequest, endpoint: Endpoint) -> EmbeddingRequest:  # noqa: ARG001 - of one shape
+            return await inlined(request, _always, self._fetch)
+
+        return BedrockEmbedder(head, self.failure, prepare)
+
+    def _signed(self, model: str, call: str, body: bytes) -> bytes:
+        """The head for a call of a model with *body*, signed as of now."""
+        target, head = self._head_of(model, call)
+        if self._signer is None:
+            return head
+        added = self._signer.headers("POST", target, {"Host": self._host}, body, self._wall())
+        lines = "".join([f"{name}: {value}\r\n" for name, value in added.items()])
+        return head.removesuffix(_LENGTH) + lines.encode("latin-1") + _LENGTH
+
     async def _inline(self, request: ChatRequest, endpoint: Endpoint) -> ChatRequest:  # noqa: ARG002 - of one shape
         """*request* with all its files inline: the provider reads none by URL."""
         return await inline(request, _always, self._fetch)
 
-    def _head_of(self, model: str, *, stream: bool) -> tuple[str, bytes]:
+    def _head_of(self, model: str, call: str) -> tuple[str, bytes]:
         """Where a model is called, and the head for it without a signature."""
-        known = self._heads.get((model, stream))
+        known = self._heads.get((model, call))
         if known is None:
-            path = f"/model/{quote(model, safe='')}/{'converse-stream' if stream else 'converse'}"
+            path = f"/model/{quote(model, safe='')}/{call}"
             plain = msgspec.structs.replace(self._provider, base_url=self._provider.base_url.rstrip("/"))
             if self._signer is not None:
                 plain = msgspec.structs.replace(plain, credential=None)
             if len(self._heads) >= _MOST_HEADS:
                 self._heads.clear()
-            known = self._heads[model, stream] = (self._base + path, request_head(plain, path))
+            known = self._heads[model, call] = (self._base + path, request_head(plain, path))
         return known
 
 
@@ -140,6 +159,7 @@ DIALECT: Final = Dialect(
     name="bedrock",
     recalls=True,
     adapter=BedrockAdapter,
+    embedder=lambda provider, outside: BedrockAdapter(provider, outside).embedder(),
     providers=(
         KnownProvider(
             slug="bedrock",
