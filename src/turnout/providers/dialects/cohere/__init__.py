@@ -20,7 +20,7 @@ from turnout.providers.dialects.cohere.answer import read_answer
 from turnout.providers.dialects.cohere.request import thinks, write_letter
 from turnout.providers.dialects.cohere.stream import AnswerDecoder
 from turnout.providers.dialects.cohere.turns import must_be_inline
-from turnout.providers.embeddings.cohere import CohereEmbedder, cohere_embedder
+from turnout.providers.embeddings.cohere import CohereEmbedder
 from turnout.providers.embeddings.words import inlined
 from turnout.providers.failures import failure_from_status, retry_after_seconds
 from turnout.providers.media import inline
@@ -101,7 +101,6 @@ DIALECT: Final = Dialect(
     name="cohere",
     adapter=CohereAdapter,
     embedder=_embedder,
-    embedder=cohere_embedder,
     providers=(
         KnownProvider(
             slug="cohere",

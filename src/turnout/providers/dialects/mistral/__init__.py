@@ -71,6 +71,6 @@ class MistralAdapter:
 DIALECT: Final = Dialect(
     name="mistral",
     adapter=MistralAdapter,
-    embedder=lambda provider, outside: openai_embedder(provider, outside.wall),
+    embedder=lambda provider, outside: openai_embedder(provider, outside.wall, "mistral"),
 )
 """Its one provider stands in ``compatible.toml``, whose other habits it shares."""
