@@ -1,0 +1,174 @@
+"""From confidence to the chance of being right: fitting a monotone map on marked ballots, and measuring how good it is.
+
+Everywhere *confidences* are those of winners, 0 to 1, and *right* says of each whether it was.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import groupby
+from math import exp, inf, log
+from typing import Final
+
+from msgspec import Struct
+
+__all__ = [
+    "Bin",
+    "Isotonic",
+    "Temperature",
+    "brier_score",
+    "expected_calibration_error",
+    "fit_isotonic",
+    "fit_temperature",
+    "reliability_bins",
+]
+
+_LEAST: Final = 1e-9
+_GOLDEN: Final = (5**0.5 - 1) / 2
+_STEPS: Final = 60
+_COLDEST, _HOTTEST = log(0.05), log(50.0)
+
+
+class Isotonic(Struct, frozen=True):
+    """A map that never falls: straight between its points, level outside of them."""
+
+    points: tuple[tuple[float, float], ...]
+    rows: int
+
+    def __call__(self, confidence: float) -> float:
+        """The chance of being right."""
+        place = bisect_right(self.points, (confidence, inf))
+        if place == 0:
+            return self.points[0][1]
+        low_x, low_y = self.points[place - 1]
+        if place == len(self.points) or low_x == confidence:
+            return low_y
+        high_x, high_y = self.points[place]
+        return low_y + (high_y - low_y) * (confidence - low_x) / (high_x - low_x)
+
+
+class Temperature(Struct, frozen=True):
+    """Confidences to the power of 1/T, made shares again: above 1 it doubts, below 1 it trusts."""
+
+    temperature: float
+    rows: int
+
+    def __call__(self, confidences: Sequence[float]) -> tuple[float, ...]:
+        """The shares of all options, in their order."""
+        if not any(confidences):
+            return tuple(confidences)
+        logs = [log(max(one, _LEAST)) / self.temperature for one in confidences]
+        top = max(logs)
+        powers = [exp(one - top) for one in logs]
+        total = sum(powers)
+        return tuple(one / total for one in powers)
+
+
+class Bin(Struct, frozen=True):
+    """Ballots of about the same confidence: how many, their mean confidence, and how many of them were right (0..1)."""
+
+    count: int
+    confidence: float
+    accuracy: float
+
+
+def fit_isotonic(confidences: Sequence[float], right: Sequence[bool], *, smallest: int = 10) -> Isotonic:
+    """The monotone map nearest to the ballots (least squares, pool adjacent violators).
+
+    Each of its points rests on at least *smallest* ballots, if there are so many.
+
+    Raises:
+        ValueError: no ballots, or the lengths differ.
+    """
+    pools = _pools(_ordered(confidences, right), smallest)
+    stack: list[tuple[float, float, int]] = []
+    for pool in pools:
+        stack.append(pool)
+        while len(stack) > 1 and stack[-2][1] * stack[-1][2] >= stack[-1][1] * stack[-2][2]:
+            later, earlier = stack.pop(), stack.pop()
+            stack.append((earlier[0] + later[0], earlier[1] + later[1], earlier[2] + later[2]))
+    points = tuple((x / count, y / count) for x, y, count in stack)
+    return Isotonic(points, len(confidences))
+
+
+def fit_temperature(ballots: Sequence[Sequence[float]], truths: Sequence[int]) -> Temperature:
+    """The temperature under which the *truths* (the right option of each ballot) are likeliest, 0.05 to 50.
+
+    *ballots* are the confidences of all options.
+
+    Raises:
+        ValueError: no ballots, or the lengths differ.
+    """
+    if not ballots or len(ballots) != len(truths):
+        raise ValueError("as many truths as ballots, and at least one")
+
+    def surprise(logarithm: float) -> float:
+        scale = Temperature(exp(logarithm), 0)
+        pairs = zip(ballots, truths, strict=True)
+        return -sum(log(max(scale(shares)[truth], _LEAST)) for shares, truth in pairs)
+
+    low, high = _COLDEST, _HOTTEST
+    for _ in range(_STEPS):
+        width = _GOLDEN * (high - low)
+        if surprise(high - width) <= surprise(low + width):
+            high = low + width
+        else:
+            low = high - width
+        if high - low < 1e-4:
+            break
+    return Temperature(exp((low + high) / 2), len(ballots))
+
+
+def brier_score(confidences: Sequence[float], right: Sequence[bool]) -> float:
+    """The mean square of confidence minus outcome: 0 is perfect, 0.25 is what a coin gets."""
+    pairs = list(zip(confidences, right, strict=True))
+    return sum((one - hit) ** 2 for one, hit in pairs) / len(pairs) if pairs else 0.0
+
+
+def reliability_bins(confidences: Sequence[float], right: Sequence[bool], bins: int = 15) -> tuple[Bin, ...]:
+    """The ballots by confidence in at most so many *bins* of equal size; equal confidences are never put apart."""
+    ordered = _ordered(confidences, right) if confidences else []
+    found: list[Bin] = []
+    sums = [0.0, 0.0, 0]
+    passed = 0
+    for tied in (list(group) for _, group in groupby(ordered, key=lambda pair: pair[0])):
+        passed += len(tied)
+        sums = [sums[0] + sum(one for one, _ in tied), sums[1] + sum(hit for _, hit in tied), sums[2] + len(tied)]
+        if passed * bins >= (len(found) + 1) * len(ordered):
+            found.append(Bin(int(sums[2]), sums[0] / sums[2], sums[1] / sums[2]))
+            sums = [0.0, 0.0, 0]
+    if sums[2]:
+        found.append(Bin(int(sums[2]), sums[0] / sums[2], sums[1] / sums[2]))
+    return tuple(found)
+
+
+def expected_calibration_error(confidences: Sequence[float], right: Sequence[bool], bins: int = 15) -> float:
+    """How far confidence and accuracy are apart, bin by bin, weighted by their size; 0 is perfect."""
+    found = reliability_bins(confidences, right, bins)
+    total = sum(one.count for one in found)
+    return sum(one.count * abs(one.confidence - one.accuracy) for one in found) / total if total else 0.0
+
+
+def _ordered(confidences: Sequence[float], right: Sequence[bool]) -> list[tuple[float, bool]]:
+    if not confidences or len(confidences) != len(right):
+        raise ValueError("as many outcomes as confidences, and at least one")
+    return sorted(zip(confidences, right, strict=True), key=lambda pair: pair[0])
+
+
+def _pools(ordered: Sequence[tuple[float, bool]], smallest: int) -> list[tuple[float, float, int]]:
+    """Sum of confidences, number of hits and size: equal confidences together, and at least *smallest* of them."""
+    pools: list[tuple[float, float, int]] = []
+    open_pool = (0.0, 0.0, 0)
+    for tied in (list(group) for _, group in groupby(ordered, key=lambda pair: pair[0])):
+        x, y, count = open_pool
+        open_pool = (x + sum(one for one, _ in tied), y + sum(hit for _, hit in tied), count + len(tied))
+        if open_pool[2] >= smallest:
+            pools.append(open_pool)
+            open_pool = (0.0, 0.0, 0)
+    if open_pool[2]:
+        if pools:
+            x, y, count = pools.pop()
+            open_pool = (x + open_pool[0], y + open_pool[1], count + open_pool[2])
+        pools.append(open_pool)
+    return pools
