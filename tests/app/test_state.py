@@ -3,16 +3,52 @@ from pathlib import Path
 import pytest
 
 from commands import turnout
+from gateway import Gateway
+from servers import PostgresServer
+from turnout import config
+from turnout.app.state import node_of
 
 
-@pytest.mark.parametrize(
-    ("table", "key"),
-    [('url = "postgresql://user@host/db"', "store.url"), ('shared = "redis://host:6379/0"', "store.shared")],
-)
-def test_a_store_that_this_version_lacks_is_refused_and_never_replaced(tmp_path: Path, table: str, key: str) -> None:
-    (tmp_path / "turnout.toml").write_text(f"[store]\n{table}\n")
+def test_a_store_that_cannot_be_reached_is_refused_in_one_line_and_never_replaced(tmp_path: Path) -> None:
+    pytest.importorskip("asyncpg")
+    (tmp_path / "turnout.toml").write_text('[store]\nurl = "postgresql://user:very-secret@127.0.0.1:1/db"\n')
     for command in ("serve", "doctor"):
         said = turnout(tmp_path, command)
         assert said.returncode == 1
-        assert key in said.stdout + said.stderr
+        assert "cannot open the database 127.0.0.1:1/db: " in said.stdout + said.stderr
+        assert "very-secret" not in said.stdout + said.stderr
+        assert "Traceback" not in said.stderr
     assert not (tmp_path / "turnout-data" / "turnout.sqlite").exists()
+
+
+def test_a_node_keeps_its_name_and_no_other_has_it(tmp_path: Path) -> None:
+    places = [
+        config.Settings(server=config.Settings().server.model_copy(update={"data_dir": tmp_path / name}))
+        for name in "ab"
+    ]
+    names = [node_of(settings) for settings in places]
+    assert len(set(names)) == 2
+    assert [node_of(settings) for settings in places] == names
+    assert "/" not in names[0]
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["node"]
+
+
+def test_two_nodes_on_one_store_serve_and_the_doctor_warns_that_they_do_not_hear_of_each_other(
+    tmp_path: Path, database: str, postgres_server: PostgresServer
+) -> None:
+    assert postgres_server.port
+    store = f'[store]\nurl = "{database}"\n'
+    (tmp_path / "turnout.toml").write_text(store)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    environment = {"TURNOUT_SERVER__PORT": "0"}
+    said = turnout(tmp_path, "doctor", environment=environment)
+    assert "the next start makes the tables" in said.stdout
+    with Gateway(tmp_path / "a", store) as first, Gateway(tmp_path / "b", store) as second:
+        assert first.chat("fake/echo").status == 200
+        reply = second.chat("fake/echo")
+        assert reply.status == 200
+        assert first.generation(reply)["model"] == "fake/echo"
+        said = turnout(tmp_path, "doctor", environment=environment)
+        assert said.returncode == 0
+        assert "warning: 2 other nodes used this store lately" in said.stdout

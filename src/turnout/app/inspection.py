@@ -15,7 +15,7 @@ from typing import NamedTuple
 from turnout import config
 from turnout.app.catalog import snapshot_of
 from turnout.app.providers import FAKE, providers_of
-from turnout.app.state import store_file, store_of
+from turnout.app.state import known_node_of, postgres_of, store_file, store_of
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.errors import TurnoutError
 from turnout.domain.catalog import CatalogSnapshot
@@ -47,7 +47,9 @@ async def findings(loaded: config.Loaded, environment: Mapping[str, str] = os.en
     found = [Finding("configuration", str(loaded.path or "no file, only defaults and the environment"))]
     found += [Finding("configuration", warning) for warning in loaded.warnings]
     found.append(_directory(Path(settings.server.data_dir)))
-    if found[-1].well:
+    if settings.store.url != "sqlite":
+        found += await _database(settings)
+    elif found[-1].well:
         found.append(await _store(settings))
     found += _credentials(settings, environment)
     found.append(_port(settings.server.host, settings.server.port))
@@ -86,7 +88,34 @@ async def _store(settings: config.Settings) -> Finding:
         await store.close()
     except (TurnoutError, sqlite3.Error) as error:
         return Finding("store", f"{path} cannot be used: {error}", well=False)
-    return Finding("store", f"{path} opens and holds {len(keys)} key{'' if len(keys) == 1 else 's'}")
+    return Finding("store", f"{path} opens and holds {_count(len(keys), 'key')}")
+
+
+async def _database(settings: config.Settings) -> list[Finding]:
+    """Whether PostgreSQL can be used, and whether the nodes that use it hear of each other."""
+    try:
+        look = await postgres_of(settings).look()
+        others = look.nodes - {known_node_of(settings)}
+    except TurnoutError as error:
+        return [Finding("store", error.message, well=False)]
+    if look.revision is None:
+        return [Finding("store", "PostgreSQL can be reached; the next start makes the tables")]
+    if look.revision != REVISION:
+        return [Finding("store", "PostgreSQL holds an earlier version; the next start brings it up to date")]
+    found = [Finding("store", f"PostgreSQL can be reached and holds {_count(look.keys, 'key')}")]
+    if others and not settings.store.shared:
+        found.append(
+            Finding(
+                "shared state",
+                f"warning: {_count(len(others), 'other node')} used this store lately and store.shared names no Redis:"
+                " budgets hold over all nodes, but rate limits, health and sessions are each node's own",
+            )
+        )
+    return found
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _credentials(settings: config.Settings, environment: Mapping[str, str]) -> Iterator[Finding]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import final
 
 from turnout import config
+from turnout.app.state import node_of
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.money import Pico
 from turnout.contracts.store import Store
@@ -19,17 +19,12 @@ from turnout.ledger.ledger import Ledger
 from turnout.ledger.purse import Purse
 from turnout.ledger.writer import JournalWriter
 
-__all__ = ["Till", "node_of"]
+__all__ = ["Till"]
 
 _SECONDS = 1.0
 _FILE = "purse.map"
 _NAME = "worker"
 _log = logging.getLogger(__name__)
-
-
-def node_of(settings: config.Settings) -> str:
-    """The name that this node's leases go by: the same after a restart, another one for every data directory."""
-    return f"{socket.gethostname()}:{Path(settings.server.data_dir).absolute()}"
 
 
 @final

@@ -36,6 +36,7 @@ from turnout.app.till import Till
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.ids import GenerationIds
 from turnout.contracts.shared import ReasoningMemory
+from turnout.contracts.store import Store
 from turnout.contracts.surface import Surface
 from turnout.domain.provider import Provider
 from turnout.engine.house import House, Rails
@@ -49,7 +50,6 @@ from turnout.net.outbox import Outbox
 from turnout.observe.tally import new_tally
 from turnout.shared.reasoning import ReasoningInProcess
 from turnout.shared.reasoning_file import ReasoningInFile
-from turnout.stores.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -114,7 +114,7 @@ async def work(orders: Orders) -> None:
 class _Worker:
     """The collaborators, their background tasks, and their end."""
 
-    def __init__(self, orders: Orders, loaded: config.Loaded, store: SQLiteStore) -> None:
+    def __init__(self, orders: Orders, loaded: config.Loaded, store: Store) -> None:
         settings = loaded.settings
         loop = asyncio.get_running_loop()
         deadlines = Deadlines(loop)
@@ -318,7 +318,7 @@ def _reasoning_memory(settings: config.Settings, *, alone: bool) -> ReasoningMem
     return ReasoningInFile(Path(settings.server.data_dir) / "reasoning.sqlite", SYSTEM_CLOCK)
 
 
-async def _first_keys(store: SQLiteStore, settings: config.Settings) -> FirstKeys:
+async def _first_keys(store: Store, settings: config.Settings) -> FirstKeys:
     auth = settings.auth
     return await ensure_first_keys(
         store, Path(settings.server.data_dir), auth.api_key, auth.management_key, SYSTEM_CLOCK

@@ -93,6 +93,7 @@ class JournalWriter:
         self._directory = directory
         self._store = store
         self._node = node
+        self._prefix = f"{node}/" if node else ""  # nodes that share a store may have journals of the same name
         self._booked = booked
         self._offsets: dict[str, int] | None = None
         self._turn = 0
@@ -123,8 +124,10 @@ class JournalWriter:
         """
         if self._offsets is None:
             await asyncio.to_thread(self._sweep)
-            self._offsets = dict(await self._store.journal_offsets())
-            if gone := [name for name in self._offsets if not (self._directory / name).exists()]:
+            kept = await self._store.journal_offsets()
+            own = [name for name in kept if name.startswith(self._prefix) or "/" not in name]
+            self._offsets = {name.removeprefix(self._prefix): kept[name] for name in own}
+            if gone := [name for name in own if not (self._directory / name.removeprefix(self._prefix)).exists()]:
                 await self._store.forget_journals(gone)
         added = 0
         while True:
@@ -139,7 +142,7 @@ class JournalWriter:
 
         def collect() -> Delivery | None:
             self._collect(batch, offsets)
-            return Delivery(batch.rows(), batch.offsets, self._node) if batch.offsets else None
+            return Delivery(batch.rows(), self._stored(batch.offsets), self._node) if batch.offsets else None
 
         try:
             added = await self._store.take_generations(collect)
@@ -167,8 +170,12 @@ class JournalWriter:
                 self.refused += 1
                 _log.exception("the store refuses generation %s", row.id)
                 await asyncio.to_thread(self._set_aside, [line_of(row.record.encode())])
-        await self._store.add_generations([], batch.offsets)
+        await self._store.add_generations([], self._stored(batch.offsets))
         return added
+
+    def _stored(self, offsets: Mapping[str, int]) -> dict[str, int]:
+        """*offsets* by the names that the store knows."""
+        return {self._prefix + name: offset for name, offset in offsets.items()}
 
     async def _tidy_up(self, batch: _Batch, offsets: dict[str, int]) -> None:
         """Set broken lines of *batch* aside and delete the journals that it finished."""
@@ -177,7 +184,7 @@ class JournalWriter:
             _log.warning("%d torn or damaged lines in journals, %d since the start", len(batch.broken), self.broken)
             await asyncio.to_thread(self._set_aside, [line.rstrip(b"\n") + b"\n" for line in batch.broken])
         if batch.finished:
-            await self._store.forget_journals(batch.finished)
+            await self._store.forget_journals([self._prefix + name for name in batch.finished])
             for name in batch.finished:
                 (self._directory / name).unlink(missing_ok=True)
                 offsets.pop(name, None)

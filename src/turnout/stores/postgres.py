@@ -12,7 +12,7 @@ from turnout.base.clock import SYSTEM_CLOCK, Clock
 from turnout.contracts.store import Delivery
 from turnout.stores.postgres_insert import Batch, add, gather
 from turnout.stores.postgres_lane import Lane, place_of
-from turnout.stores.postgres_schema import prepare
+from turnout.stores.postgres_schema import Look, look, prepare
 from turnout.stores.schema import JOURNALS
 from turnout.stores.sql import SQLStore
 
@@ -50,6 +50,18 @@ class PostgresStore(SQLStore):
         except BaseException:
             await self.close()
             raise
+
+    async def look(self) -> Look:
+        """What the database holds; changes nothing. For a store that is not open, and is not to be opened after it.
+
+        Raises:
+            Unavailable: the server cannot be reached or refuses, or the schema comes from a newer version.
+        """
+        await self._lane.open()
+        try:
+            return await self._lane.alone(lambda connection: connection.run_sync(look, place_of(self._address)))
+        finally:
+            await self.close()
 
     async def close(self) -> None:
         """Finish what is under way, then disconnect."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sqlalchemy import Connection, Text, column, func, select, table
 
-from turnout.stores.schema import METADATA, REVISION
+from turnout.stores.schema import JOURNALS, KEYS, LEASES, METADATA, REVISION
 from turnout.stores.upgrade import check_known, revision_of, upgrade
 
-__all__ = ["prepare"]
+__all__ = ["Look", "look", "prepare"]
 
 _LOCK = 0x7475726E6F7574  # "turnout": who has it may change the schema
 _ORDER = "C"
@@ -20,6 +22,32 @@ _columns = table(
     column("collation_name"),
     schema="information_schema",
 )
+
+
+class Look(NamedTuple):
+    """What a database holds: ``revision`` None for one without tables of ours, ``nodes`` those that have used it."""
+
+    revision: str | None
+    keys: int = 0
+    nodes: frozenset[str] = frozenset()
+
+
+def look(connection: Connection, place: str) -> Look:
+    """Look without changing anything; *place* names the database to people.
+
+    Raises:
+        Unavailable: the schema comes from a newer version.
+    """
+    revision = revision_of(connection)
+    if revision != REVISION:
+        if revision is not None:
+            check_known(revision, place)
+        return Look(revision)
+    keys = connection.execute(select(func.count()).select_from(KEYS)).scalar() or 0
+    nodes = set(connection.execute(select(LEASES.c.node).distinct()).scalars())
+    journals = connection.execute(select(JOURNALS.c.file)).scalars()
+    nodes |= {node for node, parted, _ in (journal.partition("/") for journal in journals) if parted}
+    return Look(revision, keys, frozenset(nodes))
 
 
 def prepare(connection: Connection, place: str, revision: str = "head") -> None:
