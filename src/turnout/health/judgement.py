@@ -98,7 +98,7 @@ def vitals(slots: Sequence[Slot], at: float) -> Vitals:
     """The endpoint at the time *at* of the file, all but what a glance tells: outage, trial and rate limit."""
     half_hour = summed(slots, HALF_HOUR, at)
     tools = summed(slots, DAY, at, _TOOL_STRETCHES)
-    uptime = _recent_uptime(slots, at)
+    uptime = _recent_uptime(slots, at, half_hour)
     latency, throughput = _speed(slots, FIVE_MINUTES, at)
     return Vitals(
         standing=_standing(uptime),
@@ -151,10 +151,16 @@ def _uptime(counters: Sequence[int], fewest: int) -> float | None:
     return None if attempts < fewest else 100.0 * counters[ANSWERED] / attempts
 
 
-def _recent_uptime(slots: Sequence[Slot], at: float) -> float | None:
-    """Over the shortest window that has enough attempts: who is well again should not wait for half an hour."""
+def _recent_uptime(slots: Sequence[Slot], at: float, half_hour: Sequence[int]) -> float | None:
+    """Over the shortest window that has enough attempts: who is well again should not wait for half an hour.
+
+    *half_hour* are the counters of the longest one, which has all that the others have.
+    """
+    far = _uptime(half_hour, _FEWEST_FOR_STANDING)
+    if far is None:
+        return None
     near = _uptime(summed(slots, FIVE_MINUTES, at), _FEWEST_FOR_STANDING)
-    return _uptime(summed(slots, HALF_HOUR, at), _FEWEST_FOR_STANDING) if near is None else near
+    return far if near is None else near
 
 
 def _standing(uptime: float | None) -> Standing:
@@ -168,7 +174,7 @@ def _status(slots: Sequence[Slot], at: float) -> int:
         return _OUT
     if limited_until(slots, at):
         return _LIMITED
-    return {"normal": _WELL, "lowered": _LOWERED, "last": _LAST}[_standing(_recent_uptime(slots, at))]
+    return {"normal": _WELL, "lowered": _LOWERED, "last": _LAST}[_standing(_recent_uptime(slots, at, summed(slots, HALF_HOUR, at)))]
 
 
 def _percentiles(spread: Spread, factor: float) -> dict[str, float]:
