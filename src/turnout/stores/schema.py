@@ -14,6 +14,8 @@ __all__ = [
     "ACTIVITY",
     "ALERTS",
     "BUDGETS",
+    "DEFINITIONS",
+    "DEFINITION_USES",
     "GENERATIONS",
     "JOURNALS",
     "KEYS",
@@ -25,7 +27,7 @@ __all__ = [
     "WINDOWS",
 ]
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration: the schema that this module describes."""
 
 METADATA = MetaData()
@@ -163,3 +165,36 @@ ALERTS = Table(
     Column("percent", BigInteger, primary_key=True),
 )
 """The shares of budgets that have been told of, once for each window."""
+
+DEFINITIONS = Table(
+    "definitions",
+    METADATA,
+    Column("kind", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("account_id", Text, primary_key=True),  # empty: nobody said who they are
+    Column("created", Double, nullable=False),
+    Column("training_table_id", Text),
+    Column("definition", Text, nullable=False),  # normalised JSON
+)
+"""Query and Score LLMs and models, by the account that registered them: docs/decisions/0018-definitions.md."""
+
+DEFINITION_USES = Table(
+    "definition_uses",
+    METADATA,
+    Column("kind", Text, primary_key=True),
+    Column("definition_id", Text, primary_key=True),
+    Column("completion_id", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("cost", BigInteger, nullable=False),
+    Column("embedding_prompt_tokens", BigInteger, nullable=False),
+    Column("embedding_completion_tokens", BigInteger, nullable=False),
+    Column("embedding_cost", BigInteger, nullable=False),
+    Column("ballots", BigInteger, nullable=False),
+    Column("confidence", Double, nullable=False),
+    Column("contrast", Double, nullable=False),
+)
+"""What each completion did with each definition."""
