@@ -47,6 +47,7 @@ __all__ = [
     "CatalogAddresses",
     "DeclaredEndpoint",
     "DeclaredModel",
+    "DeclaredPlugin",
     "DeclaredProvider",
     "Fetch",
     "Limits",
@@ -369,6 +370,33 @@ class DeclaredModel(_Table):
     )
 
 
+class DeclaredPlugin(_Table):
+    """What the operator says of a plugin; naming one that an installed package adds loads it."""
+
+    enabled: Switch | None = Field(
+        default=None,
+        description="Whether it works on requests that do not name it. Left out: only where its nature is to do so.",
+    )
+    prevent_overrides: Switch = Field(
+        default=False, description="Whether what stands here holds whatever requests and keys say."
+    )
+    on_failure: Literal["fail", "skip"] | None = Field(
+        default=None,
+        description="What becomes of a request when the plugin fails: `fail`, or `skip`, to go on without it. "
+        "Left out: the plugin's own.",
+    )
+    seconds: Seconds | None = Field(
+        default=None, description="Longest time for each of its steps. Left out: the plugin's own."
+    )
+    parameters: Mapping[Word, Any] = Field(
+        default={}, description="What its entries in requests may say, for those that do not."
+    )
+    settings: Mapping[Word, Any] = Field(default={}, description="What only the operator may say.")
+    credentials: Mapping[Word, SecretText] = Field(
+        default={}, description="Credentials of services that it uses, by the names that it gives them."
+    )
+
+
 class Settings(BaseSettings):
     """The whole configuration. Made by ``turnout.config.load``; it reads neither files nor variables itself."""
 
@@ -383,6 +411,7 @@ class Settings(BaseSettings):
     fetch: Fetch = Field(default=Fetch(), description="How files that requests name by URL are read.")
     logging: Logging = Field(default=Logging(), description="What is logged, in which form.")
     providers: Mapping[Slug, DeclaredProvider] = Field(default={}, description="Providers by slug.")
+    plugins: Mapping[Word, DeclaredPlugin] = Field(default={}, description="Plugins by id.")
     models: tuple[DeclaredModel, ...] = Field(default=(), description="Declared models, in tables `[[models]]`.")
 
     @classmethod

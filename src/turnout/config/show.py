@@ -82,7 +82,7 @@ def _text(value: object) -> str:
             return "true" if value else "false"
         case int() | float():
             return repr(value)
-        case tuple():
+        case tuple() | list():
             return f"[{', '.join(_text(item) for item in value)}]"
         case Path():
             return json.dumps(value.as_posix(), ensure_ascii=False)

@@ -113,6 +113,8 @@ class EnvironmentSource(LayerSource):
             return None  # TURNOUT_CONFIG and other variables that are no overrides
         if steps[0] == "providers" and len(steps) > 1:
             steps[1] = next((slug for slug in self._slugs if re.sub("[.-]", "_", slug) == steps[1]), steps[1])
+        if steps[0] == "plugins" and len(steps) > 1:
+            steps[1] = steps[1].replace("_", "-")
         return tuple(steps)
 
 
