@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from turnout.contracts.archive import Archive
 from turnout.contracts.definitions import Definitions
 from turnout.domain.account import Account, Generation, GenerationRow, Key
 from turnout.domain.activity import ActivityQuery, ActivitySum, Page, Search
@@ -24,8 +25,8 @@ class Delivery(NamedTuple):
     node: str = ""
 
 
-class Store(Definitions, Protocol):
-    """Accounts, keys, generations, definitions. It owns its threads; all methods may be called from one event loop."""
+class Store(Definitions, Archive, Protocol):
+    """Accounts, keys, generations, voters. It owns its threads; all methods may be called from one event loop."""
 
     async def open(self) -> None:
         """Connect and bring the schema up to date.

@@ -14,6 +14,7 @@ __all__ = [
     "ACTIVITY",
     "ALERTS",
     "BUDGETS",
+    "COMPLETIONS",
     "DEFINITIONS",
     "DEFINITION_USES",
     "GENERATIONS",
@@ -27,7 +28,7 @@ __all__ = [
     "WINDOWS",
 ]
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest migration: the schema that this module describes."""
 
 METADATA = MetaData()
@@ -198,3 +199,22 @@ DEFINITION_USES = Table(
     Column("contrast", Double, nullable=False),
 )
 """What each completion did with each definition."""
+
+COMPLETIONS = Table(
+    "completions",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("preview", Text, nullable=False),
+    Column("request", Text, nullable=False),  # JSON, and so are the next two
+    Column("response", Text, nullable=False),
+    Column("ballot", Text, nullable=False),
+    Column("published", Boolean, nullable=False),
+    Column("truth", Text),  # JSON
+    Column("truth_modified", Double),
+    Index("completions_by_account", "account_id", "kind", "created"),
+)
+"""What voters were asked, and what came of it."""

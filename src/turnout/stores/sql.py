@@ -21,6 +21,7 @@ from turnout.domain.budget import Budget, Claim, Scope
 from turnout.stores import logbook, owners, reports
 from turnout.stores import rows as between
 from turnout.stores.activity import SECONDS_PER_DAY
+from turnout.stores.archive import SQLArchive
 from turnout.stores.definitions import SQLDefinitions
 from turnout.stores.leasing import give_back, lease, reclaim, spent_in
 from turnout.stores.schema import ACCOUNTS, ACTIVITY, BUDGETS, GENERATIONS, JOURNALS, KEYS, REVISIONS
@@ -37,7 +38,7 @@ _tokens = select(
 ).group_by(ACTIVITY.c.model)
 
 
-class SQLStore(SQLDefinitions):
+class SQLStore(SQLDefinitions, SQLArchive):
     """Accounts, keys, generations and budgets. A database adds how it is opened, and how a transaction is run."""
 
     def __init__(self, clock: Clock) -> None:
