@@ -48,7 +48,7 @@ def _told(kind: str, index: int | None = None, **message: object) -> dict[str, A
 
 
 def _stream(said: Said) -> list[bytes]:
-    empty = {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}
+    empty: dict[str, Any] = {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}
     events: list[dict[str, Any]] = [_told("message-start", **empty) | {"id": "c-1"}]
     for index, part in enumerate(_contents(said)):
         name = part["type"]

@@ -106,8 +106,8 @@ _written = reader(_Written)
 _fields = reader(dict[str, Raw])
 
 
-def input_of(messages: Sequence[Message], names: Names) -> tuple[str | None, list[Any]]:
-    """The instructions and the input items of *messages*: a first message of the system's is the instructions.
+def input_of(messages: Sequence[Message], names: Names, *, apart: bool = True) -> tuple[str | None, list[Any]]:
+    """The instructions and the input items of *messages*: a first message of the system's, where it stands *apart*.
 
     Raises:
         BadRequest: a file without content, or nothing at all.
@@ -115,8 +115,9 @@ def input_of(messages: Sequence[Message], names: Names) -> tuple[str | None, lis
     """
     instructions: str | None = None
     rest = messages
-    if len(messages) > 1 and messages[0].role == "system" and all(type(one) is Text for one in messages[0].parts):
-        instructions, rest = _named(messages[0], messages[0].text), messages[1:]
+    first = messages[0]
+    if apart and len(messages) > 1 and first.role == "system" and all(type(one) is Text for one in first.parts):
+        instructions, rest = _named(first, first.text), messages[1:]
     items: list[Any] = []
     custom: set[str] = set()
     for message in rest:

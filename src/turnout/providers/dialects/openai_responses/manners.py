@@ -9,7 +9,8 @@ from msgspec import Struct
 
 __all__ = ["Manners", "manners_of"]
 
-_PLAIN: Final = re.compile(r"(?:^|[/:])(?:gpt-3|gpt-4|chatgpt-4|gpt-5(?:\.\d+)?-chat|computer-use|davinci|babbage)")
+_PLAIN: Final = re.compile(r"(?:^|[/:])(?:gpt-3|gpt-4|chatgpt-4|gpt-5(?:\.\d+)?-chat|davinci|babbage)")
+_COMPUTER_USE: Final = "computer-use-preview"
 _SERIES_O: Final = re.compile(r"(?:^|[/:])o\d")
 _FIVE: Final = re.compile(r"(?:^|[/:])gpt-5(?:\.(?P<minor>\d+))?(?P<rest>[-\w.]*)")
 
@@ -18,13 +19,15 @@ class Manners(Struct, frozen=True, kw_only=True):
     """How a model is spoken to. The defaults are for models that nothing is known of.
 
     Attributes:
-        thinks: takes ``reasoning``, gives its thoughts sealed, and takes no log probabilities.
+        thinks: takes ``reasoning``, and takes no log probabilities.
+        seals: gives its thoughts sealed, to be sent back.
         samples: takes ``temperature`` and ``top_p`` also while it thinks.
         efforts: what ``reasoning.effort`` may say, weakest first; empty: whatever the client says.
         verbose: takes ``text.verbosity``.
     """
 
     thinks: bool = True
+    seals: bool = True
     samples: bool = True
     efforts: tuple[str, ...] = ()
     verbose: bool = True
@@ -37,7 +40,9 @@ def manners_of(model: str) -> Manners:
     """
     name = model.lower()
     if _PLAIN.search(name):
-        return Manners(thinks=False, verbose=False)
+        return Manners(thinks=False, seals=False, verbose=False)
+    if _COMPUTER_USE in name:
+        return Manners(seals=False, verbose=False)
     if _SERIES_O.search(name):
         return Manners(samples=False, efforts=("low", "medium", "high"), verbose=False)
     five = _FIVE.search(name)

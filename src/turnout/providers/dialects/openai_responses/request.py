@@ -129,9 +129,9 @@ def write_letter(
     dropped = [name for name in fields.keys() - _SAID if bytes(fields[name]) != b"null"]
     body: dict[str, Any] = {"model": model, "store": _NO_STORE}
     tools, names = _tools_of(request)
-    body["instructions"], body["input"] = input_of(read_messages(request, OWN_PARTS), names)
-    if body["instructions"] is None:
-        del body["instructions"]
+    instructions, body["input"] = input_of(read_messages(request, OWN_PARTS), names, apart=not _asks_for_json(request))
+    if instructions is not None:
+        body["instructions"] = instructions
     tools += _implied(request, endpoint, tools, dropped)
     _put_tools(body, request, tools, dropped)
     if limit := request.max_tokens:
@@ -265,7 +265,8 @@ def _put_reasoning(body: dict[str, Any], request: ChatRequest, manners: Manners,
         stated = {"reasoning": parameters.reasoning, "reasoning_effort": parameters.reasoning_effort}
         dropped += [name for name, value in stated.items() if value is not None]
     else:
-        include.append(_THOUGHTS)
+        if manners.seals:
+            include.append(_THOUGHTS)
         effort = asked_effort(request)
         effort = None if effort in {None, "default"} else _nearest(str(effort), manners.efforts)
         reasoning: dict[str, Any] = {} if effort is None else {"effort": effort}
@@ -299,6 +300,12 @@ def _nearest(effort: str, efforts: tuple[str, ...]) -> str:
         return effort
     wanted = _EFFORTS.index(effort)
     return min(efforts, key=lambda one: (abs(_EFFORTS.index(one) - wanted), -_EFFORTS.index(one)))
+
+
+def _asks_for_json(request: ChatRequest) -> bool:
+    """Whether any JSON will do: the provider insists that the word stands in the input, where instructions are not."""
+    wanted = request.parameters.response_format
+    return wanted is not None and wanted.type == "json_object"
 
 
 def _put_text(body: dict[str, Any], request: ChatRequest, manners: Manners, dropped: list[str]) -> None:
