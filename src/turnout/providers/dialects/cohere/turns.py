@@ -15,8 +15,8 @@ from turnout.providers.failures import unsaid
 
 __all__ = ["FORMAT", "OWN_PARTS", "PLAN", "must_be_inline", "turns_of"]
 
-FORMAT: Final = "cohere-v2"
-"""How ``reasoning_details`` name the form of this provider's thoughts."""
+FORMAT: Final = "unknown"
+"""The form of ``reasoning_details`` has names for some makers alone."""
 PLAN: Final = "tool_plan"
 """The id of the detail that is the plan for the calls, not a thought."""
 OWN_PARTS: Final = frozenset({"document"})
