@@ -119,7 +119,7 @@ def _told(exchange: Exchange) -> Told:
     asked, said = exchange.request, exchange.response
     if exchange.provider.startswith("openai"):
         given = asked["input"] if isinstance(asked["input"], list) else [asked["input"]]
-        extras = {name: asked[name] for name in ("dimensions", "user") if name in asked}
+        extras: dict[str, Any] = {name: asked[name] for name in ("dimensions", "user") if name in asked}
         rows = sorted(said["data"], key=lambda row: row["index"])
         return Told(given, [_floats(row["embedding"]) for row in rows], said["usage"]["prompt_tokens"], extras)
     if exchange.provider.startswith("google"):

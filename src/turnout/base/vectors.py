@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from array import array
 from base64 import b64decode, b64encode
+from binascii import a2b_base64
 from collections.abc import Callable
 from math import isfinite
 
@@ -13,17 +14,32 @@ from msgspec import Raw
 
 from turnout.base.jsons import BadJSON, encode
 
-__all__ = ["as_base64", "as_numbers", "in_base64"]
+__all__ = ["as_base64", "as_numbers", "in_form"]
 
 _SWAPPED = sys.byteorder == "big"
-_QUOTE = ord('"')
+_QUOTE, _BRACKET = b'"['
+_FOREIGN = (b'"', b"u", b"s", b"{", b"[")
+"""A list of JSON that holds none of these holds numbers: they begin texts and objects, or stand in the three words."""
+_DIGITS = (b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9")
 _decode_numbers: Callable[[Raw], list[float]] = msgspec.json.Decoder(list[float]).decode
 _decode_text: Callable[[Raw], str] = msgspec.json.Decoder(str).decode
 
 
-def in_base64(vector: Raw) -> bool:
-    """Whether *vector* is a text; else it is a list, or nothing that would do."""
-    return memoryview(vector)[0] == _QUOTE
+def in_form(vector: Raw, *, base64: bool) -> Raw:
+    """*vector* as a text, or else as a list: *vector* itself where it is one, after a look at its letters.
+
+    Raises:
+        BadJSON: it is neither, or holds no numbers.
+    """
+    text = bytes(vector)
+    is_text = text[0] == _QUOTE
+    if is_text is not base64:
+        return as_base64(vector) if base64 else as_numbers(vector)
+    if is_text:
+        return vector if _is_packed(text[1:-1]) else as_base64(as_numbers(vector))
+    if text[0] != _BRACKET or not any(digit in text for digit in _DIGITS) or any(text.find(c, 1) > 0 for c in _FOREIGN):
+        raise BadJSON("no list of numbers")
+    return vector
 
 
 def as_base64(vector: Raw) -> Raw:
@@ -60,3 +76,12 @@ def as_numbers(vector: Raw) -> Raw:
     if _SWAPPED:
         numbers.byteswap()
     return Raw(encode(numbers.tolist()))
+
+
+def _is_packed(text: bytes) -> bool:
+    """Whether *text* is plain base64 of whole float32 numbers, and of one at least."""
+    try:
+        size = len(a2b_base64(text, strict_mode=True))
+    except ValueError:
+        return False
+    return size > 0 and size % 4 == 0

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from turnout.base.errors import NoEndpoints, TurnoutError, UpstreamError
 from turnout.base.jsons import BadJSON
-from turnout.base.vectors import as_base64, as_numbers, in_base64
+from turnout.base.vectors import in_form
 from turnout.contracts.provider import Batch, Embedder
 from turnout.domain.completion import NULL, Choice, Completion
 from turnout.domain.embedding import EmbeddingRequest, Input
@@ -165,15 +165,15 @@ async def _convert(choices: Sequence[Choice], *, base64: bool) -> None:
     converted = 0
     for choice in choices:
         vector = choice.message.get("embedding", NULL)
-        if in_base64(vector) is base64 and len(memoryview(vector)) > 2:
-            continue
         try:
-            choice.message["embedding"] = as_base64(vector) if base64 else as_numbers(vector)
+            wanted = in_form(vector, base64=base64)
         except BadJSON:
             raise _nonsense() from None
-        converted += 1
-        if converted % _BREATH == 0:
-            await asyncio.sleep(0)
+        if wanted is not vector:
+            choice.message["embedding"] = wanted
+            converted += 1
+            if converted % _BREATH == 0:
+                await asyncio.sleep(0)
 
 
 def _together(answers: Sequence[_Answer]) -> _Answer:

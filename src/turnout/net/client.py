@@ -27,7 +27,8 @@ _STALE_SECONDS = 1.0
 _UNANSWERED = "The provider closed the connection without an answer"
 _KEPT_HEADERS = frozenset(
     {
-        b"retry-after", b"content-type", b"content-encoding", b"content-length", b"location", b"etag", b"last-modified"
+        b"retry-after", b"content-type", b"content-encoding", b"content-length", b"location", b"etag", b"last-modified",
+        b"x-amzn-bedrock-input-token-count",
     }
 )  # fmt: skip
 _OK = 200
