@@ -15,18 +15,19 @@ __all__ = ["ANSWERS", "REQUESTS", "differences", "normal"]
 Body = dict[str, Any]
 _CHAT = linguafranca.FormatName.OPENAI_CHAT_COMPLETIONS
 _MESSAGES = linguafranca.FormatName.ANTHROPIC_MESSAGES
+_RESPONSES = linguafranca.FormatName.OPEN_RESPONSES
 _TOP = {"systemInstruction", "tools", "toolConfig", "safetySettings"}
 _SCHEMAS = {"parameters", "parametersJsonSchema", "responseSchema", "responseJsonSchema", "response_schema"}
 _ABSENT = "—"
 _ASKED: Body = {"model": "tiny", "messages": [{"role": "user", "content": "Hello"}]}
 
 
-def _lingua(body: Body) -> Body:
-    return linguafranca.convert_request_json(body, source_format=_CHAT, target_format=_MESSAGES).value
+def _lingua(target: linguafranca.FormatName) -> Callable[[Body], Body]:
+    return lambda body: linguafranca.convert_request_json(body, source_format=_CHAT, target_format=target).value
 
 
-def _lingua_answer(body: Body) -> Body:
-    return linguafranca.convert_response_json(body, source_format=_MESSAGES, target_format=_CHAT).value
+def _lingua_answer(source: linguafranca.FormatName) -> Callable[[Body], Body]:
+    return lambda body: linguafranca.convert_response_json(body, source_format=source, target_format=_CHAT).value
 
 
 def _rosetta(target: str) -> Callable[[Body], Body]:
@@ -49,23 +50,27 @@ def _quiet(translate: Callable[[Body], Body]) -> Callable[[Body], Body]:
 
 
 REQUESTS: Mapping[tuple[str, str], Callable[[Body], Body]] = {
-    ("anthropic", "linguafranca"): _lingua,
+    ("anthropic", "linguafranca"): _lingua(_MESSAGES),
     ("anthropic", "rosetta"): _rosetta("anthropic"),
     ("google", "rosetta"): _rosetta("google"),
+    ("openai-responses", "linguafranca"): _lingua(_RESPONSES),
+    ("openai-responses", "rosetta"): _rosetta("openai_responses"),
 }
 """From a chat request to the body of a dialect, by dialect and oracle."""
 
 ANSWERS: Mapping[tuple[str, str], Callable[[Body], Body]] = {
-    ("anthropic", "linguafranca"): _lingua_answer,
+    ("anthropic", "linguafranca"): _lingua_answer(_MESSAGES),
     ("anthropic", "rosetta"): _rosetta_answer("anthropic"),
     ("google", "rosetta"): _rosetta_answer("google"),
+    ("openai-responses", "linguafranca"): _lingua_answer(_RESPONSES),
+    ("openai-responses", "rosetta"): _rosetta_answer("openai_responses"),
 }
 """From an answer in a dialect to a chat completion."""
 
 
 def normal(dialect: str, body: Body) -> Body:
     """*body* in the one form of its dialect: what may be said in two ways is said in one."""
-    return _messages(body) if dialect == "anthropic" else _gemini(body)
+    return _NORMAL[dialect](body)
 
 
 def differences(ours: Body, theirs: Body) -> Iterator[tuple[str, Any, Any]]:
@@ -117,6 +122,21 @@ def _gemini(body: Body) -> Body:
     return body
 
 
+def _responses(body: Body) -> Body:
+    """Texts and instructions are items, in parts; what a type says by default is not said."""
+    given = body["input"]
+    items: list[Body] = [{"role": "user", "content": given}] if isinstance(given, str) else given
+    if instructions := body.pop("instructions", None):
+        items = [{"role": "system", "content": instructions}, *items]
+    for item in items:
+        if item.get("type") == "message":
+            del item["type"]
+        if isinstance(item.get("content"), str):
+            kind = "output_text" if item["role"] == "assistant" else "input_text"
+            item["content"] = [{"type": kind, "text": item["content"]}]
+    return body | {"input": items}
+
+
 def _camel(node: Any, name: str = "") -> Any:  # noqa: ANN401 - JSON
     if name in _SCHEMAS:
         return _lower_types(node)
@@ -137,3 +157,10 @@ def _lower_types(node: Any) -> Any:  # noqa: ANN401 - JSON
             for key, value in node.items()
         }
     return [_lower_types(one) for one in node] if isinstance(node, list) else node
+
+
+_NORMAL: Mapping[str, Callable[[Body], Body]] = {
+    "anthropic": _messages,
+    "google": _gemini,
+    "openai-responses": _responses,
+}

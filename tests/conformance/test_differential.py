@@ -97,6 +97,25 @@ EXPLAINED: Mapping[tuple[str, str, str], str] = {
         "rosetta",
         r"generationConfig\.responseJsonSchema\..*",
     ): "it sends the wrapper of the schema as the schema",
+    ("openai-responses", ".*", r"include\[0\]"): "sealed thoughts are asked for, so that they can come back",
+    ("openai-responses", ".*", r"store"): "the provider's default is to keep every answer",
+    (
+        "openai-responses",
+        "linguafranca",
+        r"input\[0\]\.content\[1\]\.detail",
+    ): "we say the default, which its schema asks for",
+    ("openai-responses", "linguafranca", r"tools\[\d\]\.strict"): "left out it means strict there, and not in a chat",
+    ("openai-responses", ".*", r"tools\[1\]\.parameters(\.(type|properties))?"): (
+        "a function without parameters: either is valid"
+    ),
+    ("openai-responses", "rosetta", r"tools\[1\]\.description"): (
+        "it describes with an empty text what has no description"
+    ),
+    ("openai-responses", ".*", r"temperature|top_p"): "models that think refuse it",
+    ("openai-responses", ".*", r"user"): "both forget `user`",
+    ("openai-responses", "linguafranca", r"metadata\.user"): "it says the user in the metadata",
+    ("openai-responses", "rosetta", r"input\[\d\]\.(status|id)"): "names and states of items that nobody has stored",
+    ("openai-responses", "rosetta", r"text\..*"): "it forgets that the schema stands in `format` there",
 }
 """Disagreements about requests: dialect, oracle and path (patterns) to the reason why ours is as it is."""
 
@@ -104,6 +123,11 @@ EXPLAINED_ANSWERS: Mapping[tuple[str, str, str], str] = {
     ("anthropic", "rosetta", "all: prompt"): "tokens from the cache are part of a chat answer's prompt",
     ("google", "rosetta", "(thoughts|all): completion"): "thoughts are part of a chat answer's completion",
     ("google", "rosetta", "(a call.*|all): finish"): "Gemini says STOP after a call, a chat answer `tool_calls`",
+    (
+        "openai-responses",
+        "rosetta",
+        "(a call.*|all): finish",
+    ): "a response with calls is completed, a chat `tool_calls`",
 }
 """Disagreements about answers: dialect, oracle and "case: what" (patterns)."""
 

@@ -47,6 +47,12 @@ def _response(said: Said) -> dict[str, Any]:
     return {
         "id": "resp_1",
         "object": "response",
+        "created_at": 1_780_000_000,
+        "model": "gpt-5-mini-2025-08-07",
+        "parallel_tool_calls": True,
+        "store": False,
+        "tool_choice": "auto",
+        "tools": [],
         "status": "incomplete" if reason else "completed",
         "incomplete_details": {"reason": reason} if reason else None,
         "error": None,
