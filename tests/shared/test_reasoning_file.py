@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.base.clock import SYSTEM_CLOCK, Clock
-from turnout.shared.reasoning_file import ReasoningInFile, _opened, _sealed
+from turnout.shared.reasoning_file import ReasoningInFile
+from turnout.shared.sealed import opened, sealed
 
 NAME, OTHER = b"n" * 16, b"o" * 16
 
@@ -122,15 +123,15 @@ async def test_after_its_end_it_keeps_nothing(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=300), st.binary(min_size=16, max_size=16))
-def test_who_knows_the_name_reads_what_was_sealed(text: bytes, name: bytes) -> None:
-    assert _opened(name, _sealed(name, text)) == text
+def test_who_knows_the_name_reads_what_wassealed(text: bytes, name: bytes) -> None:
+    assert opened(name, sealed(name, text)) == text
 
 
 @given(st.binary(min_size=1, max_size=100), st.data())
 def test_what_was_changed_is_not_read(text: bytes, data: st.DataObject) -> None:
-    sealed = bytearray(_sealed(NAME, text))
-    at = data.draw(st.integers(0, len(sealed) - 1))
-    sealed[at] ^= 1 << data.draw(st.integers(0, 7))
-    assert _opened(NAME, bytes(sealed)) is None
-    assert _opened(OTHER, _sealed(NAME, text)) is None
-    assert _opened(NAME, bytes(sealed[: data.draw(st.integers(0, 40))])) is None
+    changed = bytearray(sealed(NAME, text))
+    at = data.draw(st.integers(0, len(changed) - 1))
+    changed[at] ^= 1 << data.draw(st.integers(0, 7))
+    assert opened(NAME, bytes(changed)) is None
+    assert opened(OTHER, sealed(NAME, text)) is None
+    assert opened(NAME, sealed(NAME, text)[: data.draw(st.integers(0, 32))]) is None

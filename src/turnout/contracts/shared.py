@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-__all__ = ["HealthExchange", "ReasoningMemory"]
+from turnout.domain.account import Key
+
+__all__ = ["Bulletin", "HealthExchange", "Pace", "ReasoningMemory"]
+
+
+class Bulletin(Protocol):
+    """Tells all workers, and all machines where there are several, something small.
+
+    It is a convenience: what is told may be lost, so whoever listens also looks by himself from time to time, or can
+    do without.
+    """
+
+    def tell(self, topic: str, text: bytes) -> None:
+        """Let everybody but this worker hear *text*. Waits for nothing and never fails."""
+        ...
+
+    def hear(self, topic: str, listener: Callable[[bytes], None]) -> None:
+        """Call *listener* with what others tell under *topic*. To be said before :meth:`run`."""
+        ...
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        ...
 
 
 class HealthExchange(Protocol):
@@ -47,5 +69,25 @@ class ReasoningMemory(Protocol):
         ...
 
     def close(self) -> None:
+        """Give back what is held open."""
+        ...
+
+
+class Pace(Protocol):
+    """Counts the requests and tokens of keys over the last minute, and says when one is over its limits.
+
+    It never raises: where the count of all machines cannot be had, each counts for itself.
+    """
+
+    async def take(self, key: Key, requests: int, tokens: int, now: float) -> float | None:
+        """Count *requests* and *tokens* of *key* at *now* (unix seconds), or count nothing and say in how many seconds
+        they may be let in.
+
+        Zero requests are never refused: that is how what an answer has really used is put right, also downwards. A
+        request of more tokens than a minute allows is let in when nothing else was counted.
+        """
+        ...
+
+    async def close(self) -> None:
         """Give back what is held open."""
         ...

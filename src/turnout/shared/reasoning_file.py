@@ -8,12 +8,11 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from hashlib import blake2b, shake_256
-from hmac import compare_digest
 from pathlib import Path
 from typing import TypeVar, final
 
 from turnout.base.clock import Clock
+from turnout.shared.sealed import opened, place_of, sealed
 
 __all__ = ["ReasoningInFile"]
 
@@ -23,7 +22,6 @@ _MOST_BYTES_EACH = 2**20
 _TIDY_EVERY = 64
 _BUSY_SECONDS = 0.25
 _PATIENCE_SECONDS = 0.5
-_NONCE = _SEAL = 16
 _SPOILT = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
 _T = TypeVar("_T")
 
@@ -70,8 +68,8 @@ class ReasoningInFile:
         now = self._now()
 
         def look(connection: sqlite3.Connection) -> list[bytes | None]:
-            rows = [connection.execute(_GET, (_place(name), now)).fetchone() for name in names]
-            return [_opened(name, row[0]) if row is not None else None for name, row in zip(names, rows, strict=True)]
+            rows = [connection.execute(_GET, (place_of(name), now)).fetchone() for name in names]
+            return [opened(name, row[0]) if row is not None else None for name, row in zip(names, rows, strict=True)]
 
         return await self._in_lane(look, [None] * len(names))
 
@@ -115,37 +113,9 @@ class ReasoningInFile:
                 connection.close()
 
     def _put(self, connection: sqlite3.Connection, names: Sequence[bytes], ends: float, reasoning: bytes) -> None:
-        connection.executemany(_PUT, [(_place(name), ends, _sealed(name, reasoning)) for name in names])
+        connection.executemany(_PUT, [(place_of(name), ends, sealed(name, reasoning)) for name in names])
         self._until_tidy -= 1
         if self._until_tidy < 0:
             self._until_tidy = _TIDY_EVERY
             connection.execute(_EXPIRE, (self._now(),))
             connection.execute(_SHRINK, (self._most_bytes,))
-
-
-def _place(name: bytes) -> bytes:
-    """Where the file keeps what has this *name*."""
-    return blake2b(name, digest_size=16, person=b"place").digest()
-
-
-def _sealed(name: bytes, reasoning: bytes) -> bytes:
-    """*reasoning* so that only who knows *name* can read it: nonce, seal, text."""
-    nonce = os.urandom(_NONCE)
-    hidden = _crossed(name, nonce, reasoning)
-    return nonce + _seal(name, nonce, hidden) + hidden
-
-
-def _opened(name: bytes, sealed: bytes) -> bytes | None:
-    """What *sealed* holds; None where it is not what was sealed."""
-    nonce, seal, hidden = sealed[:_NONCE], sealed[_NONCE : _NONCE + _SEAL], sealed[_NONCE + _SEAL :]
-    return _crossed(name, nonce, hidden) if compare_digest(seal, _seal(name, nonce, hidden)) else None
-
-
-def _crossed(name: bytes, nonce: bytes, text: bytes) -> bytes:
-    """*text* with the key stream of *name* and *nonce* laid over it; twice is not at all."""
-    stream = shake_256(b"stream" + nonce + name).digest(len(text))
-    return (int.from_bytes(text) ^ int.from_bytes(stream)).to_bytes(len(text))
-
-
-def _seal(name: bytes, nonce: bytes, hidden: bytes) -> bytes:
-    return blake2b(nonce + hidden, digest_size=_SEAL, key=name, person=b"seal").digest()
