@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final, final
 
 from fastapi import FastAPI, Request, Response
+from msgspec.structs import replace
 
 from turnout.accounts.holdings import charged_to
 from turnout.accounts.issue import issue_key
@@ -89,10 +90,10 @@ class _Keys:
             self._office.clock,
             account_id=account_id,
             management=management,
-            change=lambda key: changed_key(key, values, key.created),
+            change=lambda key: replace(changed_key(key, values, key.created), updated=None),
         )
         [entry] = await self._entries([key])
-        return json_reply({"data": entry | {"updated_at": None}, "key": secret.reveal()}, 201)
+        return json_reply({"data": entry, "key": secret.reveal()}, 201)
 
     async def read(self, request: Request) -> Response:
         """One key: its limits and what it has spent."""

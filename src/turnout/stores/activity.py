@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Final
+from operator import add
+from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Connection, Dialect, Table
 
 from turnout.base.money import PICO_PER_DOLLAR
 from turnout.domain.account import GenerationRow
 from turnout.stores.dialects import insert_into
-from turnout.stores.schema import ACTIVITY, MOMENTS
+from turnout.stores.schema import ACTIVITY, MOMENTS, TOTALS
 
 __all__ = ["SECONDS_PER_DAY", "Sums", "add_sums", "sums_of"]
 
@@ -62,23 +63,33 @@ def add_sums(connection: Connection, sums: Sums) -> None:
     """Add *sums* to those in the store. Money is kept as whole dollars and the pico-dollars below one: 64 bits would
     not hold the sum of everything, and SQLite turns an overflow into an inexact number without a word.
     """
-    ordered = sorted(sums.items())  # two writers who lock rows in one order do not wait for each other for ever
-    rows = [(*where, *figures[:6], *divmod(figures[6], PICO_PER_DOLLAR)) for where, figures in ordered]
-    if rows:
-        connection.exec_driver_sql(_statement(connection.dialect), rows)
-        connection.exec_driver_sql(_moments_statement(connection.dialect), sorted(sums.moments))
+    if not sums:
+        return
+    totals: dict[tuple[str, int, str, str], list[int]] = {}
+    for (day, account_id, _, model, provider, _), figures in sums.items():
+        kept = totals.get((account_id, day, model, provider))
+        totals[account_id, day, model, provider] = figures if kept is None else list(map(add, kept, figures))
+    connection.exec_driver_sql(_statement(ACTIVITY, connection.dialect), _rows(sums))
+    connection.exec_driver_sql(_statement(TOTALS, connection.dialect), _rows(totals))
+    connection.exec_driver_sql(_moments_statement(connection.dialect), sorted(sums.moments))
+
+
+def _rows(sums: Mapping[Any, Sequence[int]]) -> list[tuple[object, ...]]:
+    """Ordered: two writers who lock rows in one order do not wait for each other for ever."""
+    ordered = sorted(sums.items())
+    return [(*where, *figures[:6], *divmod(figures[6], PICO_PER_DOLLAR)) for where, figures in ordered]
 
 
 @cache
-def _statement(dialect: Dialect) -> str:
-    adding = insert_into(ACTIVITY, dialect)
-    new, kept = adding.excluded, ACTIVITY.c
+def _statement(table: Table, dialect: Dialect) -> str:
+    adding = insert_into(table, dialect)
+    new, kept = adding.excluded, table.c
     counts = ("requests", "failed", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
     pico = kept.pico + new["pico"]
     changed = {name: kept[name] + new[name] for name in counts}
     changed["dollars"] = kept.dollars + new["dollars"] + pico // PICO_PER_DOLLAR
     changed["pico"] = pico % PICO_PER_DOLLAR
-    adding = adding.on_conflict_do_update(index_elements=list(ACTIVITY.primary_key), set_=changed)
+    adding = adding.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
     return str(adding.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
 
 

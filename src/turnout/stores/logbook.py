@@ -88,12 +88,12 @@ class _Walk:
         if not (self._leap_to_day() and self._leap_to_moment()):
             self.over = True
             return []
-        here = (self.place > _id, self._floor <= _id)
-        edge = select(_id).where(*here).order_by(_id.desc()).limit(1).offset(self._window - 1)
+        above, below = self.place > _id, self._floor <= _id
+        edge = select(_id).where(above, below).order_by(_id.desc()).limit(1).offset(self._window - 1)
         bottom = self._connection.execute(edge).scalar()
-        query = select(_id, GENERATIONS.c.record).where(*here, *self._wanted).order_by(_id.desc()).limit(most)
         if bottom is not None:
-            query = query.where(bottom <= _id)
+            below = bottom <= _id  # in its stead: of two bounds a database may take the wrong one to stop at
+        query = select(_id, GENERATIONS.c.record).where(above, below, *self._wanted).order_by(_id.desc()).limit(most)
         rows = self._connection.execute(query).all()
         self._examined += self._window
         if not rows or (self._selective and 2 * len(rows) < most):

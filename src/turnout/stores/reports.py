@@ -5,45 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, and_, case, func, select
+from sqlalchemy import Connection, and_, case, func, select
 
 from turnout.base.money import PICO_PER_DOLLAR, Pico
 from turnout.domain.activity import ActivityQuery, ActivitySum, Dimension
 from turnout.domain.budget import Budget
 from turnout.stores.activity import SECONDS_PER_DAY
 from turnout.stores.dialects import insert_into
-from turnout.stores.schema import ACTIVITY, ALERTS, BUDGETS, MOMENTS, WINDOWS
+from turnout.stores.schema import ACTIVITY, ALERTS, BUDGETS, MOMENTS, TOTALS, WINDOWS
 
 __all__ = ["activity", "claim_alert", "half_spent", "last_used", "spendings", "spent_by"]
 
 _COUNTS: Final = ("requests", "failed", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
-_COLUMNS: Final[Mapping[Dimension, Column[Any]]] = {
-    "day": ACTIVITY.c.day,
-    "model": ACTIVITY.c.model,
-    "provider": ACTIVITY.c.provider,
-    "key": ACTIVITY.c.key_hash,
-    "user": ACTIVITY.c.end_user,
+_COLUMNS: Final[Mapping[Dimension, str]] = {
+    "day": "day",
+    "model": "model",
+    "provider": "provider",
+    "key": "key_hash",
+    "user": "end_user",
 }
 _SECOND: Final = slice(4, 14)  # of a moment: gen-<unix seconds>
 
 
 def activity(connection: Connection, wanted: ActivityQuery) -> list[ActivitySum]:
     """The sums that are *wanted*: newest day first, then by name."""
-    columns = [_COLUMNS[name] for name in wanted.by]
-    counts = [func.sum(ACTIVITY.c[name]) for name in _COUNTS]
-    query = select(*columns, *counts, func.sum(ACTIVITY.c.dollars), func.sum(ACTIVITY.c.pico))
-    query = query.where(ACTIVITY.c.account_id == wanted.account_id, ACTIVITY.c.day.between(wanted.first, wanted.last))
-    for column, value in (
-        (ACTIVITY.c.key_hash, wanted.key_hash),
-        (ACTIVITY.c.model, wanted.model),
-        (ACTIVITY.c.provider, wanted.provider),
-        (ACTIVITY.c.end_user, wanted.user),
-    ):
-        if value is not None:
-            query = query.where(column == value)
-    if columns:
-        query = query.group_by(*columns)
-    rows = connection.execute(query.order_by(*[one.desc() if one is ACTIVITY.c.day else one for one in columns])).all()
+    filters = {"key_hash": wanted.key_hash, "model": wanted.model, "provider": wanted.provider, "end_user": wanted.user}
+    filters = {name: value for name, value in filters.items() if value is not None}
+    names = [_COLUMNS[name] for name in wanted.by]
+    table = ACTIVITY if {"key_hash", "end_user"} & {*names, *filters} else TOTALS
+    columns = [table.c[name] for name in names]
+    counts = [func.sum(table.c[name]) for name in _COUNTS]
+    query = select(*columns, *counts, func.sum(table.c.dollars), func.sum(table.c.pico))
+    query = query.where(table.c.account_id == wanted.account_id, table.c.day.between(wanted.first, wanted.last))
+    query = query.where(*[table.c[name] == value for name, value in filters.items()]).group_by(*columns)
+    rows = connection.execute(query.order_by(*[one.desc() if one.key == "day" else one for one in columns])).all()
     return [_sum(wanted.by, row) for row in rows if row[-1] is not None]  # which is the sum of nothing
 
 
@@ -56,14 +51,11 @@ def spent_by(
     user: str | None = None,
 ) -> int:
     """Pico-dollars spent from *first_day* (since 1970, UTC) on, exact."""
-    query = select(func.sum(ACTIVITY.c.dollars), func.sum(ACTIVITY.c.pico)).where(ACTIVITY.c.day >= first_day)
-    if account_id is not None:
-        query = query.where(ACTIVITY.c.account_id == account_id)
-    if key_hash is not None:
-        query = query.where(ACTIVITY.c.key_hash == key_hash)
-    if user is not None:
-        query = query.where(ACTIVITY.c.end_user == user)
-    dollars, pico = connection.execute(query).one()
+    filters = {"account_id": account_id, "key_hash": key_hash, "end_user": user}
+    filters = {name: value for name, value in filters.items() if value is not None}
+    table = ACTIVITY if {"key_hash", "end_user"} & {*filters} else TOTALS
+    query = select(func.sum(table.c.dollars), func.sum(table.c.pico)).where(table.c.day >= first_day)
+    dollars, pico = connection.execute(query.where(*[table.c[name] == value for name, value in filters.items()])).one()
     return int(dollars or 0) * PICO_PER_DOLLAR + int(pico or 0)
 
 

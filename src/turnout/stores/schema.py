@@ -25,6 +25,7 @@ __all__ = [
     "MOMENTS",
     "REVISION",
     "REVISIONS",
+    "TOTALS",
     "WINDOWS",
 ]
 
@@ -111,6 +112,25 @@ MOMENTS = Table(
 """The seconds in which an account's keys were used: where to look for its generations. A batch of many generations has
 few of them, so they cost less to keep than an index.
 """
+
+TOTALS = Table(
+    "totals",
+    METADATA,
+    Column("account_id", Text, primary_key=True),
+    Column("day", BigInteger, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("reasoning_tokens", BigInteger, nullable=False),
+    Column("dollars", BigInteger, nullable=False),
+    Column("pico", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""As ``activity``, not parted by keys and end users, of which there may be very many."""
 
 REVISIONS = Table(
     "revisions",
