@@ -21,6 +21,7 @@ from turnout.domain.catalog import CatalogSnapshot, Model
 from turnout.domain.chat import ChatRequest
 from turnout.engine.explain import explain
 from turnout.engine.house import House
+from turnout.query.registry import Registry
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -42,6 +43,7 @@ class ControlPlane:
         self._tallies = tallies
         self._cors = settings.server.cors
         self._public_metrics = settings.metrics.public
+        self.registry = Registry(store, house.clock)
         self.draining = False
         journal = Path(settings.server.data_dir) / events.FILE
         weights = settings.catalog.price_weights
@@ -71,6 +73,7 @@ class ControlPlane:
                 ready=self._ready,
                 find_generation=self._find_generation,
                 explain=self._explain,
+                registry=self.registry,
                 report=_report,
                 cors=self._cors,
                 public_metrics=self._public_metrics,

@@ -28,6 +28,7 @@ from turnout.query.canonical import canonical_json, content_id, through_decimal
 __all__ = [
     "base_id_of",
     "canonical_llm",
+    "canonical_model",
     "canonical_model_weight",
     "llm_id",
     "multichat_id_of",
@@ -115,6 +116,11 @@ def roster_of(model: VotingModel) -> Roster:
     )
 
 
+def canonical_model(roster: Roster) -> str:
+    """What is hashed of a model."""
+    return _head(roster.model) + "".join(voter.id for voter in roster.voters)
+
+
 class _Named(NamedTuple):
     id: str
     base: str
@@ -157,8 +163,7 @@ def _table_of(model: VotingModel, listed: Sequence[_Named]) -> str | None:
 
 
 def _multichat_of(model: VotingModel, listed: Sequence[_Named]) -> str | None:
-    """Ids stand twice in it, as in the published service: in the order of the LLMs, and sorted."""
+    """Ids stand twice in it, as in the published service, but always sorted: the order there was that of other ids."""
     if not isinstance(model, ScoreModel):
         return None
-    ids = [one.multichat or "" for one in listed]
-    return content_id("".join(ids) + "".join(sorted(ids)))
+    return content_id("".join(sorted(one.multichat or "" for one in listed)) * 2)
