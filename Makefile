@@ -20,7 +20,7 @@ make_venv = $(PYTHON) -m venv $(VENV)
 install = $(IN_VENV) -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: help run test test-slow test-kill test-all check lint types floors format bench lock clean
+.PHONY: help run servers test test-slow test-kill test-all check lint types floors format bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,7 +28,7 @@ help: ## list the targets
 run: $(VENV)/.run ## serve on 127.0.0.1:8000 (PORT=, HOST=, WORKERS= and CONFIG= change that)
 	@exec $(IN_VENV) -m turnout serve $(SERVE_FLAGS)
 
-test: $(VENV)/.dev ## the test suite that needs no outside service
+test: $(VENV)/.dev ## the test suite; what needs PostgreSQL or Redis is skipped where there is none
 	$(IN_VENV) -m pytest -m "not slow"
 
 test-slow: $(VENV)/.dev ## the long tests that `test` leaves out
@@ -59,6 +59,10 @@ format: $(VENV)/.dev ## put the code into the one format
 bench: $(VENV)/.run ## the benchmark against nginx (needs gcc and nginx)
 	$(IN_VENV) bench/plan.py
 	$(IN_VENV) bench/bench.py
+
+servers: ## install PostgreSQL and Redis for the tests (Debian and Ubuntu, as root); the tests start their own
+	apt-get -qq update
+	apt-get -qq install -y --no-install-recommends postgresql redis-server
 
 lock: ## write the lock files anew (needs uv; UPGRADE=1 takes the newest versions)
 	@test -n "$(UV)" || { echo "make lock needs uv" >&2; exit 1; }

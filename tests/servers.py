@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from typing import Self, final
+from typing import NoReturn, Self, final
 
 import pytest
 
@@ -227,9 +227,9 @@ def postgres_server() -> Iterator[PostgresServer]:
     """One PostgreSQL for all tests that ask for one; who stops it starts it again."""
     programs = _postgres_programs()
     if programs is None:
-        pytest.skip("there is no PostgreSQL here (on Debian: apt-get install postgresql)")
+        _leave_out("there is no PostgreSQL here (on Debian: apt-get install postgresql)")
     if find_spec("asyncpg") is None:
-        pytest.skip("there is no asyncpg here")
+        _leave_out("there is no asyncpg here")
     with PostgresServer(programs) as server:
         yield server
 
@@ -264,7 +264,7 @@ def redis_server() -> Iterator[RedisServer]:
     """One Redis for all tests that ask for one; who stops it starts it again."""
     program = shutil.which("redis-server") or shutil.which("valkey-server")
     if program is None:
-        pytest.skip("there is no Redis here (on Debian: apt-get install redis-server)")
+        _leave_out("there is no Redis here (on Debian: apt-get install redis-server)")
     with RedisServer(program) as server:
         yield server
 
@@ -274,6 +274,13 @@ def redis_url(redis_server: RedisServer) -> str:
     """The URL of a Redis with nothing in it."""
     assert redis_server.command("FLUSHALL") == "+OK"
     return redis_server.url
+
+
+def _leave_out(reason: str) -> NoReturn:
+    """Skip, or fail where the environment says that all servers must be there."""
+    if os.environ.get("TURNOUT_TEST_SERVERS") == "required":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def _postgres_store(url: str) -> Store:

@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,21 @@ def test_two_nodes_on_one_store_serve_and_the_doctor_warns_that_they_do_not_hear
         assert first.chat("fake/echo").status == 200
         reply = second.chat("fake/echo")
         assert reply.status == 200
-        assert first.generation(reply)["model"] == "fake/echo"
+        path = f"/api/v1/generation?id={reply.headers['x-generation-id']}"
+        until = time.monotonic() + 10
+        while first.request("GET", path).status != 200:  # its own node moves it into the store
+            assert time.monotonic() < until
+            time.sleep(0.05)
         said = turnout(tmp_path, "doctor", environment=environment)
         assert said.returncode == 0
         assert "warning: 2 other nodes used this store lately" in said.stdout
+
+
+def test_the_doctor_says_whether_redis_answers(tmp_path: Path, redis_url: str) -> None:
+    environment = {"TURNOUT_SERVER__PORT": "0", "TURNOUT_STORE__SHARED": redis_url}
+    said = turnout(tmp_path, "doctor", environment=environment)
+    assert said.returncode == 0
+    assert "shared state: Redis answers; for several nodes store.url must name PostgreSQL too" in said.stdout
+    said = turnout(tmp_path, "doctor", environment=environment | {"TURNOUT_STORE__SHARED": "valkey://127.0.0.1:1"})
+    assert said.returncode == 0
+    assert "shared state: warning: Redis cannot be reached" in said.stdout

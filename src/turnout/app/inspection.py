@@ -15,6 +15,7 @@ from typing import NamedTuple
 from turnout import config
 from turnout.app.catalog import snapshot_of
 from turnout.app.providers import FAKE, providers_of
+from turnout.app.shared import check_shared
 from turnout.app.state import known_node_of, postgres_of, store_file, store_of
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.errors import TurnoutError
@@ -51,6 +52,8 @@ async def findings(loaded: config.Loaded, environment: Mapping[str, str] = os.en
         found += await _database(settings)
     elif found[-1].well:
         found.append(await _store(settings))
+    if settings.store.shared:
+        found.append(await _shared(settings))
     found += _credentials(settings, environment)
     found.append(_port(settings.server.host, settings.server.port))
     return found
@@ -112,6 +115,22 @@ async def _database(settings: config.Settings) -> list[Finding]:
             )
         )
     return found
+
+
+async def _shared(settings: config.Settings) -> Finding:
+    """A Redis that is gone is no reason not to serve."""
+    try:
+        await check_shared(settings)
+    except TurnoutError as error:
+        if isinstance(error.__cause__, ImportError):
+            return Finding("shared state", error.message, well=False)
+        return Finding(
+            "shared state",
+            "warning: Redis cannot be reached: until it can, rate limits, health and sessions are each node's own",
+        )
+    if settings.store.url == "sqlite":
+        return Finding("shared state", "Redis answers; for several nodes store.url must name PostgreSQL too")
+    return Finding("shared state", "Redis answers")
 
 
 def _count(number: int, noun: str) -> str:
