@@ -25,8 +25,9 @@ MAX_INPUTS: Final = 4096
 _MAX_PARTS: Final = 64
 _Text256 = Annotated[str, Meta(max_length=256)]
 _T = TypeVar("_T")
-_VECTOR = b'{"object":"embedding","index":%d,"embedding":%b}'
-_WHOLE = b'{"id":"%b","object":"list","model":%b,"provider":%b,"data":[%b],"usage":%b}'
+_HEAD = b'{"id":"%b","object":"list","model":%b,"provider":%b,"data":['
+_VECTOR = b'{"object":"embedding","index":%d,"embedding":'
+_END = b'}],"usage":%b}'
 _USAGE = (
     b'{"prompt_tokens":%d,"total_tokens":%d,"cost":%a,"is_byok":false,"cost_details":{"upstream_inference_cost":null,'
     b'"upstream_inference_prompt_cost":%a,"upstream_inference_completions_cost":%a}}'
@@ -143,7 +144,6 @@ class EmbeddingsEncoder:
 
     def whole(self, completion: Completion, usage: Usage, price: Cost) -> bytes:
         """The body; vectors stand in it as they came."""
-        vectors = [_VECTOR % (choice.index, bytes(choice.message["embedding"])) for choice in completion.choices]
         counts = _USAGE % (
             usage.prompt_tokens,
             usage.prompt_tokens,
@@ -152,7 +152,13 @@ class EmbeddingsEncoder:
             price.completion / PICO_PER_DOLLAR,
         )
         model, provider = json_text(self._model), json_text(self._provider)
-        return _WHOLE % (self._id.encode(), model, provider, b",".join(vectors), counts)
+        pieces: list[bytes | Raw] = [_HEAD % (self._id.encode(), model, provider)]
+        before = b""
+        for choice in completion.choices:
+            pieces += (before + _VECTOR % choice.index, choice.message["embedding"])
+            before = b"},"
+        pieces.append(_END % counts)
+        return b"".join(pieces)  # megabytes, copied once
 
     def chunks(self, chunks: Sequence[Chunk]) -> bytes:  # noqa: ARG002 - of one shape
         """Nothing."""

@@ -25,7 +25,7 @@ __all__ = ["embed", "parts_of"]
 _OK = 200
 _AT_ONCE = 8
 """Calls of one request that may be under way at a time."""
-_BREATH = 64
+_BREATH = 16
 """Vectors that are converted before others get their turn."""
 _BYTES_PER_TOKEN = 4
 _FEWEST_BYTES_PER_TOKEN = 2
