@@ -15,7 +15,7 @@ from turnout.domain.provider import Timeouts
 from turnout.net.client import Client, Exchange, Origin
 from turnout.net.fetch import Fetcher, Limits
 
-__all__ = ["NOTHING_OUTSIDE", "fetch_limits", "outside_of"]
+__all__ = ["NOTHING_OUTSIDE", "Poster", "fetch_limits", "outside_of"]
 
 _POST_TIMEOUTS = Timeouts(connect=5.0, first_byte=15.0, whole=15.0, idle=15.0, total=30.0)
 
@@ -34,7 +34,7 @@ NOTHING_OUTSIDE = Outside(SYSTEM_CLOCK.wall, _fetch, _post)
 
 def outside_of(client: Client, fetcher: Fetcher) -> Outside:
     """What the adapters of a worker may reach, by *client* and *fetcher*."""
-    return Outside(SYSTEM_CLOCK.wall, fetcher, _Poster(client))
+    return Outside(SYSTEM_CLOCK.wall, fetcher, Poster(client))
 
 
 def fetch_limits(settings: config.Settings) -> Limits:
@@ -44,7 +44,7 @@ def fetch_limits(settings: config.Settings) -> Limits:
 
 
 @final
-class _Poster:
+class Poster:
     """Posts to addresses of the operator's, which are few."""
 
     def __init__(self, client: Client) -> None:
@@ -62,7 +62,7 @@ class _Poster:
         try:
             origin = self._origins.get(place) or Origin(url)
         except ValueError:
-            raise UpstreamError("The address that gives access tokens is none") from None
+            raise UpstreamError("This is no address to post to") from None
         self._origins[place] = origin
         answer = _Answer()
         await self._client.exchange(origin, _message(url, headers, body), answer, _POST_TIMEOUTS, _POST_TIMEOUTS.whole)
@@ -77,7 +77,7 @@ def _message(url: str, headers: Mapping[str, str], body: bytes) -> bytes:
     lines = [f"POST {path} HTTP/1.1", *(f"{name}: {text}" for name, text in (usual | dict(headers)).items())]
     head = "\r\n".join([*lines, f"Content-Length: {len(body)}"])
     if not all(line.isprintable() for line in lines) or not head.isascii():
-        raise UpstreamError("The address that gives access tokens, or what it is sent, holds strange letters")
+        raise UpstreamError("The address, or what it is sent, holds strange letters")
     return head.encode("ascii") + b"\r\n\r\n" + body
 
 
@@ -103,5 +103,5 @@ class _Answer:
         """Keep *data*. Raises UpstreamError when there is too much of it."""
         self._size += len(data)
         if self._size > MAX_UPSTREAM_ERROR_BYTES:
-            raise UpstreamError("The answer with the access token is too large")
+            raise UpstreamError("The answer is too large")
         self.parts.append(data)

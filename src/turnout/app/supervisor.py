@@ -12,14 +12,18 @@ from socket import socket
 from typing import final
 
 from turnout.accounts.first_start import ensure_first_keys
-from turnout.app.outside import NOTHING_OUTSIDE
+from turnout.app.outside import NOTHING_OUTSIDE, Poster
 from turnout.app.rails import Switchman
 from turnout.app.state import journals_of, store_of
 from turnout.app.sync_background import keep_synced
 from turnout.app.till import Till
+from turnout.app.upkeep import Upkeep
 from turnout.app.worker import Orders
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.ledger.writer import JournalWriter
+from turnout.net.client import Client
+from turnout.net.deadlines import Deadlines
+from turnout.net.outbox import Outbox
 
 __all__ = ["supervise"]
 
@@ -56,6 +60,8 @@ async def supervise(orders: Orders, command: Sequence[str], workers: int) -> Non
         loop.add_signal_handler(signal.SIGHUP, crew.pass_on, signal.SIGHUP)
         moving = loop.create_task(writer.run())
         minding = loop.create_task(till.run(writer))
+        post = Poster(Client(Deadlines(loop), Outbox(loop, _nothing)))
+        keeping = loop.create_task(Upkeep(store, lambda: orders.load().settings, post).run())
         syncing = loop.create_task(keep_synced(lambda: orders.load().settings, orders.sync_command))
         orders.announce(first, rails.routes.snapshot.providers)
         try:
@@ -64,11 +70,16 @@ async def supervise(orders: Orders, command: Sequence[str], workers: int) -> Non
             moving.cancel()
             syncing.cancel()
             minding.cancel()
-            await asyncio.gather(moving, syncing, minding, return_exceptions=True)
+            keeping.cancel()
+            await asyncio.gather(moving, syncing, minding, keeping, return_exceptions=True)
             await writer.drain_once()
     finally:
         till.close()
         await store.close()
+
+
+def _nothing() -> None:
+    """What is posted waits for no journal."""
 
 
 @final

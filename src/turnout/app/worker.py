@@ -27,12 +27,13 @@ from turnout.app.control import ControlPlane
 from turnout.app.descriptors import room_for_connections
 from turnout.app.memory import keep_freed_memory, spare_the_collector
 from turnout.app.metrics import TallyFiles
-from turnout.app.outside import fetch_limits, outside_of
+from turnout.app.outside import Poster, fetch_limits, outside_of
 from turnout.app.rails import Switchman
 from turnout.app.server import DrainingServer, make_server
 from turnout.app.state import health_of, journals_of, store_of
 from turnout.app.sync_background import catalog_changes, keep_synced
 from turnout.app.till import Till
+from turnout.app.upkeep import Upkeep
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.ids import GenerationIds
 from turnout.contracts.shared import ReasoningMemory
@@ -209,6 +210,8 @@ class _Worker:
         ]
         if self._orders.alone:
             jobs.append(self._writer.run())
+            post = Poster(self._house.client)
+            jobs.append(Upkeep(self._store, lambda: self._loaded.settings, post).run())
             jobs.append(keep_synced(lambda: self._loaded.settings, self._orders.sync_command))
 
         async def wanted() -> None:

@@ -26,6 +26,7 @@ from turnout.config.values import (
     Score,
     Seconds,
     SecretText,
+    SecretUrl,
     SharedUrl,
     Slug,
     StoreUrl,
@@ -41,6 +42,7 @@ from turnout.config.values import (
 
 __all__ = [
     "DIALECTS",
+    "Alerts",
     "Auth",
     "Capabilities",
     "Catalog",
@@ -102,6 +104,23 @@ class Store(_Table):
     url: StoreUrl = Field(default="sqlite", description="`sqlite`, or `postgresql://user@host/database`.")
     shared: SharedUrl = Field(
         default="", description="`redis://host:6379/0` or `valkey://…` for several nodes; empty for one machine."
+    )
+    retention: Interval = Field(
+        default="never",
+        description='How long single generations are kept, such as `"90d"`, or `"never"` to delete none; sums stay.',
+    )
+
+    @property
+    def retention_seconds(self) -> int | None:
+        """Seconds that a generation is kept; None for ever."""
+        return seconds_of_interval(self.retention)
+
+
+class Alerts(_Table):
+    """Who is told when 50, 80 and 100 % of a budget are spent."""
+
+    webhook: SecretUrl | None = Field(
+        default=None, description="Address that gets a `POST` with JSON. Left out: the log tells alone."
     )
 
 
@@ -404,6 +423,7 @@ class Settings(BaseSettings):
 
     server: Server = Field(default=Server(), description="Where the server listens, where it keeps its files.")
     store: Store = Field(default=Store(), description="Where accounts, keys and generations live.")
+    alerts: Alerts = Field(default=Alerts(), description="Who is told when budgets are nearly spent.")
     auth: Auth = Field(default=Auth(), description="The first two keys.")
     metrics: Metrics = Field(default=Metrics(), description="Who may read the metrics.")
     catalog: Catalog = Field(default=Catalog(), description="Where models, prices and limits come from.")

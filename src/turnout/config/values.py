@@ -35,6 +35,7 @@ __all__ = [
     "Score",
     "Seconds",
     "SecretText",
+    "SecretUrl",
     "SharedUrl",
     "Slug",
     "StoreUrl",
@@ -186,6 +187,11 @@ def _http_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _secret_url(secret: Secret) -> Secret:
+    _split_url(secret.reveal(), ("http", "https"))
+    return secret
+
+
 def _store_url(text: str) -> str:
     if text != "sqlite":
         try:
@@ -317,6 +323,8 @@ Price = Annotated[str, BeforeValidator(_price)]
 """US dollars per unit as an exact decimal text; ``turnout.base.money.parse_price`` reads it."""
 HeaderName = Annotated[str, Field(strict=True), AfterValidator(_header_name)]
 SecretText = Annotated[Secret, _SecretHook]
+SecretUrl = Annotated[Secret, _SecretHook, AfterValidator(_secret_url)]
+"""An address whose path may be a password."""
 
 InputModality = Literal["text", "image", "file", "audio", "video"]
 OutputModality = Literal["text", "image", "embeddings", "audio", "video", "rerank", "speech", "transcription"]
