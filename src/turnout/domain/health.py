@@ -39,6 +39,8 @@ class Vitals(Struct, frozen=True):
         tool_requests: answers that ended in tool calls within 2 hours.
         tool_errors: those of them with a call that made no sense.
         requests: attempts of the last 30 minutes.
+        slowed: its median latency of the last 5 minutes is far above that of the half hour before, with ten answers in
+            each: a brown-out. What stays slow is no longer called so after half an hour.
     """
 
     outage: bool = False
@@ -51,6 +53,7 @@ class Vitals(Struct, frozen=True):
     tool_errors: int = 0
     requests: int = 0
     uptime: float | None = None
+    slowed: bool = False
 
 
 UNKNOWN = Vitals()

@@ -107,8 +107,10 @@ def health_rank(vitals: Vitals, now: float) -> int:
     if vitals.limited_until > now:
         return LIMITED
     if vitals.standing == "normal" or vitals.probing:
-        return WELL
-    return LOWERED if vitals.standing == "lowered" else LAST
+        return SLOW if vitals.slowed else WELL
+    if vitals.standing == "lowered":
+        return SLOW_LOWERED if vitals.slowed else LOWERED
+    return LAST
 
 
 def misses(vitals: Vitals, wishes: Wishes) -> str | None:
@@ -160,7 +162,9 @@ def _ranks(group: Sequence[Candidate], wishes: Wishes, outlook: Outlook) -> dict
     ranks: dict[int, list[Candidate]] = {WELL: well}
     for candidate in group:
         vitals = known.get(candidate.endpoint_id)
-        if vitals is None or not (vitals.outage or vitals.limited_until or vitals.standing != "normal"):
+        if vitals is None or not (
+            vitals.outage or vitals.limited_until or vitals.slowed or vitals.standing != "normal"
+        ):
             rank = WELL
         else:
             rank = health_rank(vitals, now)

@@ -18,6 +18,8 @@ from turnout.engine.order import (
     LIMITED,
     LOWERED,
     OUTAGE,
+    SLOW,
+    SLOW_LOWERED,
     TIGHT,
     Wishes,
     health_rank,
@@ -36,6 +38,8 @@ _DEMOTIONS = {
     LIMITED: ("rate_limited", "has asked to be spared"),
     LAST: ("uptime", "less than 80 % of its answers went well"),
     LOWERED: ("uptime", "less than 95 % of its answers went well"),
+    SLOW: ("slowed", "takes far longer to begin than it did half an hour ago"),
+    SLOW_LOWERED: ("slowed", "takes far longer to begin than it did half an hour ago"),
     TIGHT: ("context_length", "the prompt may not fit"),
 }
 
@@ -127,7 +131,7 @@ def _candidate(place: int, one: Candidate, wishes: Wishes, outlook: Outlook) -> 
         rule, detail = _DEMOTIONS[TIGHT]
     elif missed is not None:
         rule, detail = missed, "is slower than preferred"
-    elif rank == LOWERED:
+    elif rank in {LOWERED, SLOW, SLOW_LOWERED}:
         rule, detail = _DEMOTIONS[rank]
     numbers = _prices(one) | _health(vitals, outlook.now)
     if tight:

@@ -45,6 +45,11 @@ _NORMAL_PERCENT = 95.0
 _LOWERED_PERCENT = 80.0
 _TOOL_STRETCHES = 5  # two hours, and the half hour that is being filled
 
+_FEWEST_SLOW = 10
+_SLOW_FACTOR = 3.0
+_SLOW_SECONDS = 1.0
+"""Nobody is called slow who begins within a second."""
+
 _FIRST_WAIT = 30.0
 _LONGEST_WAIT = 40.0
 _SLOWNESS = 30.0
@@ -99,7 +104,8 @@ def vitals(slots: Sequence[Slot], at: float) -> Vitals:
     half_hour = summed(slots, HALF_HOUR, at)
     tools = summed(slots, DAY, at, _TOOL_STRETCHES)
     uptime = _recent_uptime(slots, at, half_hour)
-    latency, throughput = _speed(slots, FIVE_MINUTES, at)
+    counts = summed_buckets(slots, FIVE_MINUTES, at)
+    latency, throughput = _spreads(counts)
     return Vitals(
         standing=_standing(uptime),
         latency=latency,
@@ -108,6 +114,7 @@ def vitals(slots: Sequence[Slot], at: float) -> Vitals:
         tool_errors=tools[TOOLS_FAILED],
         requests=half_hour[ANSWERED] + half_hour[FAILED],
         uptime=uptime,
+        slowed=latency is not None and _slowed(slots, counts, latency, at),
     )
 
 
@@ -139,11 +146,28 @@ def listing(slots: Sequence[Slot], at: float) -> Mapping[str, Any]:
 
 def _speed(slots: Sequence[Slot], ring: Ring, at: float) -> tuple[Spread | None, Spread | None]:
     """Seconds to the first token, and tokens per second."""
-    counts = summed_buckets(slots, ring, at)
+    return _spreads(summed_buckets(slots, ring, at))
+
+
+def _spreads(counts: Sequence[int]) -> tuple[Spread | None, Spread | None]:
     latency = rising_spread(counts[STREAMED : STREAMED + BUCKETS], SECONDS_BOUNDS)
     if latency is None:
         latency = rising_spread(counts[WHOLE : WHOLE + BUCKETS], SECONDS_BOUNDS)
     return latency, falling_spread(counts[RATES : RATES + BUCKETS], RATE_BOUNDS)
+
+
+def _slowed(slots: Sequence[Slot], lately: Sequence[int], latency: Spread, at: float) -> bool:
+    """Whether *latency*, of the buckets *lately*, is far above what the half hour had before."""
+    if latency.p50 < _SLOW_SECONDS:
+        return False
+    half_hour = summed_buckets(slots, HALF_HOUR, at)
+    for begin in (STREAMED, WHOLE):  # in the order in which latency is taken from them
+        near = lately[begin : begin + BUCKETS]
+        if sum(near) >= _FEWEST_SLOW:
+            far = [max(all_of_them - new, 0) for all_of_them, new in zip(half_hour[begin:], near, strict=False)]
+            usual = rising_spread(far, SECONDS_BOUNDS) if sum(far) >= _FEWEST_SLOW else None
+            return usual is not None and latency.p50 > _SLOW_FACTOR * usual.p50
+    return False
 
 
 def _uptime(counters: Sequence[int], fewest: int) -> float | None:
@@ -174,7 +198,9 @@ def _status(slots: Sequence[Slot], at: float) -> int:
         return _OUT
     if limited_until(slots, at):
         return _LIMITED
-    return {"normal": _WELL, "lowered": _LOWERED, "last": _LAST}[_standing(_recent_uptime(slots, at, summed(slots, HALF_HOUR, at)))]
+    return {"normal": _WELL, "lowered": _LOWERED, "last": _LAST}[
+        _standing(_recent_uptime(slots, at, summed(slots, HALF_HOUR, at)))
+    ]
 
 
 def _percentiles(spread: Spread, factor: float) -> dict[str, float]:
