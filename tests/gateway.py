@@ -160,6 +160,7 @@ class FakeServer:
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "turnout.providers.fake", "--journal", str(self.journal_path)]
+        command += ["--port", str(self.port)]  # the same one when it is started again
         self.process = subprocess.Popen([*command, "--journal-bodies", "--with-parent"], stdout=subprocess.PIPE)  # noqa: S603 - our own
         assert self.process.stdout is not None
         self.port = json.loads(self.process.stdout.readline())["port"]
