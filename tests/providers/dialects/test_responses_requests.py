@@ -319,7 +319,11 @@ def test_models_that_do_not_think_are_not_asked_to() -> None:
 
 def test_models_that_think_take_no_samplers_unless_they_are_told_not_to_think() -> None:
     assert made("gpt-5", temperature=0.5, top_p=0.9, logprobs=True).dropped == ("logprobs", "temperature", "top_p")
-    assert sent("gpt-5.2", temperature=0.5, reasoning={"effort": "none"})["temperature"] == 0.5
+    assert made("gpt-6", temperature=0.5).dropped == ("temperature",)
+    assert made("gpt-5.2", temperature=0.5, reasoning={"effort": "low"}).dropped == ("temperature",)
+    assert sent("gpt-5.6", temperature=0.5, reasoning={"effort": "none"})["temperature"] == 0.5
+    assert sent("gpt-5.2", temperature=0.5)["temperature"] == 0.5  # it thinks only when asked to
+    assert "message.output_text.logprobs" in sent("gpt-5.4", logprobs=True)["include"]
 
 
 def test_limits_below_the_providers_least_are_raised_to_it() -> None:

@@ -11,8 +11,10 @@ __all__ = ["Manners", "manners_of"]
 
 _PLAIN: Final = re.compile(r"(?:^|[/:])(?:gpt-3|gpt-4|chatgpt-4|gpt-5(?:\.\d+)?-chat|davinci|babbage)")
 _COMPUTER_USE: Final = "computer-use-preview"
-_SERIES_O: Final = re.compile(r"(?:^|[/:])o\d")
+_SERIES_O: Final = re.compile(r"(?:^|[/:])(?:o\d|codex-mini)")
 _FIVE: Final = re.compile(r"(?:^|[/:])gpt-5(?:\.(?P<minor>\d+))?(?P<rest>[-\w.]*)")
+_LATER: Final = re.compile(r"(?:^|[/:])gpt-(?:[6-9]|\d\d)(?!\d)")
+_IDLE_MINORS: Final = range(1, 5)  # of generation five: these think only when they are asked to
 
 
 class Manners(Struct, frozen=True, kw_only=True):
@@ -21,6 +23,7 @@ class Manners(Struct, frozen=True, kw_only=True):
     Attributes:
         thinks: takes ``reasoning``, and takes no log probabilities.
         seals: gives its thoughts sealed, to be sent back.
+        idle: does not think unless it is asked to.
         samples: takes ``temperature`` and ``top_p`` also while it thinks.
         efforts: what ``reasoning.effort`` may say, weakest first; empty: whatever the client says.
         verbose: takes ``text.verbosity``.
@@ -28,6 +31,7 @@ class Manners(Struct, frozen=True, kw_only=True):
 
     thinks: bool = True
     seals: bool = True
+    idle: bool = False
     samples: bool = True
     efforts: tuple[str, ...] = ()
     verbose: bool = True
@@ -47,7 +51,7 @@ def manners_of(model: str) -> Manners:
         return Manners(samples=False, efforts=("low", "medium", "high"), verbose=False)
     five = _FIVE.search(name)
     if five is None:
-        return Manners()
+        return Manners(samples=_LATER.search(name) is None)
     minor = int(five["minor"] or 0)
     if "-pro" in five["rest"]:
         return Manners(samples=False, efforts=("high",) if minor == 0 else ("medium", "high", "xhigh"))
@@ -55,4 +59,5 @@ def manners_of(model: str) -> Manners:
         least = () if "codex" in five["rest"] else ("minimal",)
         return Manners(samples=False, efforts=(*least, "low", "medium", "high"))
     most = ("xhigh",) if minor > 1 or "max" in five["rest"] else ()
-    return Manners(samples=False, efforts=("none", "low", "medium", "high", *most))
+    idle = minor in _IDLE_MINORS and "codex" not in five["rest"]
+    return Manners(idle=idle, samples=False, efforts=("none", "low", "medium", "high", *most))
