@@ -11,6 +11,8 @@ def test_the_document_and_its_page_are_public_and_name_every_family(tmp_path: Pa
     paths = document.json()["paths"]
     assert {"/api/v1/chat/completions", "/api/v1/completions", "/api/v1/models", "/api/v1/generation"} <= paths.keys()
     assert all(path in page.body.decode() for path in paths)
+    vectors = paths["/api/v1/embeddings"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert "input" in vectors["allOf"][1]["properties"]
     chat = paths["/api/v1/chat/completions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert "ChatParameters" in str(chat)
     assert "temperature" in document.json()["components"]["schemas"]["ChatParameters"]["properties"]

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
+from turnout.api.embeddings import EmbeddingParameters
 from turnout.domain.chat import ChatParameters
 
 __all__ = ["add_data_plane", "docs_page"]
@@ -25,6 +26,15 @@ _STATUSES = {
     "502": "Every candidate failed.",
     "503": "Every candidate is overloaded; see Retry-After.",
     "504": "Every candidate timed out.",
+}
+_INPUT: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {"type": "array", "items": {"type": "string", "minLength": 1}},
+        {"type": "array", "items": {"type": "integer"}},
+        {"type": "array", "items": {"type": "array", "items": {"type": "integer"}}},
+        {"type": "array", "items": {"type": "object", "properties": {"content": {"type": "array"}}}},
+    ]
 }
 _ERROR_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -62,15 +72,19 @@ def add_data_plane(app: FastAPI) -> None:
         document = own()
         if "/api/v1/chat/completions" not in document["paths"]:
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            [request], parts = msgspec.json.schema_components(
-                [ChatParameters], schema_hook=lambda _kind: {"description": "Any value."}, ref_template=_REF
+            [request, asked], parts = msgspec.json.schema_components(
+                [ChatParameters, EmbeddingParameters],
+                schema_hook=lambda _kind: {"description": "Any value."},
+                ref_template=_REF,
             )
             schemas |= parts | {"Error": _ERROR_SCHEMA}
             chat = {"allOf": [request, {"type": "object", "properties": {"messages": {"type": "array"}}}]}
             legacy = {"allOf": [request, {"type": "object", "properties": {"prompt": {"type": "string"}}}]}
+            vectors = {"allOf": [asked, {"type": "object", "properties": {"input": _INPUT}}]}
             document["paths"] |= {
                 "/api/v1/chat/completions": _operation("Chat", "Answer a conversation, whole or as a stream.", chat),
                 "/api/v1/completions": _operation("Completion", "Continue a prompt: the legacy family.", legacy),
+                "/api/v1/embeddings": _operation("Embeddings", "Make vectors; never as a stream.", vectors),
             }
             document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         return document
