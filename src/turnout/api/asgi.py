@@ -54,7 +54,7 @@ async def _serve(plane: DataPlane, surface: Surface, scope: _Message, receive: _
     headers = dict(scope["headers"])
     arrived = plane.house.clock.monotonic()
     call = Call(surface, headers.get(b"authorization"), bytes(body), reply, arrived, headers)
-    line = asyncio.ensure_future(serve(call, plane.house))
+    line = asyncio.ensure_future(plane.serving.get(surface.name, serve)(call, plane.house))
     watcher = asyncio.ensure_future(_watch(receive, reply, line))
     try:
         await reply.pump(send)

@@ -103,7 +103,7 @@ class HotReply:
 
     async def _serve(self, call: Call) -> None:
         try:
-            await serve(call, self._plane.house)
+            await self._plane.serving.get(call.surface.name, serve)(call, self._plane.house)
         finally:
             self._connection.tasks.discard(self.task)
 

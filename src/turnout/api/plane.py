@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from turnout.api.reply import Heads
 from turnout.api.stored import Stored
 from turnout.contracts.surface import Surface
-from turnout.engine.house import House
+from turnout.engine.house import Call, House
 
-__all__ = ["DataPlane", "ServerLimits"]
+__all__ = ["DataPlane", "Serve", "ServerLimits"]
+
+Serve = Callable[[Call, House], Coroutine[Any, Any, None]]
+"""Answers one request, and raises nothing but CancelledError."""
 
 
 def _nothing_kept(_target: bytes) -> Stored | None:
@@ -35,7 +39,8 @@ class ServerLimits:
 class DataPlane:
     """What every connection shares: the line's collaborators, the hot routes, and the limits.
 
-    ``kept`` finds the reply to a target that can be sent as it is, if there is one.
+    ``kept`` finds the reply to a target that can be sent as it is, if there is one. ``serving`` says, by name of the
+    surface, what answers in place of the line.
     """
 
     house: House
@@ -44,6 +49,7 @@ class DataPlane:
     limits: ServerLimits
     draining: bool = False
     kept: Callable[[bytes], Stored | None] = _nothing_kept
+    serving: Mapping[str, Serve] = field(default_factory=dict)
     _dated: list[tuple[bytes, bytes]] = field(default_factory=list)
     _date: bytes = b""
 

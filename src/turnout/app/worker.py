@@ -34,6 +34,7 @@ from turnout.app.state import health_of, journals_of, store_of
 from turnout.app.sync_background import catalog_changes, keep_synced
 from turnout.app.till import Till
 from turnout.app.upkeep import Upkeep
+from turnout.app.voting import serving_of, voting_of, voting_surfaces
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.ids import GenerationIds
 from turnout.contracts.shared import ReasoningMemory
@@ -150,7 +151,15 @@ class _Worker:
             comment_seconds=settings.limits.keepalive_comment_seconds,
         )
         surfaces = {mount + path: surface for mount in _MOUNTS for path, surface in _SURFACES.items()}
-        self._plane = DataPlane(self._house, surfaces, Heads(cors=settings.server.cors), _limits(settings))
+        voting = voting_of(self._house, store)
+        self._house.instead = voting.instead
+        self._plane = DataPlane(
+            self._house,
+            {**surfaces, **voting_surfaces((*_MOUNTS, b""))},
+            Heads(cors=settings.server.cors),
+            _limits(settings),
+            serving=serving_of(voting),
+        )
         self._tallies = TallyFiles(Path(settings.server.data_dir) / "metrics", str(os.getpid()), self._house.tally)
         self._control = ControlPlane(self._house, store, self._tallies, settings)
         self._plane.kept = self._control.desk.find

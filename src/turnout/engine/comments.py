@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Protocol, final
 
 from turnout.contracts.reply import Reply
-from turnout.engine.draft import Draft
 from turnout.engine.house import House
 
-__all__ = ["Comments"]
+__all__ = ["Comments", "Opening"]
 
 _COMMENT = b": OPENROUTER PROCESSING\n\n"
+
+
+class Opening(Protocol):
+    """What the head of an answer says: its id, and milliseconds that were not spent waiting for others."""
+
+    @property
+    def id(self) -> str:
+        """The id of the generation."""
+        ...
+
+    def overhead_ms(self) -> float:
+        """Milliseconds until now."""
+        ...
 
 
 @final
@@ -20,10 +32,10 @@ class Comments:
     The clock starts with the request: an idle connection must not be cut while the model thinks.
     """
 
-    def __init__(self, reply: Reply, draft: Draft, house: House) -> None:
+    def __init__(self, reply: Reply, opening: Opening, house: House) -> None:
         self.deadline = house.loop.time() + house.comment_seconds
         self._reply = reply
-        self._draft = draft
+        self._opening = opening
         self._house = house
         self._written = 0
         house.deadlines.watch(self)
@@ -36,7 +48,7 @@ class Comments:
             return
         if reply.written == self._written:
             if not reply.started:
-                reply.start(self._draft.id, self._draft.overhead_ms(), "")
+                reply.start(self._opening.id, self._opening.overhead_ms(), "")
             reply.write(_COMMENT)
         self._written = reply.written
         self.deadline = now + self._house.comment_seconds

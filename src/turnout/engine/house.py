@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
@@ -61,7 +61,8 @@ class Rails:
 class House:
     """The collaborators of one worker. ``rails`` is the one thing that is replaced while it runs.
 
-    ``report`` tells the operator of a mistake of ours, in a text that quotes no request.
+    ``report`` tells the operator of a mistake of ours, in a text that quotes no request. ``instead`` is asked about names of
+    models that lead nowhere, and may answer in place of the line.
     """
 
     rails: Rails
@@ -81,6 +82,7 @@ class House:
     recall: Recall | None = None
     comment_seconds: float = 15.0
     sticky: StickyMemory = field(default_factory=StickyMemory)
+    instead: Callable[[Call, House], Awaitable[bool]] | None = None
 
     def admit(self) -> None:
         """Refuse to begin what could not be recorded.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 
-from turnout.base.errors import Forbidden, Internal, TurnoutError, Unavailable, UpstreamError
+from turnout.base.errors import Forbidden, Internal, ModelNotFound, TurnoutError, Unavailable, UpstreamError
 from turnout.domain.account import Key
 from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.usage import NO_USAGE, Usage
@@ -32,10 +32,7 @@ async def serve(call: Call, house: House) -> None:
     try:
         trip = await _accepted(call, house)
     except TurnoutError as error:
-        house.tally.refused(error.error_type)
-        if isinstance(error, DeadEnd) and wants_metadata(call.headers):
-            error.routing = metadata(error.plan, explanation(error.plan, error.request, error.outlook))
-        call.reply.refuse(error, None)
+        await _turn_away(call, house, error)
         return
     except Exception as error:  # noqa: BLE001 - the border of the route: a mistake of ours must not kill the connection
         house.report(_where(error))
@@ -60,6 +57,16 @@ async def serve(call: Call, house: House) -> None:
         draft.stumbled(_delivered(trip))
         draft.broke(Internal())
         _say(trip, Internal())
+
+
+async def _turn_away(call: Call, house: House, error: TurnoutError) -> None:
+    """Refuse what cannot be served, unless the model that is not there is one of voters."""
+    if isinstance(error, ModelNotFound) and house.instead is not None and await house.instead(call, house):
+        return
+    house.tally.refused(error.error_type)
+    if isinstance(error, DeadEnd) and wants_metadata(call.headers):
+        error.routing = metadata(error.plan, explanation(error.plan, error.request, error.outlook))
+    call.reply.refuse(error, None)
 
 
 async def _accepted(call: Call, house: House) -> Trip:

@@ -1,0 +1,326 @@
+"""The front door of voters: requests come in as the line's do, and each ends in one answer and one record."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Literal, final
+
+import msgspec
+from msgspec import Raw
+from msgspec.structs import replace
+
+from turnout.base.errors import BadRequest, Forbidden, Internal, NotFound, TurnoutError, Unavailable
+from turnout.base.jsons import encode
+from turnout.contracts.archive import Archive
+from turnout.domain.account import Generation, Key
+from turnout.domain.account import Outcome as Ending
+from turnout.domain.archive import ArchivedCompletion, CompletionKind
+from turnout.domain.chat import ChatRequest
+from turnout.domain.completion import Chunk, ChunkChoice, Completion
+from turnout.domain.query import DefinitionKind, Message, Roster
+from turnout.engine.comments import Comments
+from turnout.engine.house import Call, House
+from turnout.query.answer import answer, format_hash
+from turnout.query.asked import Asked, multichat_asked, query_asked, score_asked
+from turnout.query.cache import VoteCache
+from turnout.query.job import Job
+from turnout.query.kinds import defined_by
+from turnout.query.multichat import multichat
+from turnout.query.outcome import Outcome, kept_ballot, uses_of
+from turnout.query.references import resolved_choices, resolved_messages
+from turnout.query.registry import Registry, definition_in
+from turnout.query.score import score
+from turnout.query.shapes import Border
+from turnout.query.texts import content_text
+from turnout.query.weighing import Weigher, Weights
+
+__all__ = ["PREFIX", "Voting"]
+
+PREFIX = "query/"
+"""How the name of a Query model begins where an ordinary model is asked for."""
+
+_Kind = Literal["query", "score", "multichat"]
+_ASKED: dict[_Kind, Callable[[dict[str, Any]], Asked]] = {
+    "query": query_asked,
+    "score": score_asked,
+    "multichat": multichat_asked,
+}
+_DEFINITIONS: dict[CompletionKind, tuple[DefinitionKind, DefinitionKind]] = {
+    "chat": ("query_llm", "query_model"),
+    "query": ("query_llm", "query_model"),
+    "score": ("score_llm", "score_model"),
+    "multichat": ("multichat_llm", "multichat_model"),
+}
+_PREVIEW = 200
+_METADATA_SURFACES = frozenset({"chat", "completions"})
+_END = b"}\n\n"
+_CHAT_FIELDS = ("tools", "response_format", "seed", "service_tier", "user", "session_id", "logprobs", "top_logprobs")
+
+
+@final
+class Voting:
+    """Serves what voters answer. *archive* keeps it, *registry* finds the voters, *weigher* says what they weigh."""
+
+    def __init__(self, house: House, registry: Registry, archive: Archive, weigher: Weigher, border: Border) -> None:
+        self.weigher = weigher
+        self._house = house
+        self._registry = registry
+        self._archive = archive
+        self._border = border
+        self._cache = VoteCache()
+
+    async def query(self, call: Call, house: House) -> None:
+        """``POST /query/completions``."""
+        await self._serve(call, house, lambda key: self._job("query", call, house, key))
+
+    async def score(self, call: Call, house: House) -> None:
+        """``POST /score/completions``."""
+        await self._serve(call, house, lambda key: self._job("score", call, house, key))
+
+    async def multichat(self, call: Call, house: House) -> None:
+        """``POST /multichat/completions``."""
+        await self._serve(call, house, lambda key: self._job("multichat", call, house, key))
+
+    async def instead(self, call: Call, house: House) -> bool:
+        """Answer a request of any chat family that names a Query model; False for one that does not."""
+        if PREFIX.encode() not in call.body:
+            return False
+        try:
+            request = call.surface.decode(call.body)
+        except TurnoutError:
+            return False
+        if not (request.parameters.model or "").startswith(PREFIX) or request.embeds:
+            return False
+        await self._serve(call, house, lambda key: self._chat_job(call, house, key, request), request)
+        return True
+
+    async def _job(self, kind: _Kind, call: Call, house: House, key: Key) -> Job:
+        body = definition_in(call.body)
+        if not isinstance(body, dict):
+            raise BadRequest("The body must be a JSON object")
+        asked = _ASKED[kind](body)
+        roster = await self._roster(kind, asked.model, key.account_id)
+        return Job(kind, call, house, key, asked, roster, self._border)
+
+    async def _chat_job(self, call: Call, house: House, key: Key, request: ChatRequest) -> Job:
+        """A Query completion whose winner is the answer."""
+        fields = {name: msgspec.json.decode(value) for name, value in request.fields.items()}
+        body = {name: fields[name] for name in _CHAT_FIELDS if fields.get(name) is not None}
+        body |= {"messages": fields["messages"], "model": request.parameters.model}
+        asked = replace(query_asked(body), stream=request.stream, request=fields)
+        roster = await self._roster("query", asked.model, key.account_id)
+        return Job("chat", call, house, key, asked, roster, self._border)
+
+    async def _roster(self, kind: _Kind, reference: object, account_id: str) -> Roster:
+        model = _DEFINITIONS[kind][1]
+        try:
+            return await self._registry.roster(model, reference, account_id)
+        except NotFound:
+            if kind != "multichat" or not isinstance(reference, str):
+                raise
+        voting = await self._registry.find("score_model", reference)  # whose voters can answer too
+        answering = defined_by("multichat_model", {"llms": [msgspec.to_builtins(llm) for llm in _llms(voting.roster)]})
+        assert answering.roster is not None  # noqa: S101 - it is a model
+        return answering.roster
+
+    async def _serve(
+        self, call: Call, house: House, make: Callable[[Key], Awaitable[Job]], request: ChatRequest | None = None
+    ) -> None:
+        """One request from the key to the record. Raises nothing but CancelledError."""
+        try:
+            house.admit()
+            key = house.keys.peek(call.authorization) or await house.keys.find(call.authorization)
+            _refuse_managers(key)
+            job = await make(key)
+        except TurnoutError as error:
+            house.tally.refused(error.error_type)
+            call.reply.refuse(error, None)
+            return
+        except Exception as error:  # noqa: BLE001 - the border of the route: a mistake of ours must not kill the connection
+            house.report(_where(error))
+            call.reply.refuse(Internal(), None)
+            return
+        house.tally.open_requests += 1
+        ending: Ending = "failed"
+        failure: str | None = None
+        comments = Comments(call.reply, _Opening(job), house) if job.asked.stream else None
+        try:
+            outcome = await self._run(job)
+            ending, failure = ("answered", None) if outcome.error is None else ("failed", outcome.error.error_type)
+            self._record(job, ending, failure)
+            if request is not None:
+                _answer_chat(job, outcome, request)
+            else:
+                job.finish(outcome.body, outcome.closing, outcome.error)
+        except TurnoutError as error:
+            self._record(job, "failed", error.error_type)
+            _fail(job, error, request)
+        except asyncio.CancelledError:
+            self._record(job, "cancelled", None)
+            if not call.reply.gone:
+                _fail(job, Unavailable("The gateway is shutting down", retry_after=1), request)
+            raise
+        except Exception as error:  # noqa: BLE001 - the border of the route, as above
+            house.report(_where(error))
+            self._record(job, "failed", Internal.error_type)
+            _fail(job, Internal(), request)
+        finally:
+            house.tally.open_requests -= 1
+            if comments is not None:
+                comments.end()
+
+    async def _run(self, job: Job) -> Outcome:
+        """The whole completion, kept in the archive before its end is told."""
+        asked, account = job.asked, job.key.account_id
+        messages = await resolved_messages(asked.messages, self._archive, account)
+        weights = await self._weights(job, messages)
+        if job.kind == "score":
+            choices = await resolved_choices(asked.choices, self._archive, account)
+            outcome = await score(job, messages, choices, weights, self._cache)
+        elif job.kind == "multichat":
+            outcome = await multichat(job, messages, weights)
+        else:
+            outcome = await answer(job, messages, weights, self._cache)
+        await self._keep(job, outcome, messages)
+        return outcome
+
+    async def _weights(self, job: Job, messages: Sequence[Message]) -> Weights:
+        shape = None if job.kind in {"score", "multichat"} else format_hash(job.asked.response_format)
+        end = job.timed()
+        try:
+            return await self.weigher(job.roster, messages, shape, job.key.account_id, job.line)
+        finally:
+            end()
+
+    async def _keep(self, job: Job, outcome: Outcome, messages: Sequence[Message]) -> None:
+        """Note what was used, and what was said unless the client does not want that.
+
+        A store that cannot be asked takes nothing away from the answer.
+        """
+        llms, model = _DEFINITIONS[job.kind]
+        try:
+            await self._registry.stored.add_uses(uses_of(job, outcome, llms, model))
+            if outcome.error is None and job.asked.store:
+                await self._archive.put_completion(_archived(job, outcome, messages))
+        except Unavailable as error:
+            self._house.report(_where(error))
+
+    def _record(self, job: Job, ending: Ending, error_type: str | None) -> None:
+        """The record of the request itself; what its voters used and cost stands in theirs."""
+        house, call = job.house, job.call
+        house.tally.request(ending)
+        if error_type is not None:
+            house.tally.refused(error_type)
+        house.outbox.wake()
+        common = job.asked.common
+        house.recorder.add(
+            Generation(
+                id=job.generation_id,
+                account_id=job.key.account_id,
+                key_hash=job.key.hash,
+                created=job.created,
+                outcome=ending,
+                api=job.kind if job.kind != "chat" else call.surface.name,
+                requested_model=PREFIX + job.roster.id,
+                model=PREFIX + job.roster.id,
+                streamed=job.asked.stream,
+                cancelled=ending == "cancelled",
+                finish_reason="stop" if ending == "answered" else "error" if ending == "failed" else None,
+                error_type=error_type,
+                user=_text(common.get("user")),
+                session_id=_text(common.get("session_id")),
+                ended_ms=round((house.clock.monotonic() - call.arrived) * 1000, 3),
+            )
+        )
+
+
+def _refuse_managers(key: Key) -> None:
+    if key.management:
+        raise Forbidden("This is a management key: it manages, and calls no models")
+
+
+class _Opening:
+    """A job as the head of its answer knows it."""
+
+    def __init__(self, job: Job) -> None:
+        self.id = job.generation_id
+        self.overhead_ms = job.overhead_ms
+
+
+def _answer_chat(job: Job, outcome: Outcome, request: ChatRequest) -> None:
+    """The winning answer in the words of the family that asked, with what is known of it in ``metadata``."""
+    call, choice = job.call, outcome.winner
+    if outcome.error is not None or choice is None:
+        _fail(job, outcome.error or TurnoutError("No answer has won"), request)
+        return
+    encoder = call.surface.encoder(job.generation_id, int(job.created), request)
+    encoder.served_by(PREFIX + job.roster.id, "Turnout")
+    metadata = {
+        "completion_id": job.id,
+        "confidence": outcome.body["ballot"]["confidence"],
+        "ballot": outcome.body["ballot"],
+    }
+    known = call.surface.name in _METADATA_SURFACES
+    only = replace(choice, index=0)
+    reply = call.reply
+    if not request.stream:
+        body = encoder.whole(Completion([only], outcome.usage), outcome.usage, outcome.price)
+        body = body.rstrip()[:-1] + b',"metadata":%b}' % encode(metadata) if known else body
+        reply.whole(job.generation_id, job.overhead_ms(), body, "")
+        return
+    if not reply.started:
+        reply.start(job.generation_id, job.overhead_ms(), "")
+    delta = Raw(encode({name: value for name, value in only.message.items() if bytes(value) != b"null"}))
+    chunks = [
+        Chunk([ChunkChoice(delta, 0, None, None, only.logprobs)]),
+        Chunk([ChunkChoice(Raw(b"{}"), 0, only.finish_reason or "stop", only.native_finish_reason)]),
+    ]
+    reply.write(encoder.chunks(chunks))
+    last = encoder.end(outcome.usage, outcome.price)
+    if known:
+        before, end, after = last.rpartition(_END)
+        last = before + b',"metadata":' + encode(metadata) + end + after if end else last
+    reply.finish(last)
+
+
+def _fail(job: Job, error: TurnoutError, request: ChatRequest | None) -> None:
+    """The end of a request without an answer."""
+    reply = job.call.reply
+    if request is None or not reply.started:
+        job.fail(error)
+        return
+    encoder = job.call.surface.encoder(job.generation_id, int(job.created), request)
+    encoder.served_by(PREFIX + job.roster.id, "Turnout")
+    reply.finish(encoder.failed(error))
+
+
+def _archived(job: Job, outcome: Outcome, messages: Sequence[Message]) -> ArchivedCompletion:
+    asked = job.asked
+    last = next((message for message in reversed(messages) if message.get("role") == "user"), messages[-1])
+    return ArchivedCompletion(
+        id=job.id,
+        kind=job.kind,
+        account_id=job.key.account_id,
+        created=job.created,
+        model=job.roster.id,
+        preview=content_text(last.get("content"))[:_PREVIEW],
+        request=encode(asked.request).decode(),
+        response=encode(outcome.body).decode(),
+        ballot=encode(kept_ballot(job, outcome, messages)).decode(),
+    )
+
+
+def _llms(roster: Roster | None) -> Sequence[Any]:
+    return [] if roster is None else [voter.llm for voter in roster.voters]
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _where(error: Exception) -> str:
+    """The kind and place of a mistake, without its message: that may quote the request."""
+    frames = "".join(traceback.format_tb(error.__traceback__)[-6:])
+    return f"{type(error).__name__}\n{frames}"

@@ -1,0 +1,134 @@
+"""Voters that answer: each is asked as any client would ask it, without a word added."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from turnout.base.errors import TurnoutError
+from turnout.domain.completion import Choice
+from turnout.domain.query import Vote, Voter
+from turnout.query.estimate import THOUGHT_TOKENS, Estimator
+from turnout.query.job import Job
+from turnout.query.poll import Conduct, Poll, Seat
+from turnout.query.prompt import Conversation
+from turnout.query.voters import Heard, Question
+from turnout.query.weighing import Weights
+
+__all__ = ["Answer", "generate", "without_marks"]
+
+_MARKS = frozenset({"_confidence", "_preserveOrder", "_preserve_order"})
+_MAPS_OF_SCHEMAS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+
+
+class Answer(Struct, frozen=True):
+    """One answer of a voter; ``choice`` is None where it failed."""
+
+    heard: Heard
+    choice: Choice | None
+    error: TurnoutError | None
+
+
+async def generate(
+    job: Job,
+    voters: Sequence[Voter],
+    weights: Weights,
+    conversation: Conversation,
+    spoken: Callable[[Voter, Sequence[Answer]], None],
+) -> tuple[dict[int, Sequence[Answer]], list[Seat]]:
+    """The answers of *voters* by their index, and what became of each; *spoken* hears of every voter that is done."""
+    asked = job.asked
+    extra = dict(asked.generating)
+    if asked.response_format is not None:
+        extra["response_format"] = without_marks(asked.response_format)
+    answers: dict[int, Sequence[Answer]] = {}
+    under_way: dict[int, list[Question]] = {}
+
+    def questions_for(voter: Voter) -> list[Question]:
+        questions = under_way[voter.index] = [
+            job.line.question(
+                voter.index,
+                conversation.to_answer(voter, extra, number),
+                job.listener(voter, number) if job.streams else None,
+            )
+            for number in range(asked.n)
+        ]
+        return questions
+
+    def seat_of(voter: Voter) -> Seat:
+        weight = weights.values[voter.index]
+
+        async def ask() -> Vote:
+            try:
+                heard = await asyncio.gather(*(question.ask() for question in questions_for(voter)))
+            except TurnoutError as refusal:
+                heard = [Heard(error=refusal)] * asked.n
+            answers[voter.index] = given = [_answer(one) for one in heard]
+            spoken(voter, given)
+            errors = [one.error for one in given if one.error is not None]
+            if len(errors) == len(given):
+                return Vote(voter=voter.index, weight=weight, code=job.border.code_of(errors[0]))
+            return Vote(voter=voter.index, weight=weight, shares=(1.0,), kind="generated")
+
+        def withdraw() -> None:
+            for question in under_way.get(voter.index, ()):
+                question.withdraw()
+
+        return Seat(voter.index, weight, estimates.get(voter.index, 0), ask, withdraw)
+
+    estimates = _estimates(job, voters, conversation, extra)
+    seats = [seat_of(voter) for voter in voters]
+    limits = Conduct(max_cost=asked.max_cost, deadline=job.conduct.deadline)
+    end = job.timed()
+    try:
+        await Poll(seats, (), 1, limits, lambda: job.line.cost).hold()
+    finally:
+        end()
+    return answers, seats
+
+
+def without_marks(node: Any) -> Any:  # noqa: ANN401 - JSON
+    """A response format without the marks that concern confidence ids: providers do not know them."""
+    if isinstance(node, list):
+        return [without_marks(one) for one in node]
+    if not isinstance(node, Mapping):
+        return node
+    kept = {}
+    for name, value in node.items():
+        if name in _MARKS:
+            continue
+        if name in _MAPS_OF_SCHEMAS and isinstance(value, Mapping):
+            kept[name] = {inner: without_marks(schema) for inner, schema in value.items()}
+        else:
+            kept[name] = value if name in {"enum", "const", "default", "examples"} else without_marks(value)
+    return kept
+
+
+def _answer(heard: Heard) -> Answer:
+    if heard.answer is None or not heard.answer.choices:
+        return Answer(heard, None, heard.error or TurnoutError("The voter did not answer"))
+    choice = heard.answer.choices[0]
+    if choice.finish_reason == "error":
+        return Answer(heard, None, TurnoutError("The voter's answer broke off", error_type="provider_unavailable"))
+    return Answer(heard, choice, None)
+
+
+def _estimates(
+    job: Job, voters: Sequence[Voter], conversation: Conversation, extra: Mapping[str, object]
+) -> dict[int, int]:
+    """What the answers of each voter may cost, where that matters."""
+    if job.asked.max_cost is None:
+        return {}
+    house = job.house
+    price = Estimator(house.rails.routes, lambda: house.outlook(job.key))
+    estimates = {}
+    for voter in voters:
+        try:
+            request = conversation.to_answer(voter, extra, 0)
+        except TurnoutError:
+            continue  # it fails without a call
+        estimates[voter.index] = price(request, THOUGHT_TOKENS) * job.asked.n
+    return estimates

@@ -1,0 +1,60 @@
+"""Multichat completions: every voter answers, and nobody votes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Raw
+
+from turnout.domain.completion import NULL
+from turnout.domain.query import Message, Voter
+from turnout.query.generation import Answer, generate
+from turnout.query.holding import all_failed
+from turnout.query.job import Job
+from turnout.query.outcome import Outcome
+from turnout.query.prompt import Conversation
+from turnout.query.shapes import message_of, metadata_of, total, voter_fields
+from turnout.query.weighing import Weights
+
+__all__ = ["multichat"]
+
+
+async def multichat(job: Job, messages: Sequence[Message], weights: Weights) -> Outcome:
+    """Have all voters of *job* answer, and answer its client."""
+    conversation = Conversation(messages, job.asked.tools, job.asked.common, stream=job.streams)
+    conversation.tell_apart(job.roster.voters)
+    made: dict[int, dict[str, Any]] = {}
+
+    def spoken(voter: Voter, answers: Sequence[Answer]) -> None:
+        for number, one in enumerate(answers):
+            index = job.index((voter.index, number))
+            choice = one.choice
+            entry: dict[str, Any] = {
+                "index": index,
+                "message": message_of(choice),
+                "finish_reason": "error" if choice is None else choice.finish_reason,
+                "logprobs": NULL if choice is None else choice.logprobs,
+            }
+            made[index] = entry | voter_fields(voter, one.error, job.border)
+            made[index]["completion_metadata"] = metadata_of(job.line, [one.heard], job.border)
+            job.send([{"delta": {}, "logprobs": None} | _without(made[index], "message", "completion_metadata")])
+
+    answers, seats = await generate(job, job.roster.voters, weights, conversation, spoken)
+    usage, price = total(job.line)
+    choices = [one for _, one in sorted(made.items())]
+    last: dict[str, Any] = {"usage": Raw(job.border.usage(usage, price))}
+    failures = [(index, one.error) for index, given in answers.items() for one in given if one.error is not None]
+    some = any(one.choice is not None for given in answers.values() for one in given)
+    return Outcome(
+        body=job.head() | {"choices": choices} | last,
+        closing={"choices": [{"delta": {}} | _without(one, "message", "logprobs") for one in choices]} | last,
+        weights=weights,
+        usage=usage,
+        price=price,
+        error=None if some else all_failed(job, failures, seats),
+    )
+
+
+def _without(entry: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if name not in names}

@@ -1,0 +1,139 @@
+"""Score completions: voters share their weight among answers that a client supplies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Raw
+
+from turnout.domain.completion import NULL
+from turnout.domain.query import Message, Voter
+from turnout.query.cache import VoteCache
+from turnout.query.holding import Election, all_failed, hold_election, outcome_report
+from turnout.query.job import Job
+from turnout.query.outcome import Outcome
+from turnout.query.prompt import Conversation, output_mode_of
+from turnout.query.selection import Slip
+from turnout.query.shapes import message_of, metadata_of, total, voter_fields
+from turnout.query.texts import answer_text
+from turnout.query.weighing import Weights
+
+__all__ = ["score"]
+
+
+async def score(
+    job: Job, messages: Sequence[Message], choices: Sequence[Message], weights: Weights, cache: VoteCache
+) -> Outcome:
+    """Have the voters of *job* choose among *choices*, and answer its client."""
+    asked, roster = job.asked, job.roster
+    conversation = Conversation(messages, asked.tools, asked.common, stream=job.streams)
+    conversation.tell_apart(roster.voters)
+    supplied = [_supplied(index, choice) for index, choice in enumerate(choices)]
+    job.first_index = len(choices)
+    job.before_first = [_as_delta(one) for one in supplied]
+    order: list[Voter] = []
+
+    def spoken(voter: Voter, slips: Sequence[Slip]) -> None:
+        order.append(voter)
+        index = job.index((voter.index, 0))
+        slip = slips[0]
+        closing = {
+            "index": index,
+            "delta": {"vote": slip.shares},
+            "finish_reason": _finish_reason(slip),
+            "logprobs": None,
+            "weight": weights.values[voter.index],
+            "vote_kind": slip.kind if slip.shares is not None else None,
+        }
+        job.send([closing | voter_fields(voter, slip.error, job.border)])
+
+    election = await hold_election(
+        job,
+        roster.voters,
+        weights,
+        conversation,
+        [answer_text(choice) for choice in choices],
+        cache=cache,
+        spoken=spoken,
+    )
+    tally = election.tally
+    for one, weight, confidence in zip(supplied, tally.weights, tally.confidences, strict=True):
+        one |= {"weight": weight, "confidence": confidence}
+    agreement = dict(zip((vote.voter for vote in election.votes), tally.agreement, strict=True))
+    voted = [_voted(job, voter, election, weights, agreement.get(voter.index)) for voter in order]
+    usage, price = total(job.line, weights.usage, weights.cost)
+    report = outcome_report(job, election, weights)
+    last = {"usage": Raw(job.border.usage(usage, price)), "weight_data": _weight_data(weights), "ballot": report}
+    body = job.head() | {"choices": [*supplied, *sorted(voted, key=lambda one: int(one["index"]))]} | last
+    closing = {"choices": [_as_aggregate(one) for one in body["choices"]]} | last
+    error = None
+    if not tally.succeeded:
+        failures = [(voter.index, slip.error) for voter in order for slip in election.slips[voter.index] if slip.error]
+        error = all_failed(job, failures, election.seats)
+    return Outcome(
+        body=body, closing=closing, election=election, weights=weights, usage=usage, price=price, error=error
+    )
+
+
+def _supplied(index: int, choice: Message) -> dict[str, Any]:
+    """A choice of the client, not yet weighed."""
+    return {
+        "index": index,
+        "message": {"role": "assistant", "content": None, "refusal": None, "reasoning": None, "vote": None} | choice,
+        "finish_reason": "stop",
+        "logprobs": None,
+        "weight": None,
+        "confidence": None,
+        "error": None,
+        "model": None,
+        "model_index": None,
+        "completion_metadata": None,
+    }
+
+
+def _voted(job: Job, voter: Voter, election: Election, weights: Weights, agreement: float | None) -> dict[str, Any]:
+    """What one voter said, as a choice."""
+    slip = election.slips[voter.index][0]
+    mode = output_mode_of(voter.llm)
+    choice = slip.choice
+    voted: dict[str, Any] = {
+        "index": job.index((voter.index, 0)),
+        "message": message_of(choice, mode) | {"vote": slip.shares},
+        "finish_reason": _finish_reason(slip),
+        "logprobs": NULL if choice is None else choice.logprobs,
+        "weight": weights.values[voter.index],
+        "confidence": agreement,
+        "vote_kind": slip.kind if slip.shares is not None else None,
+    }
+    voted |= voter_fields(voter, slip.error, job.border)
+    voted["completion_metadata"] = metadata_of(job.line, slip.heard, job.border)
+    if weights.evidence:
+        voted["weight_evidence"] = weights.evidence[voter.index]
+    return voted
+
+
+def _finish_reason(slip: Slip) -> str | None:
+    """A voter that votes by a call has stopped as any other."""
+    if slip.shares is None:
+        return "error"
+    reason = slip.choice.finish_reason if slip.choice is not None else "stop"
+    return "stop" if reason == "tool_calls" else reason
+
+
+def _as_delta(one: dict[str, Any]) -> dict[str, Any]:
+    delta = {name: value for name, value in one["message"].items() if value is not None}
+    shown = {name: value for name, value in one.items() if name != "message"}
+    return shown | {"delta": delta}
+
+
+def _as_aggregate(one: dict[str, Any]) -> dict[str, Any]:
+    """What the last chunk says of a choice: what was not known before."""
+    kept = ("index", "weight", "confidence", "model", "model_index", "completion_metadata", "weight_evidence", "error")
+    return {"delta": {}, "finish_reason": one["finish_reason"]} | {name: one[name] for name in kept if name in one}
+
+
+def _weight_data(weights: Weights) -> dict[str, Any]:
+    if not weights.evidence:
+        return {"type": "static"}
+    return {"type": "training_table", "embeddings_response": weights.embeddings}

@@ -1,0 +1,60 @@
+"""What voters weigh in one completion, and the calls that it took to find out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from turnout.base.money import Pico
+from turnout.domain.query import Evidence, Message, Roster
+from turnout.domain.usage import NO_USAGE, Usage
+from turnout.query.voters import Line
+from turnout.query.weights import weight_without_table
+
+__all__ = ["Weigher", "Weights", "without_tables"]
+
+
+class Weights(Struct, frozen=True, kw_only=True):
+    """The weights of one ballot.
+
+    Attributes:
+        values: by voter.
+        evidence: what each rests on, by voter; None for weights that are static.
+        embeddings: the answer of the embeddings model, where one was asked.
+        usage: what that used, and *cost* what it cost, in pico-dollars, beyond the generations of the line.
+        calibrated: the chance that a winner of that confidence is right, and from how many rows that is known.
+    """
+
+    values: tuple[float, ...]
+    evidence: tuple[Evidence | None, ...] = ()
+    embeddings: Mapping[str, object] | None = None
+    usage: Usage = NO_USAGE
+    cost: Pico = Pico(0)
+    calibrated: Callable[[float], tuple[float, int]] | None = None
+
+
+class Weigher(Protocol):
+    """Finds the weights of the voters of a completion."""
+
+    async def __call__(
+        self, roster: Roster, messages: Sequence[Message], response_format_hash: str | None, account_id: str, line: Line
+    ) -> Weights:
+        """The weights for *messages*. *response_format_hash* is that of a Query completion, None for others.
+
+        Raises:
+            TurnoutError: the embeddings model cannot be asked.
+        """
+        ...
+
+
+async def without_tables(
+    roster: Roster,
+    messages: Sequence[Message],  # noqa: ARG001 - of a weigher, as are the next three
+    response_format_hash: str | None,  # noqa: ARG001
+    account_id: str,  # noqa: ARG001
+    line: Line,  # noqa: ARG001
+) -> Weights:
+    """The weights that stand in the definitions: those of a training table have their base."""
+    return Weights(values=tuple(weight_without_table(voter.llm.weight) for voter in roster.voters))
