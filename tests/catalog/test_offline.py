@@ -164,3 +164,26 @@ def test_every_model_is_described_in_plain_text() -> None:
         assert model.name.strip() == model.name != ""
         if model.generated_description:
             assert not re.search(r"[<>{}]|None|\b0 tokens", model.description)
+
+
+@pytest.mark.parametrize(
+    ("model_id", "provider", "upstream", "per_million"),
+    [
+        ("openai/text-embedding-3-small", "openai", "text-embedding-3-small", 20_000),
+        ("openai/text-embedding-3-large", "openai", "text-embedding-3-large", 130_000),
+        ("google/gemini-embedding-001", "google", "gemini-embedding-001", 150_000),
+        ("cohere/embed-v4.0", "cohere", "embed-v4.0", 120_000),
+        ("voyageai/voyage-3.5", "voyageai", "voyage-3.5", 60_000),
+        ("mistralai/mistral-embed", "mistral", "mistral-embed", 100_000),
+        ("amazon/titan-embed-text-v2", "bedrock", "amazon.titan-embed-text-v2:0", 20_000),
+    ],
+)
+def test_embedding_models_are_offered_by_their_makers_at_their_prices(
+    model_id: str, provider: str, upstream: str, per_million: int
+) -> None:
+    model = snapshot().models[model_id]
+    [endpoint] = [one for one in model.endpoints if one.provider == provider]
+
+    assert model.output_modalities == ("embeddings",)
+    assert not model.assumed_outputs
+    assert (endpoint.upstream_model, endpoint.pricing.prompt) == (upstream, per_million)

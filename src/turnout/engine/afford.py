@@ -64,6 +64,8 @@ def exposure(plan: Plan, request: ChatRequest) -> Exposure:
         per_completion = max(per_completion, candidate.most_per_completion)
         per_request = max(per_request, candidate.endpoint.pricing.request)
         longest = max(longest, candidate.endpoint.max_completion_tokens or _COMPLETION_TOKENS)
+    if request.embeds:  # nothing is written, whatever the endpoint would want for it
+        return Exposure(prompt, per_prompt, 0, 0, per_request)
     return Exposure(prompt, per_prompt, (request.max_tokens or longest) * choices, per_completion, per_request)
 
 
