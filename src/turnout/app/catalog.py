@@ -26,6 +26,7 @@ from turnout.domain.catalog import CatalogSnapshot, Model
 from turnout.domain.provider import Provider
 from turnout.engine.house import Rails
 from turnout.engine.plan import Routes
+from turnout.engine.rack import Rack
 from turnout.net.client import Origin
 from turnout.providers.compatible import load_compatible
 from turnout.providers.fake.words import MODELS
@@ -192,6 +193,7 @@ def rails_of(
     adapters: Mapping[str, Adapter],
     origins: dict[str, Origin],
     embedders: Mapping[str, Embedder] = MappingProxyType({}),
+    rack: Rack | None = None,
 ) -> Rails:
     """What requests are planned and sent with; *origins* keeps the connections of addresses that stay."""
     unlisted = open_providers(snapshot)
@@ -204,4 +206,4 @@ def rails_of(
         address = snapshot.providers[slug].base_url
         here[slug] = origins[address] if address in origins else origins.setdefault(address, Origin(address))
     recalling = frozenset(slug for slug in adapters if wants_reasoning_back(snapshot.providers[slug]))
-    return Rails(Routes(snapshot, adhoc, _STRATEGIES), adapters, here, recalling, embedders)
+    return Rails(Routes(snapshot, adhoc, _STRATEGIES), adapters, here, recalling, embedders, rack or Rack())

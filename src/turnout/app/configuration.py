@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from turnout import config
+from turnout.app.plugins import broken_plugins
 from turnout.app.providers import known_slugs
 from turnout.providers.dialects import find_dialect, installed_dialects
 
@@ -24,7 +25,7 @@ def load_configuration(
         BadConfiguration: any of them is wrong.
     """
     loaded = config.load(path, environment, flags or {}, known_slugs(), installed_dialects())
-    if mistakes := list(_broken_dialects(loaded.settings)):
+    if mistakes := [*_broken_dialects(loaded.settings), *broken_plugins(loaded.settings)]:
         raise config.BadConfiguration(mistakes)
     return loaded
 

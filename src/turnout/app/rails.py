@@ -10,6 +10,7 @@ from typing import final
 from turnout import config
 from turnout.app.catalog import rails_of, snapshot_of
 from turnout.app.listings import listed_rows
+from turnout.app.plugins import rack_of
 from turnout.app.providers import FAKE, adapters_for, embedders_for, providers_of
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.catalog.build import open_providers
@@ -49,7 +50,8 @@ class Switchman:
         if not listed:
             self._unlisted = [one for slug, one in open_providers(snapshot).items() if slug != FAKE]
         embedders = embedders_for(providers, self._outside)
-        return rails_of(snapshot, adapters_for(providers, self._outside), self._origins, embedders)
+        rack = rack_of(settings, snapshot)
+        return rails_of(snapshot, adapters_for(providers, self._outside), self._origins, embedders, rack)
 
     async def extend(self, settings: config.Settings, rails: Rails, client: Client) -> Rails:
         """*rails* with the models of servers that no catalog knows, asked of themselves."""

@@ -129,7 +129,8 @@ class _Worker:
         outbox = Outbox(loop, self._journal.commit)
         client = Client(deadlines, outbox)
         self._fetcher = Fetcher(client.exchange, fetch_limits(settings))
-        self._switchman = Switchman(orders.environment, orders.fake_address, outside_of(client, self._fetcher))
+        outside = outside_of(client, self._fetcher)
+        self._switchman = Switchman(orders.environment, orders.fake_address, outside)
         self._reasoning = _reasoning_memory(settings, alone=orders.alone)
         self._writer = JournalWriter(journals_of(settings), store, self._till.node, self._till.booked)
         self._house = House(
@@ -149,6 +150,7 @@ class _Worker:
             ledger=self._till.ledger,
             recall=Recall(self._reasoning),
             comment_seconds=settings.limits.keepalive_comment_seconds,
+            outside=outside,
         )
         surfaces = {mount + path: surface for mount in _MOUNTS for path, surface in _SURFACES.items()}
         voting = voting_of(self._house, store)

@@ -89,7 +89,11 @@ class Job(Protocol):
 
     account_id: str
     generation_id: str
-    outside: Outside
+
+    @property
+    def outside(self) -> Outside:
+        """What it may reach: the clock, foreign files, addresses of the operator's."""
+        ...
 
     now: Callable[[], float]
     """Monotonic seconds."""
@@ -176,6 +180,7 @@ class Plugin(Struct, frozen=True, kw_only=True):
         unasked: it works of itself for endpoints of at most so many tokens, when a prompt does not fit. Needs ``fits``.
         on_failure: what becomes of the request when the plugin fails, unless the operator says otherwise.
         seconds: the same of how long it may take in each phase.
+        stage: what ``openrouter_metadata.pipeline`` calls its kind.
     """
 
     id: str
@@ -191,3 +196,4 @@ class Plugin(Struct, frozen=True, kw_only=True):
     unasked: int = 0
     on_failure: Literal["fail", "skip"] = "fail"
     seconds: float = 30.0
+    stage: Literal["plugin", "guardrail", "response_healing", "context_compression", "server_tools"] = "plugin"

@@ -46,11 +46,14 @@ class Account(Struct, frozen=True, kw_only=True):
 
 
 class KeyRules(Struct, frozen=True, omit_defaults=True):
-    """What a key may be used for; None allows all. ``tags`` stand on each generation of the key."""
+    """What a key may be used for; None allows all. ``tags`` stand on each generation of the key, ``plugins`` are
+    entries for requests that do not have them, each a JSON object.
+    """
 
     models: tuple[str, ...] | None = None
     providers: tuple[str, ...] | None = None
     tags: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
 
 
 class Key(Struct, frozen=True, kw_only=True):
@@ -112,7 +115,8 @@ class Generation(Struct, frozen=True, kw_only=True, array_like=True):
     :class:`GenerationRow` reads it. A new field goes to the end and has a default; none is ever moved or removed.
 
     What a generation says of model, endpoint, provider, usage, cost and times is what its last attempt did: most have
-    no other, and so most records say nothing twice. ``earlier`` holds the attempts before it. ``started_ms`` and
+    no other, and so most records say nothing twice. ``earlier`` holds the attempts before it, and the calls that
+    plugins made beside it; ``aside_cost`` is the part of ``cost`` that went into those. ``started_ms`` and
     ``ended_ms`` count from the arrival of the request, ``latency_ms`` from the start of the last attempt to its first
     byte.
     """
@@ -151,6 +155,7 @@ class Generation(Struct, frozen=True, kw_only=True, array_like=True):
     title: str | None = None
     user_agent: str | None = None
     earlier: tuple[AttemptRecord, ...] = ()
+    aside_cost: Pico = Pico(0)
 
     @property
     def generation_ms(self) -> float | None:
@@ -176,7 +181,7 @@ class Generation(Struct, frozen=True, kw_only=True, array_like=True):
             may_be_billed=self.may_be_billed,
             upstream_id=self.upstream_id,
             usage=self.usage,
-            cost=self.cost,
+            cost=Pico(self.cost - self.aside_cost),
         )
         return (*self.earlier, last)
 

@@ -101,6 +101,7 @@ class ChatRequest(Struct, frozen=True):
         prompt_bytes: size of the messages, the measure for estimates.
         traits: what the messages hold.
         at_once: most bytes that a model reads at once, where that is less than all of them; None is all.
+        squeezed: endpoints of at most so many tokens are not ruled out when the prompt does not fit: it is made to.
     """
 
     embeds: ClassVar[bool] = False
@@ -111,6 +112,7 @@ class ChatRequest(Struct, frozen=True):
     prompt_bytes: int
     traits: Traits = Traits()
     at_once: int | None = None
+    squeezed: int = 0
 
     @property
     def stream(self) -> bool:

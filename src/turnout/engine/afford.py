@@ -69,8 +69,11 @@ def exposure(plan: Plan, request: ChatRequest) -> Exposure:
     return Exposure(prompt, per_prompt, (request.max_tokens or longest) * choices, per_completion, per_request)
 
 
-async def afford(ledger: Ledger, claims: Sequence[Claim], plan: Plan, request: ChatRequest, now: float) -> Afforded:
-    """Hold what *request* may cost of every claim, which were made for *now* (unix seconds).
+async def afford(
+    ledger: Ledger, claims: Sequence[Claim], plan: Plan, request: ChatRequest, now: float, extra: int = 0
+) -> Afforded:
+    """Hold what *request* may cost of every claim, which were made for *now* (unix seconds); *extra* is what plugins
+    may cost beside.
 
     A request without an output limit is not refused for an answer that it will hardly give: its answer is limited to
     what a quarter of the rest of each budget pays for.
@@ -80,6 +83,8 @@ async def afford(ledger: Ledger, claims: Sequence[Claim], plan: Plan, request: C
         Unavailable: the store cannot be asked.
     """
     due = exposure(plan, request)
+    if extra:
+        due = due._replace(per_request=due.per_request + extra)
     clamped = None
     if request.max_tokens is None and due.per_completion:
         free = await ledger.affordable(claims, due.cost)

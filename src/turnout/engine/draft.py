@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, final
 
+from msgspec.structs import replace
+
 from turnout.base.errors import TurnoutError, UpstreamError
 from turnout.base.money import Pico
 from turnout.domain.account import AttemptRecord, Generation, Key, Outcome
@@ -41,6 +43,7 @@ class Draft:
     """
 
     __slots__ = (
+        "_asides",
         "_began",
         "_call",
         "_candidate",
@@ -48,18 +51,22 @@ class Draft:
         "_earlier",
         "_ended",
         "_failure",
-        "_held",
         "_house",
-        "_key",
+        "_more_held",
         "_now",
         "_pricing",
         "_request",
+        "_searches",
         "_settled",
         "_usage",
+        "aside_cost",
         "created",
         "finish_reason",
         "first_byte_at",
+        "held",
         "id",
+        "key",
+        "mending_seconds",
         "native_finish_reason",
         "service_tier",
         "tool_calls",
@@ -69,7 +76,11 @@ class Draft:
     def __init__(
         self, call: Call, key: Key, request: ChatRequest, house: House, held: Reservation | None = None
     ) -> None:
-        """*held* is what the request's budgets keep for it: it ends with the draft."""
+        """*held* is what the request's budgets keep for it: it ends with the draft.
+
+        ``aside_cost`` is what plugins have spent so far, in pico-dollars; ``mending_seconds`` is how long they have
+        worked on the answer, which is no fault of the provider's.
+        """
         self.created = house.clock.wall() if held is None else held.made
         self.id = house.ids.next(self.created)
         self.first_byte_at: float | None = None
@@ -80,11 +91,15 @@ class Draft:
         tools = request.parameters.tools
         self.tool_calls = ToolCalls(tools) if tools else None
         self._call = call
-        self._key = key
+        self.key = key
         self._request = request
         self._house = house
-        self._held = held
+        self.held = held
         self._now = house.clock.monotonic
+        self.mending_seconds = 0.0
+        self._more_held: tuple[Reservation, ...] = ()
+        self._asides: tuple[AttemptRecord, ...] = ()
+        self.aside_cost = self._searches = 0
         self._earlier: tuple[AttemptRecord, ...] = ()
         self._candidate: Candidate | None = None
         self._began = self._ended = 0.0
@@ -96,9 +111,39 @@ class Draft:
         house.tally.open_requests += 1
 
     @property
+    def usage(self) -> Usage:
+        """What the answer used, with the searches that plugins made for it."""
+        return self._usage
+
+    @property
     def account_id(self) -> str:
         """Whose request it is."""
-        return self._key.account_id
+        return self.key.account_id
+
+    def hold(self, more: Reservation) -> None:
+        """Plugins may cost more than was held before; it ends with the draft too."""
+        self._more_held += (more,)
+
+    async def grow(self, due: int) -> None:
+        """The request may cost *due* (pico-dollars) after all, if that is more than is held.
+
+        Raises:
+            PaymentRequired: a budget does not afford the difference.
+            Unavailable: the store cannot be asked.
+        """
+        held, ledger = self.held, self._house.ledger
+        if held is not None and ledger is not None and due > held.amount:
+            self.hold(await ledger.reserve(held.claims, due - held.amount, held.made))
+
+    def aside(self, record: AttemptRecord, searches: int = 0) -> None:
+        """A plugin has called a model or bought something, beside the answer: it is charged with it."""
+        self._asides += (record,)
+        self.aside_cost += record.cost
+        self._searches += searches
+
+    def since_arrival(self, moment: float) -> float:
+        """Milliseconds from the arrival of the request to *moment* (monotonic)."""
+        return _ms(moment - self._call.arrived)
 
     def attempt(self, candidate: Candidate) -> None:
         """An upstream call begins; the one before it, if any, has failed."""
@@ -138,14 +183,18 @@ class Draft:
         """The present attempt failed; *delivered* is what had reached the client by then, and is charged."""
         candidate = self._candidate
         assert candidate is not None  # noqa: S101 - an attempt fails only after it began
-        error.provider = candidate.provider.name
-        error.conceal(candidate.provider.secrets)
-        house = self._house
-        now = self._now()
-        house.tally.provider(candidate.provider.slug).failed += 1
-        self._note_failure(candidate.endpoint_id, error, now)
+        now = self.note_failure(candidate, error)
         self._failure = _Failure(error.upstream_status, error.error_type, error.may_be_billed)
         self._end(now, delivered)
+
+    def note_failure(self, candidate: Candidate, error: UpstreamError) -> float:
+        """*candidate* has failed: count that, and let health know. The monotonic time, for what is done next."""
+        error.provider = candidate.provider.name
+        error.conceal(candidate.provider.secrets)
+        now = self._now()
+        self._house.tally.provider(candidate.provider.slug).failed += 1
+        self._note_failure(candidate.endpoint_id, error, now)
+        return now
 
     def stumbled(self, delivered: Usage) -> None:
         """A mistake of ours ends the request: the attempt that was under way, if any, is recorded and charged."""
@@ -153,7 +202,7 @@ class Draft:
             self._end(self._now(), delivered)
 
     def answered(self, usage: Usage) -> Cost:
-        """The present attempt answered in full: count, price and settle it."""
+        """The present attempt answered in full: count, price and settle it. What plugins have spent is in the price."""
         candidate = self._candidate
         assert candidate is not None  # noqa: S101 - an attempt answers only after it began
         house = self._house
@@ -168,9 +217,11 @@ class Draft:
         counts.duration.observe(now - self._began)
         if self.first_byte_at is not None and self._request.stream:  # else it comes with the last one
             counts.first_byte.observe(self.first_byte_at - self._began)
+        if self._searches:
+            usage = replace(usage, web_searches=usage.web_searches + self._searches)
         self._ended, self._usage, self._cost = now, usage, price.total
         self._settle("answered")
-        return price
+        return _dearer(price, self.aside_cost) if self.aside_cost else price
 
     def broke(self, error: TurnoutError) -> None:
         """The request ends in *error*, and with it the attempt that was under way: what could not even be sent."""
@@ -200,7 +251,7 @@ class Draft:
 
     def _note_answer(self, endpoint_id: str, usage: Usage, now: float) -> None:
         """Let health know how fast it came. An answer that ends in an error has failed, though the client got it."""
-        health, took = self._house.health, now - self._began
+        health, took = self._house.health, now - self._began - self.mending_seconds
         if self.finish_reason == "error":
             health.failed(endpoint_id, now, "error")
             return
@@ -264,15 +315,17 @@ class Draft:
         house.tally.open_requests -= 1
         house.tally.request(outcome)
         parameters, headers, first = request.parameters, call.headers, self.first_byte_at
-        arrived, held = call.arrived, self._held
+        arrived, held = call.arrived, self.held
         if held is not None and house.ledger is not None:
-            house.ledger.settle(held, self._cost)
+            house.ledger.settle(held, self._cost + self.aside_cost)
+            for more in self._more_held:
+                house.ledger.settle(more, 0)
         house.outbox.wake()
         house.recorder.add(
             Generation(
                 id=self.id,
-                account_id=self._key.account_id,
-                key_hash=self._key.hash,
+                account_id=self.key.account_id,
+                key_hash=self.key.hash,
                 created=self.created,
                 api=call.surface.name,
                 requested_model=parameters.model or (parameters.models or [""])[0],
@@ -291,7 +344,7 @@ class Draft:
                 usage=self._usage,
                 budgets=() if held is None else held.budget_ids,
                 pricing=self._pricing,
-                cost=self._cost,
+                cost=Pico(self._cost + self.aside_cost),
                 status=self._status(),
                 may_be_billed=self._may_be_billed(),
                 started_ms=_ms(self._began - arrived) if candidate is not None else 0.0,
@@ -302,9 +355,15 @@ class Draft:
                 referer=_header(headers, b"http-referer") or _header(headers, b"referer"),
                 title=_header(headers, b"x-openrouter-title") or _header(headers, b"x-title"),
                 user_agent=_header(headers, b"user-agent"),
-                earlier=self._earlier,
+                earlier=self._earlier + self._asides,
+                aside_cost=Pico(self.aside_cost),
             )
         )
+
+
+def _dearer(price: Cost, aside: int) -> Cost:
+    """*price* with what plugins have spent."""
+    return Cost(price.prompt, price.completion, Pico(price.request + aside), Pico(price.total + aside))
 
 
 def _ms(seconds: float) -> float:

@@ -110,6 +110,8 @@ def text_bytes(request: ChatRequest) -> int:
 def _reads(request: ChatRequest) -> Filter:
     """Only what cannot fit by any count is out; the provider knows the exact one."""
     least = _bytes_at_once(request) // _MOST_BYTES_PER_TOKEN
+    if request.squeezed:  # half of what is needed will do
+        least += (request.max_tokens or 0) // 2
 
     def reads(candidate: Candidate) -> str | None:
         return "context_length" if candidate.room is not None and candidate.room < least else None

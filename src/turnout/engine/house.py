@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
@@ -14,12 +15,13 @@ from turnout.accounts.keys import KeyRing
 from turnout.base.clock import Clock
 from turnout.base.errors import Unavailable
 from turnout.base.ids import GenerationIds
-from turnout.contracts.provider import Adapter, Embedder
+from turnout.contracts.provider import Adapter, Embedder, Outside
 from turnout.contracts.reply import Reply
 from turnout.contracts.surface import Surface
 from turnout.domain.account import Generation, Key
 from turnout.domain.routing import Outlook
 from turnout.engine.bounds import bounds_of
+from turnout.engine.rack import Rack
 from turnout.engine.recall import Recall
 from turnout.engine.routes import Routes
 from turnout.engine.sticky import Session, StickyMemory
@@ -47,7 +49,8 @@ class Recorder(Protocol):
 class Rails:
     """What one configuration makes of the catalog; swapped whole, so that a request keeps what it began with.
 
-    ``recalling`` are the providers whose models want their reasoning back with the tool calls that it led to.
+    ``recalling`` are the providers whose models want their reasoning back with the tool calls that it led to, ``rack``
+    holds the plugins.
     """
 
     routes: Routes
@@ -55,14 +58,15 @@ class Rails:
     origins: Mapping[str, Origin]
     recalling: frozenset[str] = frozenset()
     embedders: Mapping[str, Embedder] = field(default_factory=dict)
+    rack: Rack = field(default_factory=Rack)
 
 
 @dataclass(slots=True)
 class House:
     """The collaborators of one worker. ``rails`` is the one thing that is replaced while it runs.
 
-    ``report`` tells the operator of a mistake of ours, in a text that quotes no request. ``instead`` is asked about names of
-    models that lead nowhere, and may answer in place of the line.
+    ``report`` tells the operator of a mistake of ours, in a text that quotes no request. ``outside`` is what plugins
+    may reach. ``instead`` is asked about names of models that lead nowhere, and may answer in place of the line.
     """
 
     rails: Rails
@@ -83,6 +87,12 @@ class House:
     comment_seconds: float = 15.0
     sticky: StickyMemory = field(default_factory=StickyMemory)
     instead: Callable[[Call, House], Awaitable[bool]] | None = None
+    outside: Outside | None = None
+
+    def mistake(self, error: Exception) -> None:
+        """Report the kind and place of *error*, a mistake of ours, without its message: that may quote the request."""
+        frames = "".join(traceback.format_tb(error.__traceback__)[-6:])
+        self.report(f"{type(error).__name__}\n{frames}")
 
     def admit(self) -> None:
         """Refuse to begin what could not be recorded.

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
 
 from turnout.base.errors import Forbidden, Internal, ModelNotFound, TurnoutError, Unavailable, UpstreamError
 from turnout.domain.account import Key
 from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.usage import NO_USAGE, Usage
-from turnout.engine.afford import afford
+from turnout.engine.afford import afford, exposure
 from turnout.engine.comments import Comments
 from turnout.engine.dead_ends import DeadEnd
 from turnout.engine.draft import Draft
 from turnout.engine.embedding import embed
 from turnout.engine.house import Call, House
 from turnout.engine.plan import make_plan
+from turnout.engine.plugins import Chain
+from turnout.engine.rack import Chosen
 from turnout.engine.relay import Relay, Whole, estimate, refuse_blank
 from turnout.engine.trip import Trip
 from turnout.engine.why import explanation, metadata, spliced, wants_metadata
@@ -35,11 +36,13 @@ async def serve(call: Call, house: House) -> None:
         await _turn_away(call, house, error)
         return
     except Exception as error:  # noqa: BLE001 - the border of the route: a mistake of ours must not kill the connection
-        house.report(_where(error))
+        house.mistake(error)
         call.reply.refuse(Internal(), None)
         return
     draft = trip.draft
     try:
+        if trip.chain is not None:
+            await _prepare(trip, trip.chain)
         if isinstance(trip.request, EmbeddingRequest):
             await embed(trip, trip.request)
         else:
@@ -53,7 +56,7 @@ async def serve(call: Call, house: House) -> None:
             _say(trip, Unavailable("The gateway is shutting down", retry_after=1))
         raise
     except Exception as error:  # noqa: BLE001 - the border of the route, as above
-        house.report(_where(error))
+        house.mistake(error)
         draft.stumbled(_delivered(trip))
         draft.broke(Internal())
         _say(trip, Internal())
@@ -80,21 +83,53 @@ async def _accepted(call: Call, house: House) -> Trip:
     _refuse_managers(key)
     request = call.surface.decode(call.body)
     rails = house.rails
+    rack = rails.rack
+    chosen: tuple[Chosen, ...] = ()
+    if (
+        request.parameters.plugins is not None
+        or rack.standing
+        or request.prompt_bytes > rack.least
+        or key.rules.plugins
+        or "transforms" in request.fields
+    ) and not request.embeds:
+        request, chosen = rack.choose(request, key.rules.plugins)
     session = house.sticky.session(request, call.headers, key.account_id, call.arrived)
     outlook = house.outlook(key, session)
     plan = make_plan(request, rails.routes, outlook)
     claims = house.keys.claims(key, request.parameters.user, outlook.wall)
     clamped = held = None
     if claims and house.ledger is not None:
-        request, held, clamped = await afford(house.ledger, claims, plan, request, outlook.wall)
+        extra = sum(one.most for one in chosen)
+        request, held, clamped = await afford(house.ledger, claims, plan, request, outlook.wall, extra)
     draft = Draft(call, key, request, house, held)
     encoder = call.surface.encoder(draft.id, int(draft.created), request)
     trip = Trip(call, house, rails, request, plan, draft, encoder, session)
+    if chosen:
+        trip.chain = Chain(chosen, house, rails, draft, request)
     if wants_metadata(call.headers):
         trip.told = explanation(plan, request, outlook)
         if clamped is not None:
             trip.told["affordable_max_tokens"] = clamped
     return trip
+
+
+async def _prepare(trip: Trip, chain: Chain) -> None:
+    """What plugins do before the first attempt. What they make of the request is planned and paid for anew.
+
+    Raises:
+        TurnoutError: one of them refuses the request or has failed, or it leads nowhere any more.
+    """
+    if not chain.works("request"):
+        return
+    before, draft, house = trip.request, trip.draft, trip.house
+    request = trip.request = await chain.before(before)
+    if request is before:
+        return
+    outlook = house.outlook(draft.key, trip.session)
+    trip.plan = make_plan(request, trip.rails.routes, outlook)
+    if trip.told is not None:
+        trip.told |= explanation(trip.plan, request, outlook)
+    await draft.grow(exposure(trip.plan, request).cost + chain.most)
 
 
 async def _answer(trip: Trip) -> None:
@@ -112,11 +147,13 @@ async def _answer(trip: Trip) -> None:
             continue
         draft.note(completion)
         usage = completion.usage or estimate(draft, completion)
+        if trip.chain is not None:
+            completion = await trip.chain.mend(completion, trip.request, candidate)
         price = draft.answered(usage)
         if candidate.endpoint.provider in trip.rails.recalling:
             await trip.remember(completion)
         trip.encoder.served_by(candidate.model.id, candidate.provider.name)
-        body = trip.encoder.whole(completion, usage, price)
+        body = trip.encoder.whole(completion, draft.usage, price)
         if trip.told is not None:
             body = spliced(body, trip.metadata(candidate))
         trip.stay(candidate, usage)
@@ -136,6 +173,8 @@ async def _stream(trip: Trip) -> None:
                 trip.rails.adapters[candidate.endpoint.provider], encoder, reply, draft, trip.house
             )
             relay.thoughts = trip.thoughts(candidate)
+            if trip.chain is not None:
+                relay.filters = trip.chain.watch(trip.request, candidate)
             try:
                 await trip.send(candidate, relay)
                 usage: Usage = relay.complete()
@@ -148,7 +187,7 @@ async def _stream(trip: Trip) -> None:
             price = draft.answered(usage)
             if relay.thoughts is not None:
                 await trip.remember(relay.thoughts)
-            last = encoder.end(usage, price)
+            last = encoder.end(draft.usage, price)
             if trip.told is not None:
                 last = spliced(last, trip.metadata(candidate))
             trip.stay(candidate, usage)
@@ -180,9 +219,3 @@ def _say(trip: Trip, error: TurnoutError) -> None:
         reply.finish(last if error.routing is None else spliced(last, error.routing))
     else:
         reply.refuse(error, trip.draft.id)
-
-
-def _where(error: Exception) -> str:
-    """The kind and place of a mistake, without its message: that may quote the request."""
-    frames = "".join(traceback.format_tb(error.__traceback__)[-6:])
-    return f"{type(error).__name__}\n{frames}"

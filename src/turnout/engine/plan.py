@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from turnout.base.errors import BadRequest
 from turnout.base.slugs import ModelName
@@ -21,6 +23,7 @@ _TIERS = {"flex": "flex", "priority": "priority", "fast": "priority", "scale": "
 _TIER_OF_VARIANT = {"nitro": "priority", "floor": "flex"}
 _SOFT = ("tools", "response_format", "verbosity")
 _SOFTLY = "unsupported_parameters"
+_TOO_SMALL = "context_length"
 _BYTES_PER_TOKEN = 4
 
 
@@ -100,20 +103,12 @@ def _full_plan(request: ChatRequest, routes: Routes, outlook: Outlook) -> Plan:
     names = _names(request)
     tracks, picks = _tracks(names, request, routes, outlook)
     tier = service_tier_of(request)
+    free = {id(track) for pick in picks for track in pick.free}
     filters = filters_of(request, outlook.bounds, outlook.wall)
-    soft = [name for name in _SOFT if name in request.fields]
-    groups: list[tuple[ModelName, list[Candidate]]] = []
-    excluded: list[Exclusion] = []
-    warnings: list[str] = []
-    for track in tracks:
-        group = _admitted(track, request, tier, excluded)
-        asked = [*filters, _costs_nothing] if any(track in pick.free for pick in picks) else filters
-        if asked:
-            group = _filtered(group, asked, excluded)
-        for name in soft:
-            group = _preferring(name, group, excluded, warnings)
-        if group:
-            groups.append((track.name, group))
+    sifted = _sifted(tracks, request, tier, filters, free)
+    if not sifted.groups and request.squeezed:
+        sifted = _largest(sifted, request, outlook, lambda found: _sifted(tracks, request, tier, found, free))
+    groups, excluded, warnings = sifted
     if not groups:
         raise dead_end(request, outlook, names, excluded)
     tightest = min(track.room for track in tracks)
@@ -125,6 +120,48 @@ def _full_plan(request: ChatRequest, routes: Routes, outlook: Outlook) -> Plan:
     way = "fallback" if len(names) > 1 else picks[0].router.way if picks else tracks[0].way
     picked = tuple((pick.router.router or "", pick.facts) for pick in picks)
     return Plan(names, tuple(candidates), tuple(excluded), way, tuple(warnings), picked)
+
+
+class _Sifted(NamedTuple):
+    """What the filters have left, by model, and what they have not."""
+
+    groups: list[tuple[ModelName, list[Candidate]]]
+    excluded: list[Exclusion]
+    warnings: list[str]
+
+
+def _sifted(
+    tracks: Sequence[Track], request: ChatRequest, tier: str | None, filters: Sequence[Filter], free: Collection[int]
+) -> _Sifted:
+    """The endpoints of *tracks* that *filters* leave; of those in *free*, by identity, the free ones."""
+    sifted = _Sifted([], [], [])
+    soft = [name for name in _SOFT if name in request.fields]
+    for track in tracks:
+        group = _admitted(track, request, tier, sifted.excluded)
+        asked = [*filters, _costs_nothing] if id(track) in free else filters
+        if asked:
+            group = _filtered(group, asked, sifted.excluded)
+        for name in soft:
+            group = _preferring(name, group, sifted.excluded, sifted.warnings)
+        if group:
+            sifted.groups.append((track.name, group))
+    return sifted
+
+
+def _largest(
+    sifted: _Sifted, request: ChatRequest, outlook: Outlook, again: Callable[[Sequence[Filter]], _Sifted]
+) -> _Sifted:
+    """Where the prompt fits nowhere by half, but can be made to fit: the largest endpoints that were too small."""
+    rooms = [
+        room
+        for entry in sifted.excluded
+        if entry.reason == _TOO_SMALL and (room := entry.candidate.room) is not None and room <= request.squeezed
+    ]
+    if not rooms:
+        return sifted
+    largest = max(rooms)
+    others = filters_of(replace(request, at_once=0, squeezed=0), outlook.bounds, outlook.wall)
+    return again([*others, lambda one: None if one.room == largest else _TOO_SMALL])
 
 
 def _names(request: ChatRequest) -> tuple[str, ...]:

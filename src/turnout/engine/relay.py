@@ -9,6 +9,7 @@ from msgspec import Raw
 
 from turnout.base.errors import UpstreamError
 from turnout.base.limits import MAX_UPSTREAM_ERROR_BYTES, MAX_UPSTREAM_REPLY_BYTES
+from turnout.contracts.plugin import StreamFilter
 from turnout.contracts.provider import Adapter
 from turnout.contracts.reply import Reply
 from turnout.contracts.surface import Encoder
@@ -81,7 +82,7 @@ class Relay(Whole):
     """Passes a stream on while it arrives, without waking the request's task for each chunk.
 
     Chunks are held until one has content: that is the commit point, after which no other endpoint may be tried.
-    ``thoughts``, where set, gets to see every delta.
+    ``thoughts``, where set, gets to see every delta; ``filters``, where set, are plugins that they go through before.
     """
 
     def __init__(self, adapter: Adapter, encoder: Encoder, reply: Reply, draft: Draft, house: House) -> None:
@@ -98,6 +99,7 @@ class Relay(Whole):
         self._usage: Usage | None = None
         self._answer_bytes = 0
         self.thoughts: Thoughts | None = None
+        self.filters: StreamFilter | None = None
 
     def begin(self, exchange: Exchange) -> None:
         """Keep hold of the exchange, to pause it for a slow client."""
@@ -122,7 +124,7 @@ class Relay(Whole):
         chunks = self._decoder.feed(data)
         if chunks:
             self._exchange.renew()  # type: ignore[union-attr]  # begin() comes first
-            self._take(chunks)
+            self._take(chunks if self.filters is None else self.filters.take(chunks))
         if self._decoder.ended:
             self._exchange.enough()  # type: ignore[union-attr]  # begin() comes first
 
@@ -135,10 +137,11 @@ class Relay(Whole):
         self._reply.flow = self._exchange = None  # the connection may serve another request already
         self.refuse_failure(self._adapter)
         if self._streaming is not False:
-            self._take(self._decoder.flush())
+            last = self._decoder.flush()
         else:
-            self._take([_as_chunk(self._adapter.completion(self.body()))])
+            last = [_as_chunk(self._adapter.completion(self.body()))]
             self._decoder.ended = True
+        self._take(last if self.filters is None else self.filters.take(last) + self.filters.flush())
         if not self._finished:
             if not (self._decoder.ended and (self.committed or self._usage is not None)):
                 raise UpstreamError("The provider's stream ended without a finish reason", may_be_billed=True)

@@ -15,8 +15,11 @@ from turnout.domain.routing import Candidate, Plan
 from turnout.domain.usage import Usage
 from turnout.engine.draft import Draft
 from turnout.engine.house import Call, House, Rails
+from turnout.engine.plugins import Chain
+from turnout.engine.rack import is_tight
 from turnout.engine.recall import Thoughts
 from turnout.engine.relay import Relay, Whole
+from turnout.engine.sending import send
 from turnout.engine.sticky import Session
 from turnout.engine.why import metadata
 
@@ -34,7 +37,8 @@ _CODES = {"rate_limit_exceeded": "capacity_exhausted", "not_found": "model_unava
 class Trip(Struct, eq=False):
     """One accepted request on its way: what the steps before the attempts have made.
 
-    ``told``: why the plan is as it is, for a client that wants to know how it was routed.
+    ``told``: why the plan is as it is, for a client that wants to know how it was routed. ``chain``: the plugins that
+    work on it, if any do.
     """
 
     call: Call
@@ -47,6 +51,7 @@ class Trip(Struct, eq=False):
     session: Session | None = None
     told: dict[str, object] | None = None
     relay: Relay | None = None
+    chain: Chain | None = None
     _failures: tuple[tuple[Candidate, UpstreamError], ...] = ()
     _attempts: tuple[tuple[Candidate, int], ...] = ()
     _doubted_models: frozenset[str] = frozenset()
@@ -68,21 +73,21 @@ class Trip(Struct, eq=False):
         Raises:
             UpstreamError: it failed.
         """
-        provider = candidate.endpoint.provider
-        adapter = self.rails.adapters[provider]
         request = self.request
-        if provider in self.rails.recalling and self.house.recall is not None:
+        if self.chain is not None or request.squeezed:
+            request = await self._fitted(request, candidate)
+        if candidate.endpoint.provider in self.rails.recalling and self.house.recall is not None:
             request = await self.house.recall.restored(self.draft.account_id, request)
-        if adapter.prepare is not None:
-            request = await adapter.prepare(request, candidate.endpoint)
-        outgoing = adapter.outgoing(request, candidate.endpoint)
-        sink.announce(",".join(outgoing.dropped))
-        body = outgoing.body
-        message = b"%b%d\r\n\r\n%b" % (outgoing.head, len(body), body)
-        timeouts = candidate.provider.timeouts
-        first_byte = timeouts.first_byte if self.request.stream else timeouts.whole
-        await self.house.client.exchange(self.rails.origins[provider], message, sink, timeouts, first_byte)
-        return adapter
+        return await send(self.house, self.rails, request, candidate, sink)
+
+    async def _fitted(self, request: ChatRequest, candidate: Candidate) -> ChatRequest:
+        """What *candidate* gets: where it is small and the prompt is long, though nobody asked for a plugin."""
+        if self.chain is None:
+            if candidate.room is None or candidate.room > request.squeezed or not is_tight(candidate, request):
+                return request
+            chosen = self.rails.rack.of_themselves()
+            self.chain = Chain(chosen, self.house, self.rails, self.draft, request)
+        return await self.chain.fit(request, candidate)
 
     def thoughts(self, candidate: Candidate) -> Thoughts | None:
         """Where a stream's reasoning is collected, if it may have to be remembered."""
@@ -122,7 +127,8 @@ class Trip(Struct, eq=False):
     def metadata(self, answered: Candidate | None) -> dict[str, object]:
         """How this request was routed, so far; *answered* is who gave the answer."""
         attempts = self._attempts if answered is None else (*self._attempts, (answered, _OK))
-        return metadata(self.plan, self.told or {}, attempts, answered)
+        found = metadata(self.plan, self.told or {}, attempts, answered)
+        return found if self.chain is None else found | {"pipeline": self.chain.pipeline()}
 
     def exhausted(self) -> UpstreamError:
         """The error that the client gets once nothing is left to try: the last one, with all before it.

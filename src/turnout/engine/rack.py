@@ -1,0 +1,186 @@
+"""The plugins of this installation, and which of them work on a request: its own entries, its key's, the operator's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, final
+
+import msgspec
+from msgspec import Raw, Struct
+from msgspec.structs import replace
+
+from turnout.base.errors import BadRequest
+from turnout.base.jsons import BadJSON, encode, reader
+from turnout.base.secrets import Secret
+from turnout.contracts.plugin import Plugin
+from turnout.domain.chat import ChatRequest
+from turnout.domain.routing import Candidate
+
+__all__ = ["Chosen", "Fitted", "Rack", "is_tight"]
+
+_ELSEWHERE = frozenset({"auto-beta-router", "auto-router", "fusion", "pareto-router", "web", "file-parser"})
+"""Entries that are no plugin's: routers read their own when they choose."""
+_OLD_NAMES = {"middle-out": "context-compression"}
+"""What ``transforms`` called them."""
+_NO_LIMIT = 2**63
+_FEWEST_BYTES_PER_TOKEN = 3
+_SHOWN = 64  # characters of an id
+_COMMON = frozenset({"enabled", "id"})
+_read_entries = reader(list[dict[str, Raw]])
+_read_entry = reader(dict[str, Raw])
+_read_names = reader(list[str])
+
+
+class Fitted(Struct, frozen=True, eq=False):
+    """A plugin as the operator wants it.
+
+    Attributes:
+        defaults: parameters by name, as JSON, for entries that do not name them.
+        enabled: it works on requests that do not name it; None leaves that to its nature.
+        fixed: requests and keys change nothing of it.
+        skips: when it fails, the request goes on without it.
+        seconds: how long each of its steps may take.
+    """
+
+    plugin: Plugin
+    settings: Struct
+    defaults: Mapping[str, Raw]
+    credentials: Mapping[str, Secret]
+    enabled: bool | None
+    fixed: bool
+    skips: bool
+    seconds: float
+
+
+class Chosen(NamedTuple):
+    """A plugin that works on a request. ``most_room``: only for endpoints of at most so many tokens; None for all."""
+
+    fitted: Fitted
+    parameters: Struct
+    most_room: int | None = None
+
+    @property
+    def most(self) -> int:
+        """Pico-dollars that it may spend at most."""
+        most = self.fitted.plugin.most
+        return 0 if most is None else most(self.parameters, self.fitted.settings)
+
+
+@final
+class Rack:
+    """Every plugin of this installation.
+
+    Attributes:
+        standing: one of them works on requests that do not name it, whatever they are.
+        least: bytes of messages from which on one may have to work of itself.
+        unasked: for endpoints of how many tokens it does so.
+    """
+
+    def __init__(self, plugins: Iterable[Fitted] = (), rooms: Iterable[int | None] = ()) -> None:
+        """*rooms* are the tokens that each endpoint of the catalog takes."""
+        in_order = sorted(plugins, key=lambda one: (one.plugin.rank, one.plugin.id))
+        self._plugins = {one.plugin.id: one for one in in_order}
+        self.standing = any(one.enabled for one in in_order)
+        self.unasked = max((_unasked(one) for one in in_order), default=0)
+        small = min((room for room in rooms if room is not None and room <= self.unasked), default=None)
+        self.least = _NO_LIMIT if small is None else small * _FEWEST_BYTES_PER_TOKEN // 2
+
+    def choose(self, request: ChatRequest, of_key: Sequence[str] = ()) -> tuple[ChatRequest, tuple[Chosen, ...]]:
+        """The plugins that work on *request*, in their order, and the request as it is to be planned. *of_key* are the
+        entries of its key, each a JSON object.
+
+        Raises:
+            BadRequest: an entry names no plugin, stands twice, or says what its plugin does not know.
+        """
+        nothing_said = request.parameters.plugins is None and "transforms" not in request.fields
+        if nothing_said and not self.standing and not of_key:  # all that speaks for a plugin is a long prompt
+            return replace(request, squeezed=self.unasked), ()
+        own = self._entries(_named(request))
+        defaults = self._entries([_read_entry(text.encode()) for text in of_key])
+        chosen: list[Chosen] = []
+        squeezed = 0
+        for plugin_id, fitted in self._plugins.items():
+            plugin = fitted.plugin
+            layers = [{}, {}] if fitted.fixed else [defaults.get(plugin_id, {}), own.get(plugin_id, {})]
+            named = not fitted.fixed and (plugin_id in defaults or plugin_id in own)
+            wanted = _wanted(layers, named=named, standing=fitted.enabled)
+            if wanted is False or (wanted is None and not _unasked(fitted)):
+                continue
+            parameters = _parameters(fitted, layers)
+            chosen.append(Chosen(fitted, parameters, None if wanted else plugin.unasked))
+            if plugin.fits:
+                squeezed = max(squeezed, _NO_LIMIT if wanted else plugin.unasked)
+        if all(one.most_room is not None for one in chosen):  # they are called when an endpoint turns out to be small
+            chosen = []
+        return (request if squeezed == request.squeezed else replace(request, squeezed=squeezed)), tuple(chosen)
+
+    def of_themselves(self) -> tuple[Chosen, ...]:
+        """Those that work for small endpoints though nobody asked for them."""
+        return tuple(
+            Chosen(one, _parameters(one, ()), one.plugin.unasked) for one in self._plugins.values() if _unasked(one)
+        )
+
+    def _entries(self, entries: Iterable[Mapping[str, Raw]]) -> dict[str, Mapping[str, Raw]]:
+        found: dict[str, Mapping[str, Raw]] = {}
+        for entry in entries:
+            plugin_id = msgspec.json.decode(entry["id"], type=str)
+            if plugin_id in found:
+                raise BadRequest(f"`plugins`: {plugin_id[:_SHOWN]} stands twice")
+            if plugin_id not in self._plugins and plugin_id not in _ELSEWHERE:
+                known = ", ".join(sorted(self._plugins))
+                raise BadRequest(f"`plugins`: there is no plugin {plugin_id[:_SHOWN]!r}. There are: {known or 'none'}")
+            found[plugin_id] = entry
+        return found
+
+
+def is_tight(candidate: Candidate, request: ChatRequest) -> bool:
+    """Whether *request* may be too long for *candidate*, by a quick look."""
+    if candidate.room is None:
+        return False
+    return request.prompt_bytes // _FEWEST_BYTES_PER_TOKEN + (request.max_tokens or 0) > candidate.room // 2
+
+
+def _unasked(fitted: Fitted) -> int:
+    return fitted.plugin.unasked if fitted.enabled is None else 0
+
+
+def _named(request: ChatRequest) -> list[dict[str, Raw]]:
+    """The entries of *request*; ``transforms`` is the old name of one."""
+    entries = _read_entries(request.fields["plugins"]) if request.parameters.plugins is not None else []
+    transforms = request.fields.get("transforms")
+    if transforms is None or bytes(transforms) == b"null":
+        return entries
+    try:
+        names = _read_names(transforms)
+    except BadJSON as error:
+        raise BadRequest(f"`transforms`: {error}") from None
+    if unknown := [name for name in names if name not in _OLD_NAMES]:
+        raise BadRequest(f"`transforms`: there is no transform {unknown[0][:_SHOWN]!r}. There are: middle-out")
+    for plugin_id in _OLD_NAMES.values():
+        entry = {"id": Raw(encode(plugin_id)), "enabled": Raw(b"true" if names else b"false")}
+        if all(bytes(one["id"]) != bytes(entry["id"]) for one in entries):
+            entries.append(entry)
+    return entries
+
+
+def _wanted(layers: Sequence[Mapping[str, Raw]], *, named: bool, standing: bool | None) -> bool | None:
+    """Whether the plugin works: as the last says that says anything; to be named is to be wanted."""
+    said = [bytes(layer["enabled"]) for layer in layers if "enabled" in layer and bytes(layer["enabled"]) != b"null"]
+    if said:
+        return said[-1] == b"true"
+    return True if named else standing
+
+
+def _parameters(fitted: Fitted, layers: Sequence[Mapping[str, Raw]]) -> Struct:
+    plugin = fitted.plugin
+    fields = dict(fitted.defaults)
+    for layer in layers:
+        fields |= {name: value for name, value in layer.items() if name not in _COMMON}
+    try:
+        return msgspec.json.decode(encode(fields), type=plugin.parameters)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"`plugins`: {plugin.id}: {_plain(str(error))}") from None
+
+
+def _plain(message: str) -> str:
+    return message.replace("`$.", "`").replace(" - at `$`", "").replace("Object contains", "there is an")

@@ -1,0 +1,31 @@
+"""One request to one endpoint: put into its provider's words and sent."""
+
+from __future__ import annotations
+
+from turnout.contracts.provider import Adapter
+from turnout.domain.chat import ChatRequest
+from turnout.domain.routing import Candidate
+from turnout.engine.house import House, Rails
+from turnout.engine.relay import Whole
+
+__all__ = ["send"]
+
+
+async def send(house: House, rails: Rails, request: ChatRequest, candidate: Candidate, sink: Whole) -> Adapter:
+    """One upstream call; returns when its answer is complete in *sink*.
+
+    Raises:
+        UpstreamError: it failed.
+    """
+    provider = candidate.endpoint.provider
+    adapter = rails.adapters[provider]
+    if adapter.prepare is not None:
+        request = await adapter.prepare(request, candidate.endpoint)
+    outgoing = adapter.outgoing(request, candidate.endpoint)
+    sink.announce(",".join(outgoing.dropped))
+    body = outgoing.body
+    message = b"%b%d\r\n\r\n%b" % (outgoing.head, len(body), body)
+    timeouts = candidate.provider.timeouts
+    first_byte = timeouts.first_byte if request.stream else timeouts.whole
+    await house.client.exchange(rails.origins[provider], message, sink, timeouts, first_byte)
+    return adapter
