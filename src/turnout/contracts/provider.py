@@ -113,7 +113,8 @@ class Embedder(Protocol):
         """The provider's own form of the inputs in *part*.
 
         Raises:
-            BadRequest: it has no words for something that changes what the vectors mean.
+            UpstreamError: it has no words for something that changes what the vectors mean.
+            BadRequest: an input is not what it says it is.
         """
         ...
 

@@ -58,6 +58,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             ("v/azure", "azure", "vectors"),
         ):
             toml += model_tables(model, [(slug, upstream, _PRICE)])
+        toml += model_tables("v/both", [("bedrock", "cohere.embed-english-v3", "{}"), ("fake", "embed", _PRICE)])
         gateway = stack.enter_context(Gateway(tmp_path_factory.mktemp("gateway"), toml))
         yield House(gateway, running)
         assert "mistake of ours" not in gateway.log()
@@ -160,6 +161,13 @@ def test_tokens_are_refused_where_they_would_mean_something_else(house: House, m
     assert reply.status == 400
     assert "tokens" in reply.json()["error"]["message"]
     assert [one for provider in house.providers.values() for one in provider.asked] == []
+
+
+def test_what_one_provider_has_no_words_for_is_asked_of_another(house: House) -> None:
+    reply = house.embed("v/both", [[1, 2, 3]], provider={"order": ["bedrock", "fake"]})
+    assert reply.status == 200
+    assert reply.json()["provider"] == "Fake"
+    assert house.bodies("bedrock") == []
 
 
 def test_content_of_text_alone_is_a_text_everywhere(house: House) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final, final
 
 from msgspec import Raw, Struct
 
-from turnout.base.errors import BadRequest, UpstreamError
+from turnout.base.errors import UpstreamError
 from turnout.base.jsons import BadJSON, encode, reader
 from turnout.base.limits import MAX_TOKENS
 from turnout.contracts.provider import Batch, Outgoing, PrepareEmbedding
@@ -17,7 +17,7 @@ from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.usage import Usage
 from turnout.providers.conversation import Image, Message, Text, read_data_url
 from turnout.providers.embeddings.cohere import COHERE_BATCH, cohere_body, read_cohere_vectors
-from turnout.providers.embeddings.words import completion_of, has_media, messages_in, nonsense, texts_in
+from turnout.providers.embeddings.words import completion_of, has_media, messages_in, nonsense, texts_in, unsaid
 
 __all__ = ["BedrockEmbedder"]
 
@@ -56,7 +56,7 @@ class BedrockEmbedder:
         """The inputs in *part* in the words of the model's maker.
 
         Raises:
-            BadRequest: they are not what the model takes, or it makes vectors of one length only.
+            UpstreamError: they are not what the model takes, or it makes vectors of one length only.
         """
         model = endpoint.upstream_model
         if _is_cohere(model):
@@ -102,11 +102,11 @@ def _titan_body(request: EmbeddingRequest, part: slice, model: str) -> dict[str,
             fields["embeddingConfig"] = {"outputEmbeddingLength": request.dimensions}
         return fields
     if has_media(request):
-        raise BadRequest("`input`: this model takes texts alone")
+        raise unsaid("anything but texts as `input`")
     fields = {"inputText": texts_in(request, part)[0]}
     if request.dimensions is not None:
         if "embed-text-v1" in model or "embed-g1" in model:
-            raise BadRequest("`dimensions`: this model makes vectors of one length only")
+            raise unsaid("`dimensions` for this model, whose vectors have one length")
         fields["dimensions"] = request.dimensions
     return fields
 
@@ -120,5 +120,5 @@ def _picture(message: Message) -> dict[str, Any]:
         elif isinstance(part, Image) and "inputImage" not in fields and (held := read_data_url(part.url)) is not None:
             fields["inputImage"] = held.base64
         else:
-            raise BadRequest("`input`: this model takes a text, an image, or one of each")
+            raise unsaid("anything but a text, an image, or one of each as `input`")
     return fields

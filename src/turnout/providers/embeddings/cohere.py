@@ -7,7 +7,7 @@ from typing import Any, Final, final
 
 from msgspec import Raw, Struct
 
-from turnout.base.errors import BadRequest, UpstreamError
+from turnout.base.errors import UpstreamError
 from turnout.base.jsons import BadJSON, encode, reader
 from turnout.base.limits import MAX_TOKENS
 from turnout.contracts.provider import Batch, Outgoing, PrepareEmbedding
@@ -16,7 +16,15 @@ from turnout.domain.completion import Completion
 from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.usage import Usage
 from turnout.providers.conversation import Image, Message, Text
-from turnout.providers.embeddings.words import completion_of, has_media, messages_in, nonsense, purpose_of, texts_in
+from turnout.providers.embeddings.words import (
+    completion_of,
+    has_media,
+    messages_in,
+    nonsense,
+    purpose_of,
+    texts_in,
+    unsaid,
+)
 from turnout.providers.failures import failure_from_status, retry_after_seconds
 
 __all__ = ["COHERE_BATCH", "CohereEmbedder", "cohere_body", "read_cohere_vectors"]
@@ -70,7 +78,7 @@ class CohereEmbedder:
         return COHERE_BATCH
 
     def outgoing(self, request: EmbeddingRequest, part: slice, endpoint: Endpoint) -> Outgoing:
-        """The inputs in *part* as texts, or as contents. Raises BadRequest: they are something else."""
+        """The inputs in *part* as texts, or as contents. Raises UpstreamError: they are something else."""
         body, dropped = cohere_body(request, part)
         return Outgoing(self._head, encode({"model": endpoint.upstream_model} | body), dropped)
 
@@ -87,7 +95,7 @@ def cohere_body(request: EmbeddingRequest, part: slice) -> tuple[dict[str, Any],
     """The body without the model, and what it leaves out. ``truncate`` and ``max_tokens`` go on as the client has them.
 
     Raises:
-        BadRequest: the inputs are tokens, or sound, films or documents.
+        UpstreamError: the inputs are tokens, or sound, films or documents.
     """
     purpose = purpose_of(request)
     known = purpose in _PURPOSES
@@ -133,7 +141,7 @@ def _content(message: Message) -> Sequence[dict[str, Any]]:
         elif isinstance(part, Image):
             content.append({"type": "image_url", "image_url": {"url": part.url}})
         else:
-            raise BadRequest("`input`: this model takes texts and images alone")
+            raise unsaid("anything but texts and images as `input`")
     return content
 
 

@@ -103,7 +103,7 @@ class GoogleEmbedder:
         return _PREDICTIONS if older else _ONE
 
     def outgoing(self, request: EmbeddingRequest, part: slice, endpoint: Endpoint) -> Outgoing:
-        """The inputs in *part* as contents, or as instances. Raises BadRequest: they are tokens."""
+        """The inputs in *part* as contents, or as instances. Raises UpstreamError: they are tokens."""
         call = self._call(endpoint)
         purpose = purpose_of(request)
         dropped = ("user",) if "user" in request.fields else ()

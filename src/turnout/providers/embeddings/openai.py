@@ -81,11 +81,7 @@ class OpenAIEmbedder:
         return self._habit.batch
 
     def outgoing(self, request: EmbeddingRequest, part: slice, endpoint: Endpoint) -> Outgoing:
-        """The body with the provider's names for things; whatever is not ours goes on byte for byte.
-
-        Raises:
-            BadRequest: it makes vectors of one length only.
-        """
+        """The body with the provider's names for things; whatever is not ours goes on byte for byte."""
         habit = self._habit
         fields = {name: value for name, value in request.fields.items() if name not in _GATEWAY_FIELDS}
         dropped: list[str] = []

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Raw
 from msgspec.structs import replace
 
-from turnout.base.errors import BadRequest, UpstreamError
+from turnout.base.errors import UpstreamError
 from turnout.contracts.provider import Fetched
 from turnout.domain.completion import Choice, Completion
 from turnout.domain.embedding import EmbeddingRequest
@@ -16,7 +16,7 @@ from turnout.domain.usage import Usage
 from turnout.providers.conversation import Message, Part, Text, read_messages
 from turnout.providers.media import inline
 
-__all__ = ["completion_of", "has_media", "inlined", "messages_in", "nonsense", "purpose_of", "texts_in"]
+__all__ = ["completion_of", "has_media", "inlined", "messages_in", "nonsense", "purpose_of", "texts_in", "unsaid"]
 
 Fetch = Callable[[str], Awaitable[Fetched]]
 
@@ -53,14 +53,14 @@ def texts_in(request: EmbeddingRequest, part: slice) -> Sequence[str]:
     """The inputs in *part* as texts.
 
     Raises:
-        BadRequest: they are tokens, whose numbers mean something to one tokenizer alone, or hold more than text.
+        UpstreamError: they are tokens, whose numbers mean something to one tokenizer alone, or hold more than text.
     """
     texts: list[str] = []
     for one in request.inputs[part]:
         if isinstance(one, list):
-            raise BadRequest("`input`: this model takes texts, not tokens")
+            raise unsaid("tokens as `input`, but texts")
         if one is None:
-            raise BadRequest("`input`: this model takes texts alone")
+            raise unsaid("anything but texts as `input`")
         texts.append(one)
     return texts
 
@@ -76,7 +76,8 @@ def messages_in(request: EmbeddingRequest, part: slice) -> Sequence[Message]:
     """The inputs in *part* with all their parts, files of :attr:`fields` put inline where that was asked for.
 
     Raises:
-        BadRequest: they are tokens, or a part is not what its type says.
+        BadRequest: a part is not what its type says.
+        UpstreamError: they are tokens.
     """
     if has_media(request):
         return read_messages(request)[part]
@@ -87,6 +88,13 @@ def completion_of(vectors: Iterable[Raw], usage: Usage | None, upstream_id: str 
     """An answer of *vectors*, in their order."""
     choices = [Choice({"embedding": vector}, place) for place, vector in enumerate(vectors)]
     return Completion(choices, usage, upstream_id)
+
+
+def unsaid(what: str) -> UpstreamError:
+    """What must not be dropped and cannot be said: another endpoint of the model may have the words for it."""
+    return UpstreamError(
+        f"This provider does not take {what}", error_type="invalid_request", elsewhere="endpoint", health="ignored"
+    )
 
 
 def nonsense() -> UpstreamError:
