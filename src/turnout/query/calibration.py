@@ -27,6 +27,7 @@ __all__ = [
 _LEAST: Final = 1e-9
 _GOLDEN: Final = (5**0.5 - 1) / 2
 _STEPS: Final = 60
+_FEWEST: Final = 10  # ballots behind a point
 _COLDEST, _HOTTEST = log(0.05), log(50.0)
 
 
@@ -73,14 +74,17 @@ class Bin(Struct, frozen=True):
     accuracy: float
 
 
-def fit_isotonic(confidences: Sequence[float], right: Sequence[bool], *, smallest: int = 10) -> Isotonic:
+def fit_isotonic(confidences: Sequence[float], right: Sequence[bool], *, smallest: int | None = None) -> Isotonic:
     """The monotone map nearest to the ballots (least squares, pool adjacent violators).
 
-    Each of its points rests on at least *smallest* ballots, if there are so many.
+    Each of its points rests on at least *smallest* ballots, if there are so many. Left out it is the number of ballots
+    to the power of 2/3: fewer follow the noise, more lose the shape.
 
     Raises:
         ValueError: no ballots, or the lengths differ.
     """
+    if smallest is None:
+        smallest = max(_FEWEST, round(len(confidences) ** (2 / 3)))
     pools = _pools(_ordered(confidences, right), smallest)
     stack: list[tuple[float, float, int]] = []
     for pool in pools:
