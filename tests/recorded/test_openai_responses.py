@@ -156,6 +156,11 @@ def _place(exchange: Exchange, following: Exchange) -> int | None:
     return None
 
 
+def _calls_after_thoughts(exchange: Exchange) -> bool:
+    said = _said(exchange).choices[0]
+    return bool(said.tool_calls and said.details)
+
+
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize(("exchange", "following"), _continued())
 def test_an_answer_that_the_client_sends_back_reaches_the_provider_as_it_left(
@@ -177,6 +182,34 @@ def test_an_answer_that_the_client_sends_back_reaches_the_provider_as_it_left(
     sent, then = (normal_request(one) for one in (json.loads(stage.provider.received[0].body), following.request))
     assert _essence(sent["input"]) == _essence(then["input"])
     assert {**sent, "input": 0} == {**then, "input": 0}
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(
+    ("exchange", "following"),
+    [one for one in _continued() if one.id and _calls_after_thoughts(one.values[0])]
+    or [pytest.param(None, None, marks=_WITHOUT_DATA)],
+)
+def test_thoughts_that_the_client_drops_come_back_with_their_calls(
+    stage: Stage,
+    exchange: Exchange,
+    following: Exchange,
+    streamed: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    stage.provider.play(exchange)
+    streamed = streamed or exchange.streamed
+    reply = _ask(stage, exchange, stream=streamed, tools=chat_request(exchange.request)["tools"])
+    chat = chat_request(following.request)
+    place = _place(exchange, following)
+    assert place is not None
+    message = _collected(reply) if streamed else reply.json()["choices"][0]["message"]
+    kept = {name: message[name] for name in ("role", "content", "tool_calls")}
+    chat["messages"][place] = kept
+    stage.provider.play(following)
+    body = json.dumps(chat | {"model": stage.models[following.request["model"]]}).encode()
+    assert stage.gateway.request("POST", "/api/v1/chat/completions", body).status == 200
+    sent = normal_request(json.loads(stage.provider.received[0].body))
+    assert _essence(sent["input"]) == _essence(normal_request(following.request)["input"])
 
 
 _SERVER_TOOLS = ("tool_search_", "mcp_", "file_search_")
@@ -260,14 +293,14 @@ def _as_stream(exchange: Exchange, events: list[dict[str, Any]]) -> Exchange:
     return replace(exchange, response=text, content_type="text/event-stream")
 
 
-def _ask(stage: Stage, exchange: Exchange, *, stream: bool) -> Reply:
+def _ask(stage: Stage, exchange: Exchange, *, stream: bool, **more: object) -> Reply:
     """What the client asks does not matter here: the answer is set."""
     body = {
         "model": stage.models[exchange.request["model"]],
         "messages": [{"role": "user", "content": "as recorded"}],
         "stream": stream,
     }
-    return stage.gateway.request("POST", "/api/v1/chat/completions", json.dumps(body).encode())
+    return stage.gateway.request("POST", "/api/v1/chat/completions", json.dumps(body | more).encode())
 
 
 def _read(reply: Reply, *, streamed: bool) -> Answer:
