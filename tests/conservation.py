@@ -13,11 +13,14 @@ from gateway import FakeServer, Gateway
 from turnout.base.ids import digest_of_key
 from turnout.base.money import Pico, json_number
 from turnout.domain.account import AttemptRecord, Generation
+from turnout.domain.activity import ActivityQuery, Dimension
+from turnout.domain.budget import begins
 from turnout.stores.sqlite import SQLiteStore
 
-__all__ = ["accepted", "assert_conserved", "generation_ids", "generations", "settled"]
+__all__ = ["accepted", "assert_conserved", "assert_money_adds_up", "generation_ids", "generations", "settled"]
 
 _FLUSH_SECONDS = 3.0
+_PARTED: tuple[tuple[Dimension, ...], ...] = (("day", "model", "provider"), ("key",), ("user", "key"), ())
 
 
 def generation_ids(gateway: Gateway) -> list[tuple[str, str]]:
@@ -76,6 +79,7 @@ def assert_conserved(
         assert charged in ([], [generation.attempts[-1]])
     spent = asyncio.run(_spent(gateway))
     assert spent == total
+    assert assert_money_adds_up(gateway) == total
     assert gateway.request("GET", "/api/v1/key").json()["data"]["usage"] == json_number(Pico(total))
     for slug, fake in fakes.items():
         attempts = [(g.model, a) for g in found for a in g.attempts if a.provider == slug]
@@ -83,6 +87,64 @@ def assert_conserved(
         most = least + Counter(upstream_models[model][slug] for model, attempt in attempts if _perhaps_twice(attempt))
         there = accepted(fake)
         assert all(least[name] <= there[name] <= most[name] for name in there | least), (slug, there, least)
+
+
+def assert_money_adds_up(gateway: Gateway) -> int:
+    """After any run, to the pico-dollar: what generations cost is what keys and accounts have used, in the store and as
+    the API tells it, and what budgets are charged. Returns the sum, in pico-dollars.
+
+    The journals must have reached the store: see :func:`settled`.
+    """
+    found = generations(gateway)
+    by_key: Counter[str] = Counter()
+    by_account: Counter[str] = Counter()
+    charged: Counter[tuple[str, int]] = Counter()
+    for generation in found:
+        by_key[generation.key_hash] += generation.cost
+        by_account[generation.account_id] += generation.cost
+        for budget_id in generation.budgets:
+            charged[budget_id, begins(budget_id.partition("|")[0], generation.created)] += generation.cost
+    total = sum(by_key.values())
+    assert _settled(gateway) == total == sum(by_account.values())
+    asyncio.run(_assert_sums(gateway, by_key, by_account, charged))
+    for account, used in by_account.items():
+        at = f"account_id={account}"
+        credit = gateway.request("GET", f"/api/v1/credits?{at}", key=gateway.management_key)
+        if credit.status == 404:
+            continue  # the account is deleted, its use is not
+        assert credit.json()["data"]["total_usage"] == json_number(Pico(used))
+        shown = "include_disabled=true&include_expired=true&include_management=true"
+        listed = gateway.request("GET", f"/api/v1/keys?{at}&{shown}", key=gateway.management_key).json()["data"]
+        for key in listed:
+            assert key["usage"] == json_number(Pico(by_key[key["hash"]]))
+    return total
+
+
+def _settled(gateway: Gateway) -> int:
+    """The sum of the costs that the journals have brought into the store."""
+    path = gateway.data_dir / "turnout.sqlite"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        return sum(cost for (cost,) in connection.execute("SELECT cost FROM generations"))
+
+
+async def _assert_sums(
+    gateway: Gateway, by_key: Counter[str], by_account: Counter[str], charged: Counter[tuple[str, int]]
+) -> None:
+    store = SQLiteStore(gateway.data_dir / "turnout.sqlite")
+    await store.open()
+    try:
+        spent = await store.spendings(list(by_key), (0.0,))
+        assert {key: amounts[0] for key, amounts in spent.items()} == dict(by_key)
+        for account, used in by_account.items():
+            assert await store.spent_by_account(account, 0.0) == used
+            for by in _PARTED:
+                wanted = ActivityQuery(account_id=account, first=0, last=10**6, by=by)
+                assert sum(one.cost for one in await store.activity(wanted)) == used
+        booked = await store.booked(list(charged))
+        for window, cost in charged.items():
+            assert booked[window] >= cost  # more where something was spent before there was a budget
+    finally:
+        await store.close()
 
 
 def _arrived(attempt: AttemptRecord) -> bool:

@@ -1,0 +1,154 @@
+"""Every route there is, asked without a key, with an ordinary key, and with the keys of another account."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any, NamedTuple
+from unittest.mock import MagicMock
+
+import pytest
+from fastapi.routing import APIRoute
+
+from conservation import assert_money_adds_up, settled
+from gateway import Gateway, Reply, model_tables
+from turnout.api.control import Control, control_plane
+
+_TOML = "[catalog]\nbundled = false\n" + model_tables(
+    "acme/paid", [("fake", "echo", '{ prompt = "0.000001", completion = "0.000002" }')]
+)
+_PUBLIC_PATHS = {"/health", "/ready", "/docs", "/", "/models.rss", "/models.atom"}
+_PUBLIC_BELOW_MOUNTS = {
+    "/models", "/models/count", "/model/{author}/{slug:path}", "/models/{author}/{slug:path}/endpoints",
+    "/models/{author}/{slug:path}", "/embeddings/models", "/images/models", "/models.rss", "/models.atom",
+    "/images/models/{author}/{slug:path}/endpoints", "/providers", "/endpoints/zdr", "/benchmarks",
+}  # fmt: skip
+_PUBLIC_DEFINITIONS = {
+    f"/{name}{below}" for name in ("query_llms", "query_models") for below in ("", "/count", "/{id}")
+}
+_MOUNTS = ("/api/v1", "/v1")
+_WRONG_KEYS = ("sk-to-v1-" + "0" * 64, "x", "")
+
+
+class House(NamedTuple):
+    """The gateway, what belongs to its first account, and the keys of another one."""
+
+    gateway: Gateway
+    generation: str
+    key_hash: str
+    boss: str
+    worker: str
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with Gateway(tmp_path_factory.mktemp("walk"), _TOML) as gateway:
+
+        def manage(method: str, path: str, body: object) -> Any:  # noqa: ANN401 - JSON
+            reply = gateway.request(method, f"/api/v1{path}", body, key=gateway.management_key)
+            assert reply.status < 300, reply.body
+            return reply.json()
+
+        made = manage("POST", "/keys", {"name": "canary-name", "tags": ["canary-tag"]})
+        ask = {"model": "acme/paid", "messages": [{"role": "user", "content": "x"}], "user": "canary-user"}
+        answer = gateway.request("POST", "/api/v1/chat/completions", ask, key=made["key"])
+        manage("PUT", "/budgets", {"scope": "user", "subject": "canary-user", "window": "daily", "limit": 5})
+        tenant = manage("POST", "/accounts", {"name": "tenant"})["data"]["id"]
+        boss, worker = (
+            manage("POST", "/keys", {"name": "t", "account_id": tenant, "management": manages})["key"]
+            for manages in (True, False)
+        )
+        settled(gateway, 1)
+        yield House(gateway, answer.headers["x-generation-id"], made["data"]["hash"], boss, worker)
+
+
+def _routes() -> list[tuple[str, str]]:
+    """Method and path of every route that the control plane knows; those of the data plane stand there too."""
+    nothing: dict[str, Any] = {field.name: MagicMock() for field in fields(Control)}  # nobody will ask the routes
+    app = control_plane(Control(**nothing | {"cors": False, "public_metrics": False}))
+    return sorted(
+        (method, route.path) for route in app.routes if isinstance(route, APIRoute) for method in route.methods or ()
+    )
+
+
+_ROUTES = _routes()
+
+
+def _is_public(method: str, path: str) -> bool:
+    below = next((path.removeprefix(mount) for mount in _MOUNTS if path.startswith(f"{mount}/")), None)
+    if (path if below is None else below) in _PUBLIC_DEFINITIONS:
+        return method in {"GET", "POST"}
+    return method == "GET" and (path in _PUBLIC_PATHS or below in _PUBLIC_BELOW_MOUNTS)
+
+
+def _walk(house: House, method: str, path: str, key: str | None, **places: str) -> Reply:
+    """Ask a route; *places* fill the path and stand in the query, too."""
+    filled = {"hash": "0" * 64, "id": "none", "author": "acme", "slug:path": "paid"} | places
+    for name, value in filled.items():
+        path = path.replace(f"{{{name}}}", value)
+    query = "&".join(f"{name}={value}" for name, value in places.items())
+    body = {"name": "x"} if method in {"POST", "PUT", "PATCH"} else None
+    return house.gateway.request(method, f"{path}?{query}" if query else path, body, key=key)
+
+
+def test_the_walk_meets_what_there_is() -> None:
+    paths = {path for _, path in _ROUTES}
+    for path in ("/key", "/keys", "/keys/{hash}", "/credits", "/activity", "/generations", "/chat/completions"):
+        assert {f"{mount}{path}" for mount in _MOUNTS} <= paths
+
+
+@pytest.mark.parametrize(("method", "path"), _ROUTES)
+def test_every_route_that_is_not_public_answers_401_without_a_usable_key(house: House, method: str, path: str) -> None:
+    if _is_public(method, path):
+        assert _walk(house, method, path, None).status != 401
+        return
+    for key in (None, *_WRONG_KEYS):
+        reply = _walk(house, method, path, key)
+        assert reply.status == 401
+        assert reply.json()["error"]["metadata"]["error_type"] == "authentication"
+
+
+@pytest.mark.parametrize("path", ["//api/v1/keys", "/api/v1/keys/", "/API/V1/keys", "/api/v1/./keys", "/api%2fv1/keys"])
+def test_another_spelling_of_a_path_opens_nothing(house: House, path: str) -> None:
+    for method in ("GET", "HEAD", "POST", "PATCH"):
+        assert house.gateway.request(method, path, key=None).status in {401, 404, 405}
+    headers = {"x-api-key": house.gateway.management_key, "x-http-method-override": "GET"}
+    assert house.gateway.request("POST", "/api/v1/keys", {}, headers=headers, key=None).status == 401
+
+
+@pytest.mark.parametrize(("method", "path"), _ROUTES)
+def test_nothing_of_another_account_is_visible_and_its_things_look_as_if_they_did_not_exist(
+    house: House, method: str, path: str
+) -> None:
+    secrets = (house.generation, house.key_hash, "canary-name", "canary-tag", "canary-user")
+    there = {"hash": house.key_hash, "id": house.generation, "api_key_hash": house.key_hash}
+    missing = {"hash": "1" * 64, "id": "gen-1790000000-" + "0" * 20, "api_key_hash": "1" * 64}
+    if path.endswith("/accounts/{id}"):
+        there, missing = {"id": "default"}, {"id": "nobody"}
+    for key in (house.boss, house.worker):
+        whole = _walk(house, method, path, key).body.decode()
+        assert [secret for secret in secrets if secret in whole] == []
+        reply, absent = _walk(house, method, path, key, **there), _walk(house, method, path, key, **missing)
+        assert reply.status == absent.status
+        if not _is_public(method, path):
+            assert _blurred(reply, there) == _blurred(absent, missing)
+
+
+def _blurred(reply: Reply, asked: dict[str, str]) -> str:
+    """The answer without what the question said, and without what is new each time."""
+    text = reply.body.decode()
+    for value in asked.values():
+        text = text.replace(value, "…")
+    return re.sub(r"[0-9a-f]{64}|sk-to-v1-\S+|acc-\w+|\d{4}-\d\d-\d\dT[\d:.]+Z|\d+", "#", text)
+
+
+def test_after_all_that_nothing_is_changed_and_the_money_adds_up(house: House) -> None:
+    time.sleep(0.3)
+    master = house.gateway.management_key
+    entry = house.gateway.request("GET", f"/api/v1/keys/{house.key_hash}", key=master).json()["data"]
+    assert (entry["name"], entry["disabled"]) == ("canary-name", False)
+    own = house.gateway.request("GET", f"/api/v1/generations?api_key_hash={house.key_hash}", key=master).json()
+    assert [one["id"] for one in own["data"]] == [house.generation]
+    assert assert_money_adds_up(house.gateway) > 0
