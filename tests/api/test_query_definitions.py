@@ -9,8 +9,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from msgspec.structs import replace
 
 from gateway import Gateway, Reply
+from turnout.base.money import Pico
+from turnout.domain.query import UseOfDefinition
+from turnout.stores.sqlite import SQLiteStore
 from vectors import vectors
 
 LLM = {"id": "openai/gpt-4o-mini", "mode": "generate", "weight": {"type": "static", "weight": 1}}
@@ -157,6 +161,37 @@ def test_metadata_tells_of_use_that_has_not_been(gateway: Gateway) -> None:
     scored = gateway.request("POST", "/score/llms?metadata=true", {"model": "a/b"}).json()
     assert "user_id" not in scored
     assert scored["requests"] == scored["total_cost"] == scored["average_confidence"] == scored["conformity"] == 0
+
+
+async def test_metadata_tells_of_use_that_has_been(gateway: Gateway) -> None:
+    name = gateway.request("POST", "/query_llms", LLM | {"top_k": 99}).json()["name"]
+    scored = gateway.request("POST", "/score/models", {"llms": [{"model": "a/b", "top_k": 99}]}).json()["id"]
+    use = UseOfDefinition(
+        kind="query_llm", definition_id=name, completion_id="one", account_id="other", created=1_700_000_000.0,
+        requests=2, prompt_tokens=30, completion_tokens=4, cost=Pico(1_500_000_000), embedding_prompt_tokens=7,
+        embedding_cost=Pico(500_000_000), ballots=2, confidence=1.5, contrast=1.0,
+    )  # fmt: skip
+    store = SQLiteStore(gateway.data_dir / "turnout.sqlite")
+    await store.open()
+    later = replace(use, completion_id="two", created=1_800_000_000.0)
+    await store.add_uses([use, later, replace(use, kind="score_model", definition_id=scored)])
+    await store.close()
+    body = gateway.request("GET", f"/query_llms/{name}?metadata=true").json()
+    assert {field: body[field] for field in COUNTERS} == {
+        "requests": 4, "chat_completion_tokens": 8, "chat_prompt_tokens": 60, "chat_cost": 0.003,
+        "embedding_completion_tokens": 0, "embedding_prompt_tokens": 14, "embedding_cost": 0.001,
+    }  # fmt: skip
+    windows = {
+        "from=2023-11-14T22:13:20Z": 4, "from=2023-11-14T22:13:21Z": 2, "to=2027-01-15T08:00:00Z": 2,
+        "from=2023-11-14T22:13:20Z&to=2023-11-14T23:13:21+01:00": 2, "me=true": 0,
+    }  # fmt: skip
+    for window, requests in windows.items():
+        path = f"/query_llms/{name}?metadata=true&{window}"
+        assert gateway.request("GET", path).json()["requests"] == requests, window
+    model = gateway.request("GET", f"/score/models/{scored}?metadata=true").json()
+    assert (model["requests"], model["total_cost"], model["prompt_tokens"]) == (2, 0.002, 37)
+    assert (model["average_winner_confidence"], model["decisiveness"]) == (0.75, 0.5)
+    assert gateway.request("GET", "/query_llms?sort=requests&count=1").json() == {"data": [name]}
 
 
 def test_the_other_parameters_are_not_read_without_metadata(gateway: Gateway) -> None:
