@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, final
 
 import msgspec
@@ -54,6 +54,7 @@ _DEFINITIONS: dict[CompletionKind, tuple[DefinitionKind, DefinitionKind]] = {
     "multichat": ("multichat_llm", "multichat_model"),
 }
 _PREVIEW = 200
+_MOST_INLINE = 500
 _METADATA_SURFACES = frozenset({"chat", "completions"})
 _END = b"}\n\n"
 _CHAT_FIELDS = ("tools", "response_format", "seed", "service_tier", "user", "session_id", "logprobs", "top_logprobs")
@@ -70,6 +71,7 @@ class Voting:
         self._archive = archive
         self._border = border
         self._cache = VoteCache()
+        self._inline: dict[tuple[str, str, bytes], Roster] = {}
 
     async def query(self, call: Call, house: House) -> None:
         """``POST /query/completions``."""
@@ -115,15 +117,28 @@ class Voting:
 
     async def _roster(self, kind: _Kind, reference: object, account_id: str) -> Roster:
         model = _DEFINITIONS[kind][1]
+        if isinstance(reference, Mapping):
+            return await self._inline_roster(model, reference, account_id)
         try:
             return await self._registry.roster(model, reference, account_id)
         except NotFound:
-            if kind != "multichat" or not isinstance(reference, str):
+            if kind != "multichat":
                 raise
-        voting = await self._registry.find("score_model", reference)  # whose voters can answer too
+        voting = await self._registry.find("score_model", str(reference))  # whose voters can answer too
         answering = defined_by("multichat_model", {"llms": [msgspec.to_builtins(llm) for llm in _llms(voting.roster)]})
         assert answering.roster is not None  # noqa: S101 - it is a model
         return answering.roster
+
+    async def _inline_roster(self, model: DefinitionKind, definition: Mapping[str, Any], account_id: str) -> Roster:
+        """The voters of a definition. Those used lately are known by their bytes: hashing many voters takes longer."""
+        place = (model, account_id, encode(definition))
+        roster = self._inline.get(place)
+        if roster is None:
+            roster = await self._registry.roster(model, definition, account_id)
+            if len(self._inline) >= _MOST_INLINE:
+                del self._inline[next(iter(self._inline))]
+            self._inline[place] = roster
+        return roster
 
     async def _serve(
         self, call: Call, house: House, make: Callable[[Key], Awaitable[Job]], request: ChatRequest | None = None

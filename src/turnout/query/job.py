@@ -108,7 +108,7 @@ class Job:
                     if index not in self._roles:
                         self._roles.add(index)
                         delta = {"role": "assistant"} | delta
-                    if delta == {}:
+                    if _says_nothing(delta):
                         continue
                     part = {"index": index, "delta": delta, "finish_reason": None, "logprobs": choice.logprobs}
                     self.send([part | fields])
@@ -168,6 +168,10 @@ class Job:
             self.waited += clock.monotonic() - began
 
         return end
+
+
+def _says_nothing(delta: Raw | dict[str, Any]) -> bool:
+    return bytes(delta) == b"{}" if isinstance(delta, Raw) else not delta
 
 
 def _plain_delta(delta: dict[str, Any], mode: OutputMode | None) -> dict[str, Any]:

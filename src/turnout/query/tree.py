@@ -41,12 +41,13 @@ class PrefixTree(Struct, frozen=True):
     @property
     def keys(self) -> tuple[str, ...]:
         """By option, its key as it is written: ```B``D```."""
-        return tuple(key_text(letters) for letters in self.letters)
+        return tuple([key_text(letters) for letters in self.letters])
 
     @property
     def shown(self) -> tuple[tuple[str, int], ...]:
         """Key and option in the order in which they are shown."""
-        return tuple((key_text(self.letters[option]), option) for option in self.listing)
+        keys = self.keys
+        return tuple([(keys[option], option) for option in self.listing])
 
     def path(self, option: int) -> Iterator[Node]:
         """The nodes from the root to *option*."""
@@ -59,7 +60,7 @@ class PrefixTree(Struct, frozen=True):
 
 def key_text(letters: str) -> str:
     """Letters as they are written in a prompt and in an answer."""
-    return "".join(f"`{letter}`" for letter in letters)
+    return f"`{letters}`" if len(letters) == 1 else "".join([f"`{letter}`" for letter in letters])
 
 
 def width_of(top_logprobs: int | None) -> int:
@@ -115,9 +116,7 @@ def _grow(options: Sequence[int], width: int, depth: int, dice: Random | None) -
     children: list[Node | int] = list(options)
     if depth > 1:
         children = [_grow(part, width, depth - 1, dice) for part in _parts(options, width)]
-    letters = list(LETTERS)
-    if dice is not None:
-        dice.shuffle(letters)
+    letters: Sequence[str] = LETTERS if dice is None else dice.sample(LETTERS, len(children))
     return Node(dict(zip(letters, children, strict=False)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from math import exp, isfinite
 from typing import Final
@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from turnout.domain.query import VoteKind
-from turnout.query.tree import Node, PrefixTree, key_text
+from turnout.query.tree import LETTERS, Node, PrefixTree
 
 __all__ = ["Choice", "InvalidVote", "Token", "fair_share", "read_choice", "tokens_of"]
 
@@ -107,12 +107,14 @@ def fair_share(weight: float, answers: int) -> float:
 # -- the key --
 
 
-@lru_cache(64)
-def _patterns(letters: tuple[str, ...]) -> tuple[re.Pattern[str], tuple[re.Pattern[str], ...]]:
-    """Any key of the tree; and any without its outer backticks, where it cannot be a word of a sentence."""
-    keys = sorted((key_text(one) for one in letters), key=len, reverse=True)
-    bare = "|".join(re.escape(key[1:-1]) for key in keys)
-    return re.compile("|".join(map(re.escape, keys))), (
+@lru_cache(16)
+def _patterns(depth: int) -> tuple[re.Pattern[str], tuple[re.Pattern[str], ...]]:
+    """Any key of so many letters; and any without its outer backticks, where it cannot be a word of a sentence.
+
+    They are the same for all trees of a depth: which letters make a key is looked up, for a tree is made for one vote.
+    """
+    bare = f"[{LETTERS}](?:``[{LETTERS}]){{{depth - 1}}}"
+    return re.compile(f"((?:`[{LETTERS}]`){{{depth}}})"), (
         re.compile(f"^{_OPENING}({bare}){_CLOSING}", re.MULTILINE),  # alone on its line
         re.compile(f"{_CUE}{_OPENING}(?<!\\w)({bare}){_CLOSING}", re.MULTILINE),  # Answer: F
         re.compile(rf"""["'*(\[]({bare})["'*)\]]"""),  # "F", (F), *F*
@@ -121,22 +123,27 @@ def _patterns(letters: tuple[str, ...]) -> tuple[re.Pattern[str], tuple[re.Patte
 
 def _written(tree: PrefixTree, content: str) -> tuple[int, str, int] | None:
     """The option that was chosen, its key as it was written, and where."""
-    pattern, fallbacks = _patterns(tree.letters)
+    pattern, fallbacks = _patterns(tree.depth)
     options = {key: option for option, key in enumerate(tree.keys)}
-    last = _last(pattern, content)
+    last = _last(pattern, content, options)
     if last is not None:
-        return options[last[0]], last[0], last.start()
-    bare = [match for fallback in fallbacks if (match := _last(fallback, content)) is not None]
-    if not bare:
+        return options[last[1]], last[1], last.start(1)
+    bares = {key[1:-1]: option for key, option in options.items()}
+    found = [match for fallback in fallbacks if (match := _last(fallback, content, bares)) is not None]
+    if not found:
         return None
-    last = max(bare, key=lambda match: match.start(1))
-    return options[f"`{last[1]}`"], last[1], last.start(1)
+    last = max(found, key=lambda match: match.start(1))
+    return bares[last[1]], last[1], last.start(1)
 
 
-def _last(pattern: re.Pattern[str], content: str) -> re.Match[str] | None:
+def _last(pattern: re.Pattern[str], content: str, keys: Mapping[str, int]) -> re.Match[str] | None:
+    """The last match that is one of *keys*."""
     last = None
-    for match in pattern.finditer(content):
-        last = match
+    match = pattern.search(content)
+    while match is not None:
+        known = match[1] in keys
+        last = match if known else last
+        match = pattern.search(content, match.end() if known else match.start() + 1)
     return last
 
 
