@@ -207,6 +207,16 @@ def test_what_the_operator_declares_wins_field_by_field_and_comes_first() -> Non
     assert model.endpoints[0].policy.zdr is True
 
 
+@pytest.mark.parametrize(
+    ("tag", "tier"),
+    [("openai", None), ("openai/turbo", None), ("openai/flex", "flex"), ("OpenAI/eu/Priority", "priority")],
+)
+def test_the_tag_of_a_declared_endpoint_says_at_which_service_tier_it_is(tag: str, tier: str | None) -> None:
+    stated = DeclaredEndpoint(provider="openai", upstream_model="mine", tag=tag, pricing=Pricing(prompt=Pico(5)))
+    model = found(snapshot([], DeclaredModel(id="acme/tiny", endpoints=(stated,))), "acme/tiny")
+    assert [endpoint.service_tier for endpoint in model.endpoints] == [tier]
+
+
 def test_a_declared_endpoint_takes_the_catalogs_place_and_keeps_its_other_facts() -> None:
     endpoint = DeclaredEndpoint(provider="openai", upstream_model="gpt-x-custom", tag="openai", context_length=5)
     model = found(

@@ -15,7 +15,7 @@ from turnout.catalog.describe import description_of, name_of, said_of
 from turnout.catalog.identity import Identity, is_model_id
 from turnout.catalog.kinds import outputs_by_name
 from turnout.catalog.known import Known
-from turnout.catalog.rows import BUNDLED, PARAMETERS, Row, trust
+from turnout.catalog.rows import BUNDLED, PARAMETERS, SERVICE_TIERS, Row, trust
 from turnout.catalog.weights import hugging_face_id, is_repository
 from turnout.domain.catalog import Benchmarks, Endpoint, Model
 from turnout.domain.provider import Policy, Provider
@@ -225,8 +225,14 @@ def _stated_endpoint(
     model_id: str, wanted: DeclaredEndpoint, known: Endpoint | None, context: int | None, provider: Provider | None
 ) -> Endpoint:
     fake = provider is not None and provider.dialect == "fake"
+    last = wanted.tag.lower().rpartition("/")[2]
     base = known or Endpoint(
-        model_id=model_id, provider=wanted.provider, tag=wanted.tag, upstream_model=wanted.upstream_model, priced=fake
+        model_id=model_id,
+        provider=wanted.provider,
+        tag=wanted.tag,
+        upstream_model=wanted.upstream_model,
+        priced=fake,
+        service_tier=last if "/" in wanted.tag and last in SERVICE_TIERS else None,
     )
     return replace(
         base,

@@ -22,6 +22,7 @@ __all__ = [
     "OURS",
     "PARAMETERS",
     "SAMPLE",
+    "SERVICE_TIERS",
     "Row",
     "completed",
     "filled",
@@ -29,6 +30,9 @@ __all__ = [
     "per_unit_to_pico",
     "trust",
 ]
+
+SERVICE_TIERS: Final = frozenset({"flex", "priority", "scale"})
+"""Last words of a tag that say at which service tier the endpoint is."""
 
 PARAMETERS: Final[tuple[str, ...]] = (
     "temperature",

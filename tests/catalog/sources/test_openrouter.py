@@ -71,17 +71,20 @@ def test_endpoints_are_facts_about_offers_of_ours_without_prices() -> None:
         {"tag": "deepinfra/fp8", "context_length": 7, "max_completion_tokens": 3, "quantization": "unknown",
          "pricing": _ENTRY["pricing"], "supports_implicit_caching": True, "supported_parameters": ["seed"]},
         {"tag": "google-vertex/europe", "context_length": 8},
+        {"tag": "openai/flex", "context_length": 9},
         {"tag": "openrouter"},
         {"tag": "<b>"},
         {"provider_name": "No Tag"},
         3,
     ]  # fmt: skip
     body = json.dumps({"data": {"id": "acme/tiny-1", "endpoints": entries}}).encode()
-    first, second = openrouter.parse_endpoints("acme/tiny-1", body, {"google-vertex": "vertex"}, "2026-11-20")
+    first, second, third = openrouter.parse_endpoints("acme/tiny-1", body, {"google-vertex": "vertex"}, "2026-11-20")
     assert (first.provider, first.upstream_model, first.model) == ("deepinfra", "", "acme/tiny-1")
     assert (first.quantization, first.tag, first.pricing) == ("fp8", None, None)
     assert (first.context_length, first.supported_parameters, first.implicit_caching) == (7, ("seed",), True)
     assert (second.provider, second.tag, second.quantization) == ("vertex", "europe", None)
+    assert second.service_tier is None
+    assert (third.tag, third.service_tier) == (None, "flex")
 
 
 @given(_JSON, _JSON)

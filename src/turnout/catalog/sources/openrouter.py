@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from turnout.catalog.rows import Row
+from turnout.catalog.rows import SERVICE_TIERS, Row
 from turnout.catalog.sources import listing
 from turnout.catalog.sources.listing import UnreadableListing
 from turnout.domain.catalog import ArenaScore, Benchmarks, ReasoningSupport
@@ -135,7 +135,8 @@ def _endpoint_row(
         fetched=fetched,
         upstream_model="",
         model=model_id.lower(),
-        tag=rest if rest and rest not in _QUANTIZATIONS else None,
+        tag=rest if rest and rest not in _QUANTIZATIONS | SERVICE_TIERS else None,
+        service_tier=rest if rest in SERVICE_TIERS else None,
         quantization=stated if stated in _QUANTIZATIONS else rest if rest in _QUANTIZATIONS else None,
         implicit_caching=caching if isinstance(caching, bool) else None,
         name=None,
