@@ -28,8 +28,8 @@ _DEFAULT, _OURS = "Turnout", "Turnout"
 def main() -> int:
     """Print the table, and write the picture if one is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--requests", type=int, default=40_000, help="on each day")
-    parser.add_argument("--days", type=int, default=4)
+    parser.add_argument("--requests", type=int, default=60_000, help="on each day")
+    parser.add_argument("--days", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1, help="of the first day")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--svg", type=Path, help="where to write the picture")
