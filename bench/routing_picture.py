@@ -13,6 +13,9 @@ __all__ = ["picture"]
 
 _WIDTH, _HEIGHT = 960, 470
 _TOP, _BOTTOM = 60, 60
+_LETTER, _LINE = 6.3, 13
+"""Of a name, about: width of a letter, height of a line."""
+
 _STYLE = """
   text { font: 12px system-ui, sans-serif; fill: #24292f }
   .title { font-size: 15px; font-weight: 600 }
@@ -84,14 +87,16 @@ def _drawn(panel: _Panel, results: Sequence[Result], ours: str, default: str) ->
 def _points(points: Sequence[tuple[float, float, str]], panel: _Panel, ours: str, default: str) -> list[str]:
     """The points with their names, which give way to each other downwards."""
     parts: list[str] = []
-    taken: list[tuple[float, float]] = []
+    taken: list[tuple[float, float, float]] = []
     for across, down, name in sorted(points, key=lambda one: one[1]):
         kind = "default" if name == default else "ours" if name.startswith(ours) else "other"
         at_right = across < (panel.left + panel.right) / 2 + 40
         beside, line = across + (9 if at_right else -9), down + 4
-        while any(abs(line - other) < 13 and abs(beside - near) < 190 for near, other in taken):
-            line += 13
-        taken.append((beside, line))
+        width = _LETTER * len(name)
+        begin = beside if at_right else beside - width
+        while any(abs(line - other) < _LINE and begin < end and start < begin + width for start, end, other in taken):
+            line += _LINE
+        taken.append((begin, begin + width, line))
         parts.append(
             f'<circle class="{kind}" cx="{across:.1f}" cy="{down:.1f}" r="{6 if kind == "default" else 4.5}"/>'
         )
