@@ -9,7 +9,7 @@ import pytest
 
 from definitions import QUERY, SCORE
 from turnout.base.clock import Clock
-from turnout.base.errors import BadRequest, NotFound
+from turnout.base.errors import BadRequest, Forbidden, NotFound
 from turnout.query.kinds import KINDS
 from turnout.query.registry import Registry, checked_id, definition_in
 from turnout.stores.sqlite import SQLiteStore
@@ -76,6 +76,22 @@ async def test_memory_keeps_what_was_used_lately_only(store: SQLiteStore) -> Non
     await registry.register("query_llm", QUERY | {"stop": ["x" * 60_000, "y" * 60_000]}, "")
     assert len(registry._kept) == 500
     assert await store.count_definitions("query_llm") == 511
+
+
+async def test_strangers_cannot_fill_the_disk(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("turnout.query.registry._MOST_OF_NOBODY", 3)
+    for restart in range(2):
+        registry = Registry(store, CLOCK)
+        for number in range(5):
+            llm = QUERY | {"top_k": 1 + number}
+            if number < 3:
+                if not restart:
+                    await registry.register("query_llm", llm, "")
+            else:
+                with pytest.raises(Forbidden):
+                    await registry.register("query_llm", llm, "")
+                await registry.register("query_llm", llm, "default")
+    assert await store.count_definitions("query_llm", "") == 3
 
 
 @pytest.mark.parametrize("body", [b"", b"[1]", b'{"a":{"b":1,"b":2}}', b'{"a":"\\ud800"}', b"{" * 200])

@@ -8,7 +8,7 @@ from typing import Final, TypeVar, final
 import msgspec
 
 from turnout.base.clock import Clock
-from turnout.base.errors import BadRequest, NotFound
+from turnout.base.errors import BadRequest, Forbidden, NotFound
 from turnout.base.jsons import BadJSON, decode_fields, excerpt, refuse_duplicates
 from turnout.contracts.definitions import Definitions
 from turnout.domain.query import DefinitionKind, Roster
@@ -18,6 +18,7 @@ from turnout.query.kinds import KINDS, Defined, defined_by, stored_form
 __all__ = ["Registry", "checked_id", "definition_in"]
 
 _MOST_KEPT: Final = 500
+_MOST_OF_NOBODY: Final = 20_000
 _LARGEST_KEPT: Final = 65_536  # characters of canonical JSON, LLMs included
 _MOST_SEEN: Final = 50_000
 
@@ -61,6 +62,7 @@ class Registry:
         self._clock = clock
         self._kept: dict[tuple[DefinitionKind, str], Defined] = {}
         self._seen: dict[tuple[DefinitionKind, str, str], None] = {}
+        self._of_nobody: dict[DefinitionKind, int] = {}
 
     async def register(self, kind: DefinitionKind, value: object, account_id: str) -> Defined:
         """The definition that *value* (decoded JSON) makes, registered for *account_id*, empty for nobody.
@@ -69,11 +71,14 @@ class Registry:
 
         Raises:
             BadRequest: with the field, the rule and the value.
+            Forbidden: nobody's definitions have become too many.
             Unavailable: the store cannot be asked.
         """
         defined = defined_by(kind, value)
         new = [one for one in (*defined.members, defined) if (one.kind, one.id, account_id) not in self._seen]
         if new:
+            if not account_id:
+                await self._count_nobody(kind, len(new))
             now = self._clock.wall()
             await self.stored.put_definitions([stored_form(one, account_id, now) for one in new])
             for one in new:
@@ -116,6 +121,14 @@ class Registry:
         if defined.roster is None:
             raise BadRequest(f"`model` must be a {_WORDS[kind]}")
         return defined.roster
+
+    async def _count_nobody(self, kind: DefinitionKind, new: int) -> None:
+        """Keep strangers from filling the disk. What each worker counts is exact when it starts, and near later."""
+        if kind not in self._of_nobody:
+            self._of_nobody[kind] = await self.stored.count_definitions(kind, "")
+        if self._of_nobody[kind] >= _MOST_OF_NOBODY:
+            raise Forbidden("Too many definitions have been registered without a key; send one")
+        self._of_nobody[kind] += new
 
     def _remember(self, defined: Defined) -> None:
         size = len(defined.canonical) + sum(len(one.canonical) for one in defined.members)
