@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import Raw
+from msgspec.structs import replace
 
 from turnout.cli.options import ConfigOption, print_table
+from turnout.cli.stores import in_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,6 @@ __all__ = ["commands"]
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, list, switch off or delete keys.")
 
-_T = TypeVar("_T")
 _SHOWN_DIGITS = 12
 _SECONDS_PER_DAY = 86_400
 _Management = Annotated[bool, typer.Option("--management", help="Make a management key.")]
@@ -31,21 +31,48 @@ _Which = Annotated[
 
 
 @commands.command()
-def create(
+def create(  # noqa: PLR0913, PLR0917 - one for each option
     name: Annotated[str, typer.Argument(help="A name to find it by.")],
     management: _Management = False,  # noqa: FBT002 - a flag
     days: Annotated[
         float | None, typer.Option(min=0.001, help="Days until it expires. Left out: it does not.", show_default=False)
     ] = None,
+    limit: Annotated[
+        str | None, typer.Option(help="Dollars that it may spend. Left out: no limit.", show_default=False)
+    ] = None,
+    reset: Annotated[
+        str | None, typer.Option(help="daily, weekly or monthly. Left out: the limit is for ever.", show_default=False)
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="A model that it may use; may be repeated. Left out: all.")
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag whose budgets it shares; may be repeated.")] = None,
+    account: Annotated[str, typer.Option(help="The id of its account.")] = "default",
     config: ConfigOption = None,
 ) -> None:
     """Make a key and print it, once."""
     from turnout.accounts.issue import issue_key  # noqa: PLC0415 - help need not wait for it
+    from turnout.accounts.writes import KEY_FIELDS, changed_key, read_body  # noqa: PLC0415 - the same
     from turnout.base.clock import SYSTEM_CLOCK  # noqa: PLC0415 - the same
+    from turnout.base.jsons import encode  # noqa: PLC0415 - the same
 
+    fields: dict[str, object] = {"limit_reset": reset, "allowed_models": model, "tags": tag}
+    fields = {field: value for field, value in fields.items() if value}
+    if limit is not None:
+        fields["limit"] = Raw(limit.encode())
+    values = read_body(encode(fields), KEY_FIELDS)
     expires = None if days is None else SYSTEM_CLOCK.wall() + days * _SECONDS_PER_DAY
-    secret, _ = _in_store(
-        config, lambda store: issue_key(store, name, SYSTEM_CLOCK, management=management, expires=expires)
+    secret, _ = in_store(
+        config,
+        lambda store: issue_key(
+            store,
+            name,
+            SYSTEM_CLOCK,
+            account_id=account,
+            management=management,
+            expires=expires,
+            change=lambda key: replace(changed_key(key, values, key.created), updated=None),
+        ),
     )
     typer.echo(secret.reveal())
 
@@ -67,10 +94,12 @@ def list_keys(config: ConfigOption = None) -> None:
             _state(key),
             _day(key.created),
             dollars(spent),
+            _limit(key),
         )
-        for key, spent in _in_store(config, read)
+        for key, spent in in_store(config, read)
     ]
-    print_table(("name", "label", "hash", "kind", "state", "created", "spent $"), rows, right=("spent $",))
+    columns = ("name", "label", "hash", "kind", "state", "created", "spent $", "limit $")
+    print_table(columns, rows, right=("spent $", "limit $"))
 
 
 @commands.command()
@@ -95,7 +124,7 @@ def delete(key: _Which, config: ConfigOption = None) -> None:
         await store.delete_key(found.hash)
         return found
 
-    found = _in_store(config, remove)
+    found = in_store(config, remove)
     typer.echo(f"{found.name} ({found.label}) is deleted")
 
 
@@ -107,24 +136,16 @@ def _switch(config: Path | None, wanted: str, *, disabled: bool) -> None:
         await store.disable_key(found.hash, disabled=disabled)
         return found
 
-    found = _in_store(config, switch)
+    found = in_store(config, switch)
     typer.echo(f"{found.name} ({found.label}) is {'disabled' if disabled else 'enabled'}")
 
 
-def _in_store(config: Path | None, work: Callable[[Store], Awaitable[_T]]) -> _T:
-    """What *work* makes of the store that the configuration names."""
-    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - help need not wait for it
-    from turnout.app.state import store_of  # noqa: PLC0415 - the same
+def _limit(key: Key) -> str:
+    from turnout.base.money import dollars  # noqa: PLC0415 - help need not wait for it
 
-    async def opened() -> _T:
-        store = store_of(load_configuration(config).settings)
-        await store.open()
-        try:
-            return await work(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(opened())
+    if key.limit is None:
+        return ""
+    return dollars(key.limit) if key.limit_reset is None else f"{dollars(key.limit)} {key.limit_reset}"
 
 
 def _state(key: Key) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from turnout import __version__
 from turnout.base.errors import TurnoutError
-from turnout.cli import catalog, chat, configuration, doctor, explain, keys, replay, serving
+from turnout.cli import accounts, catalog, chat, configuration, doctor, explain, keys, replay, serving
 
 __all__ = ["application", "run"]
 
@@ -21,6 +21,7 @@ application.command()(serving.serve)
 application.command()(serving.fake)
 application.add_typer(configuration.commands, name="config")
 application.add_typer(keys.commands, name="keys")
+application.add_typer(accounts.commands, name="accounts")
 application.add_typer(catalog.commands, name="catalog")
 application.command()(chat.chat)
 application.command()(explain.explain)
