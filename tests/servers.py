@@ -116,19 +116,15 @@ class PostgresServer:
         self._signal_all(signal.SIGCONT)
 
     def new_database(self) -> str:
-        """The URL of a new, empty database."""
+        """The URL of a new, empty database: a schema, which is made and removed a hundred times as quickly as one."""
         name = f"test{next(self._names)}"
-        self.run_sql(f"CREATE DATABASE {name}")
-        return self.url(name)
+        self.run_sql(f"CREATE SCHEMA {name}")
+        return f"{self._url}?options=-csearch_path%3D{name}"
 
-    def url(self, database: str = "postgres") -> str:
-        """The URL of a database."""
-        return f"postgresql://{_USER}@127.0.0.1:{self.port}/{database}"
-
-    def run_sql(self, statement: str, database: str = "postgres") -> str:
+    def run_sql(self, statement: str, url: str = "") -> str:
         """What ``psql`` prints for one statement, bare."""
         done = subprocess.run(  # noqa: S603 - a program of the system
-            [self._programs / "psql", "-X", "-q", "-t", "-A", "-d", self.url(database), "-c", statement],
+            [self._programs / "psql", "-X", "-q", "-t", "-A", "-d", url or self._url, "-c", statement],
             capture_output=True,
             text=True,
             check=False,
@@ -136,6 +132,10 @@ class PostgresServer:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    @property
+    def _url(self) -> str:
+        return f"postgresql://{_USER}@127.0.0.1:{self.port}/postgres"
 
     def _accepts(self) -> bool:
         return self._run(["pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", _USER]) == 0

@@ -51,10 +51,6 @@ async def second(database: str) -> AsyncIterator[PostgresStore]:
     await opened.close()
 
 
-def name_of(database: str) -> str:
-    return database.rpartition("/")[2]
-
-
 async def test_it_fulfils_the_contract(store: PostgresStore) -> None:
     one: Store = store
     assert isinstance(one, PostgresStore)
@@ -71,9 +67,9 @@ async def test_texts_are_sorted_by_their_bytes_whatever_the_language_of_the_data
     store: PostgresStore, database: str, postgres_server: PostgresServer
 ) -> None:
     others = postgres_server.run_sql(
-        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
         " AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C'",
-        name_of(database),
+        database,
     )
     assert others == ""
     names = ["gen-1-B", "gen-1-a", "gen-1~", "gen-10-a", "gen-2"]
@@ -239,7 +235,7 @@ async def test_a_lock_that_somebody_holds_is_not_waited_for_for_ever(
     await impatient.open()
     holding = asyncio.create_task(
         asyncio.to_thread(
-            postgres_server.run_sql, "BEGIN; LOCK TABLE generations; SELECT pg_sleep(2); COMMIT", name_of(database)
+            postgres_server.run_sql, "BEGIN; LOCK TABLE generations; SELECT pg_sleep(2); COMMIT", database
         )
     )
     await asyncio.sleep(0.5)
@@ -278,7 +274,7 @@ async def test_what_is_under_way_is_finished_before_the_store_closes(database: s
 async def test_a_table_that_is_missing_refuses_batches_for_now_and_not_for_good(
     store: PostgresStore, database: str, postgres_server: PostgresServer
 ) -> None:
-    postgres_server.run_sql("ALTER TABLE generations RENAME TO elsewhere", name_of(database))
+    postgres_server.run_sql("ALTER TABLE generations RENAME TO elsewhere", database)
     with pytest.raises(Unavailable) as caught:
         await store.add_generations([ROW])
     assert "127.0.0.1" not in caught.value.message
@@ -293,13 +289,11 @@ async def test_every_older_schema_is_brought_up_to_date_with_what_it_holds(
         older = PostgresStore(database)
         await older.open()
         await older.close()
-    postgres_server.run_sql(
-        "INSERT INTO accounts (id, name, admin, created) VALUES ('a', 'A', true, 1.0)", name_of(database)
-    )
+    postgres_server.run_sql("INSERT INTO accounts (id, name, admin, created) VALUES ('a', 'A', true, 1.0)", database)
     postgres_server.run_sql(
         "INSERT INTO keys (hash, account_id, name, label, management, disabled, created)"
         " VALUES ('h', 'a', 'first', 'sk', false, false, 2.0)",
-        name_of(database),
+        database,
     )
     store = PostgresStore(database)
     await store.open()
@@ -312,24 +306,24 @@ async def test_a_schema_from_a_newer_version_is_refused_in_one_line_and_left_alo
     store: PostgresStore, database: str, postgres_server: PostgresServer
 ) -> None:
     await store.put_key(KEY)
-    postgres_server.run_sql("UPDATE alembic_version SET version_num = '9999'", name_of(database))
+    postgres_server.run_sql("UPDATE alembic_version SET version_num = '9999'", database)
     newer = PostgresStore(database)
     with pytest.raises(Unavailable, match="newer version of Turnout") as caught:
         await newer.open()
     assert "\n" not in caught.value.message
-    assert postgres_server.run_sql("SELECT version_num FROM alembic_version", name_of(database)) == "9999"
+    assert postgres_server.run_sql("SELECT version_num FROM alembic_version", database) == "9999"
 
 
 async def test_a_migration_that_fails_leaves_nothing_behind(database: str, postgres_server: PostgresServer) -> None:
-    postgres_server.run_sql("CREATE TABLE keys (mine integer)", name_of(database))
+    postgres_server.run_sql("CREATE TABLE keys (mine integer)", database)
     store = PostgresStore(database)
     with pytest.raises(
-        Unavailable, match=r"cannot open the database 127\.0\.0\.1:\d+/test\d+: .*keys.* exists"
+        Unavailable, match=r"cannot open the database 127\.0\.0\.1:\d+/postgres: .*keys.* exists"
     ) as caught:
         await store.open()
     assert "\n" not in caught.value.message
-    tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
-    assert postgres_server.run_sql(tables, name_of(database)) == "keys"
+    tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
+    assert postgres_server.run_sql(tables, database) == "keys"
 
 
 async def test_many_may_open_a_new_database_at_once(database: str) -> None:
