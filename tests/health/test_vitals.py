@@ -46,6 +46,37 @@ def test_one_slow_answer_does_not_move_the_median() -> None:
     assert latency.p99 > 250
 
 
+@pytest.mark.parametrize(
+    ("before", "lately", "slow", "expected"),
+    [
+        (50, 50, 3.0, True),
+        (50, 50, 1.2, False),  # not three times as long
+        (9, 50, 3.0, False),  # too little is known of what is usual
+        (50, 9, 3.0, False),  # or of what is the matter
+    ],
+)
+def test_an_endpoint_is_slowed_when_its_median_is_far_above_what_it_was(
+    before: int,
+    lately: int,
+    slow: float,
+    expected: bool,  # noqa: FBT001 - a column
+) -> None:
+    for kind in ("first_token", "whole"):
+        book = HealthBook()
+        _answers(book, before, START, **{kind: 0.5})
+        _answers(book, lately, START + 10 * MINUTE, **{kind: slow})
+        assert book.vitals(HERE, START + 10 * MINUTE + 1).slowed is expected
+        assert not book.vitals(HERE, START + 17 * MINUTE).slowed  # nothing is known any more
+
+
+def test_nobody_is_slowed_who_begins_within_a_second_or_was_always_slow() -> None:
+    for usual, lately in ((0.1, 0.9), (5.0, 5.0)):
+        book = HealthBook()
+        _answers(book, 50, START, first_token=usual)
+        _answers(book, 50, START + 10 * MINUTE, first_token=lately)
+        assert not book.vitals(HERE, START + 10 * MINUTE + 1).slowed
+
+
 def test_whole_answers_stand_in_where_nobody_streams() -> None:
     book = HealthBook()
     _answers(book, 9, START, whole=4.0)

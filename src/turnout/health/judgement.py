@@ -114,7 +114,7 @@ def vitals(slots: Sequence[Slot], at: float) -> Vitals:
         tool_errors=tools[TOOLS_FAILED],
         requests=half_hour[ANSWERED] + half_hour[FAILED],
         uptime=uptime,
-        slowed=latency is not None and _slowed(slots, counts, latency, at),
+        slowed=latency is not None and _slowed(slots, counts, at),
     )
 
 
@@ -156,17 +156,19 @@ def _spreads(counts: Sequence[int]) -> tuple[Spread | None, Spread | None]:
     return latency, falling_spread(counts[RATES : RATES + BUCKETS], RATE_BOUNDS)
 
 
-def _slowed(slots: Sequence[Slot], lately: Sequence[int], latency: Spread, at: float) -> bool:
-    """Whether *latency*, of the buckets *lately*, is far above what the half hour had before."""
-    if latency.p50 < _SLOW_SECONDS:
-        return False
-    half_hour = summed_buckets(slots, HALF_HOUR, at)
-    for begin in (STREAMED, WHOLE):  # in the order in which latency is taken from them
+def _slowed(slots: Sequence[Slot], lately: Sequence[int], at: float) -> bool:
+    """Whether the latency in the buckets *lately* is far above what the half hour had before."""
+    for begin in (STREAMED, WHOLE):
         near = lately[begin : begin + BUCKETS]
-        if sum(near) >= _FEWEST_SLOW:
-            far = [max(all_of_them - new, 0) for all_of_them, new in zip(half_hour[begin:], near, strict=False)]
-            usual = rising_spread(far, SECONDS_BOUNDS) if sum(far) >= _FEWEST_SLOW else None
-            return usual is not None and latency.p50 > _SLOW_FACTOR * usual.p50
+        if sum(near) < _FEWEST_SLOW:
+            continue
+        latency = rising_spread(near, SECONDS_BOUNDS)
+        if latency is None or latency.p50 < _SLOW_SECONDS:
+            return False
+        half_hour = summed_buckets(slots, HALF_HOUR, at)[begin : begin + BUCKETS]
+        far = [max(both - new, 0) for both, new in zip(half_hour, near, strict=True)]
+        usual = rising_spread(far, SECONDS_BOUNDS) if sum(far) >= _FEWEST_SLOW else None
+        return usual is not None and latency.p50 > _SLOW_FACTOR * usual.p50
     return False
 
 
