@@ -22,6 +22,7 @@ from turnout.engine.house import Call, House
 from turnout.engine.plan import make_plan
 from turnout.engine.routes import Routes
 from turnout.engine.trip import Trip
+from turnout.engine.why import explanation
 from turnout.health.book import HealthBook
 from turnout.observe.tally import new_tally
 from turnout.providers.failures import failure_from_status
@@ -186,6 +187,9 @@ def test_an_endpoint_that_becomes_far_slower_than_it_was_gives_its_share_away_an
     town.asks(200, 0.5)
     known = town.book.vitals("acme/tiny|one|one", town.now)
     assert known.slowed
+    outlook = Outlook({"acme/tiny|one|one": known}, town.dice, town.now, town.now)
+    told: Any = explanation(make_plan(town.request, town.routes, outlook), town.request, outlook)
+    assert [(one["tag"], one["rule"]) for one in told["endpoints"]][-1] == ("one", "slowed")
     assert _firsts(town.asks(100, 0.5))["one"] <= 3
     slow = False
     town.asks(1500, 0.5)
