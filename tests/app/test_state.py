@@ -5,7 +5,7 @@ import pytest
 
 from commands import turnout
 from gateway import Gateway
-from servers import PostgresServer
+from servers import PostgresServer, RedisServer
 from turnout import config
 from turnout.app.state import node_of
 
@@ -67,3 +67,15 @@ def test_the_doctor_says_whether_redis_answers(tmp_path: Path, redis_url: str) -
     said = turnout(tmp_path, "doctor", environment=environment | {"TURNOUT_STORE__SHARED": "valkey://127.0.0.1:1"})
     assert said.returncode == 0
     assert "shared state: warning: Redis cannot be reached" in said.stdout
+
+
+def test_nodes_serve_with_redis_and_go_on_without_it(tmp_path: Path, redis_server: RedisServer, redis_url: str) -> None:
+    with Gateway(tmp_path, f'[store]\nshared = "{redis_url}"\n', workers=2) as gateway:
+        assert gateway.chat("fake/echo").status == 200
+        redis_server.stop()
+        try:
+            assert [gateway.chat("fake/echo").status for _ in range(5)] == [200] * 5
+        finally:
+            redis_server.start()
+        assert gateway.chat("fake/echo").status == 200
+    assert "Traceback" not in gateway.log()

@@ -30,6 +30,7 @@ from turnout.app.metrics import TallyFiles
 from turnout.app.outside import Poster, fetch_limits, outside_of
 from turnout.app.rails import Switchman
 from turnout.app.server import DrainingServer, make_server
+from turnout.app.shared import shared_of
 from turnout.app.state import health_of, journals_of, store_of
 from turnout.app.sync_background import catalog_changes, keep_synced
 from turnout.app.till import Till
@@ -37,7 +38,6 @@ from turnout.app.upkeep import Upkeep
 from turnout.app.voting import serving_of, voting_of, voting_surfaces
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.ids import GenerationIds
-from turnout.contracts.shared import ReasoningMemory
 from turnout.contracts.store import Store
 from turnout.contracts.surface import Surface
 from turnout.domain.provider import Provider
@@ -50,8 +50,6 @@ from turnout.net.deadlines import Deadlines
 from turnout.net.fetch import Fetcher
 from turnout.net.outbox import Outbox
 from turnout.observe.tally import new_tally
-from turnout.shared.reasoning import ReasoningInProcess
-from turnout.shared.reasoning_file import ReasoningInFile
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -131,7 +129,7 @@ class _Worker:
         self._fetcher = Fetcher(client.exchange, fetch_limits(settings))
         outside = outside_of(client, self._fetcher)
         self._switchman = Switchman(orders.environment, orders.fake_address, outside)
-        self._reasoning = _reasoning_memory(settings, alone=orders.alone)
+        self._shared = shared_of(settings, alone=orders.alone)
         self._writer = JournalWriter(journals_of(settings), store, self._till.node, self._till.booked)
         self._house = House(
             rails=self._switchman.lay(settings),
@@ -148,7 +146,7 @@ class _Worker:
             loop=loop,
             report=lambda text: _log.error("a mistake of ours: %s", text),
             ledger=self._till.ledger,
-            recall=Recall(self._reasoning),
+            recall=Recall(self._shared.reasoning),
             comment_seconds=settings.limits.keepalive_comment_seconds,
             outside=outside,
         )
@@ -198,7 +196,7 @@ class _Worker:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._journal.close()
-            self._reasoning.close()
+            await self._shared.close()
             self._house.health.close()
             self._tallies.write()
             if self._orders.alone:
@@ -217,6 +215,7 @@ class _Worker:
             self._follow_catalog(),
             self._house.health.run(),
             self._control.measured.run(self._store),
+            self._shared.bulletin.run(),
             self._till.run(),
         ]
         if self._orders.alone:
@@ -323,13 +322,6 @@ class _Worker:
             with suppress(OSError):
                 await _first_keys(self._store, loaded.settings)
         _log.info("the configuration was reloaded")
-
-
-def _reasoning_memory(settings: config.Settings, *, alone: bool) -> ReasoningMemory:
-    """One for this process, or one that all workers share: the next request of a client may meet another."""
-    if alone:
-        return ReasoningInProcess(SYSTEM_CLOCK)
-    return ReasoningInFile(Path(settings.server.data_dir) / "reasoning.sqlite", SYSTEM_CLOCK)
 
 
 async def _first_keys(store: Store, settings: config.Settings) -> FirstKeys:
