@@ -24,13 +24,14 @@ from turnout.api.head import HeadAsGet
 from turnout.api.keys import add_keys
 from turnout.api.models import add_models
 from turnout.api.office import Office
+from turnout.api.query_archive import add_query_archive
 from turnout.api.query_definitions import add_query_definitions
 from turnout.base.clock import Clock
 from turnout.base.errors import BadRequest, Forbidden, Internal, TurnoutError, Unavailable
 from turnout.base.jsons import encode
 from turnout.contracts.store import Store
 from turnout.domain.account import Key
-from turnout.query.registry import Registry
+from turnout.query.front import Voting
 
 __all__ = ["Control", "control_plane"]
 
@@ -51,7 +52,7 @@ class Control:
     ready: Callable[[], Mapping[str, object]]
     find_generation: FindGeneration
     explain: Explain
-    registry: Registry
+    voting: Voting
     report: Callable[[Exception], None]
     cors: bool
     public_metrics: bool
@@ -69,7 +70,8 @@ def control_plane(control: Control) -> FastAPI:
     _add_service(app, control)
     app.add_middleware(HeadAsGet)
     add_models(app, control.desk, lambda request: _caller(control, request))
-    add_query_definitions(app, control.registry, control.clock, lambda request: _caller(control, request))
+    add_query_definitions(app, control.voting.registry, control.clock, lambda request: _caller(control, request))
+    add_query_archive(app, control.voting, control.store, control.clock, lambda request: _caller(control, request))
     office = _office(control)
     for mount in _MOUNTS:
         hidden = mount != _MOUNTS[0]

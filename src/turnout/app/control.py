@@ -21,7 +21,7 @@ from turnout.domain.catalog import CatalogSnapshot, Model
 from turnout.domain.chat import ChatRequest
 from turnout.engine.explain import explain
 from turnout.engine.house import House
-from turnout.query.registry import Registry
+from turnout.query.front import Voting
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -37,13 +37,15 @@ _log = logging.getLogger(__name__)
 class ControlPlane:
     """Builds the control plane's application; its imports cost start-up time that the data plane need not wait for."""
 
-    def __init__(self, house: House, store: Store, tallies: TallyFiles, settings: config.Settings) -> None:
+    def __init__(
+        self, house: House, store: Store, tallies: TallyFiles, settings: config.Settings, voting: Voting
+    ) -> None:
         self._house = house
         self._store = store
         self._tallies = tallies
         self._cors = settings.server.cors
         self._public_metrics = settings.metrics.public
-        self.registry = Registry(store, house.clock)
+        self._voting = voting
         self.draining = False
         journal = Path(settings.server.data_dir) / events.FILE
         weights = settings.catalog.price_weights
@@ -73,7 +75,7 @@ class ControlPlane:
                 ready=self._ready,
                 find_generation=self._find_generation,
                 explain=self._explain,
-                registry=self.registry,
+                voting=self._voting,
                 report=_report,
                 cors=self._cors,
                 public_metrics=self._public_metrics,

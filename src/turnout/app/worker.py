@@ -161,7 +161,7 @@ class _Worker:
             serving=serving_of(voting),
         )
         self._tallies = TallyFiles(Path(settings.server.data_dir) / "metrics", str(os.getpid()), self._house.tally)
-        self._control = ControlPlane(self._house, store, self._tallies, settings)
+        self._control = ControlPlane(self._house, store, self._tallies, settings, voting)
         self._plane.kept = self._control.desk.find
         self._application: asyncio.Future[FastAPI] | None = None
         self._background: set[asyncio.Future[Any]] = set()

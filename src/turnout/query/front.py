@@ -25,10 +25,13 @@ from turnout.engine.house import Call, House
 from turnout.query.answer import answer, format_hash
 from turnout.query.asked import Asked, multichat_asked, query_asked, score_asked
 from turnout.query.cache import VoteCache
+from turnout.query.estimate import Estimator
 from turnout.query.job import Job
 from turnout.query.kinds import defined_by
+from turnout.query.marking import Learner
 from turnout.query.multichat import multichat
 from turnout.query.outcome import Outcome, kept_ballot, uses_of
+from turnout.query.preview import preview
 from turnout.query.references import resolved_choices, resolved_messages
 from turnout.query.registry import Registry, definition_in
 from turnout.query.score import score
@@ -62,10 +65,15 @@ _CHAT_FIELDS = ("tools", "response_format", "seed", "service_tier", "user", "ses
 
 @final
 class Voting:
-    """Serves what voters answer. *archive* keeps it, *registry* finds the voters, *weigher* says what they weigh."""
+    """Serves what voters answer. *archive* keeps it, *registry* finds the voters, *weigher* says what they weigh.
+
+    ``learner``, where set, hears of marked completions.
+    """
 
     def __init__(self, house: House, registry: Registry, archive: Archive, weigher: Weigher, border: Border) -> None:
         self.weigher = weigher
+        self.learner: Learner | None = None
+        self.registry = registry
         self._house = house
         self._registry = registry
         self._archive = archive
@@ -98,13 +106,29 @@ class Voting:
         await self._serve(call, house, lambda key: self._chat_job(call, house, key, request), request)
         return True
 
+    async def estimate(self, kind: _Kind, body: bytes, key: Key) -> dict[str, Any]:
+        """What the request in *body* may cost, by the catalog's prices; nobody is asked.
+
+        Raises:
+            TurnoutError: it would be refused.
+        """
+        house = self._house
+        asked, roster = await self._asked(kind, body, key)
+        messages = await resolved_messages(asked.messages, self._archive, key.account_id)
+        choices = await resolved_choices(asked.choices, self._archive, key.account_id)
+        price = Estimator(house.rails.routes, lambda: house.outlook(key))
+        return preview(roster, asked, messages, choices, price, all_answer=kind == "multichat")
+
     async def _job(self, kind: _Kind, call: Call, house: House, key: Key) -> Job:
-        body = definition_in(call.body)
-        if not isinstance(body, dict):
-            raise BadRequest("The body must be a JSON object")
-        asked = _ASKED[kind](body)
-        roster = await self._roster(kind, asked.model, key.account_id)
+        asked, roster = await self._asked(kind, call.body, key)
         return Job(kind, call, house, key, asked, roster, self._border)
+
+    async def _asked(self, kind: _Kind, body: bytes, key: Key) -> tuple[Asked, Roster]:
+        value = definition_in(body)
+        if not isinstance(value, dict):
+            raise BadRequest("The body must be a JSON object")
+        asked = _ASKED[kind](value)
+        return asked, await self._roster(kind, asked.model, key.account_id)
 
     async def _chat_job(self, call: Call, house: House, key: Key, request: ChatRequest) -> Job:
         """A Query completion whose winner is the answer."""

@@ -1,0 +1,137 @@
+"""The archive of completions over HTTP: list, read, publish, tell what was true, and estimate before asking."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Final, Literal, get_args
+
+import msgspec
+from fastapi import FastAPI, Query, Request, Response
+from msgspec import Raw
+
+from turnout.api.moments import moment_text
+from turnout.base.clock import Clock
+from turnout.base.errors import BadRequest, NotFound
+from turnout.base.jsons import encode
+from turnout.contracts.archive import Archive
+from turnout.domain.account import Key
+from turnout.domain.archive import ArchivedCompletion
+from turnout.query.front import Voting
+from turnout.query.marking import forget, mark
+from turnout.query.registry import definition_in
+
+__all__ = ["add_query_archive"]
+
+_Kind = Literal["query", "score", "multichat"]
+_Caller = Callable[[Request], Awaitable[Key]]
+_MOUNTS: Final = ("/api/v1", "/v1", "")
+_JSON: Final = "application/json"
+
+
+def add_query_archive(app: FastAPI, voting: Voting, archive: Archive, clock: Clock, caller: _Caller) -> None:
+    """Add the routes of all families under each mount and at the root. *caller* finds the key of a request."""
+    for mount in _MOUNTS:
+        for kind in get_args(_Kind):
+            path = f"{mount}/{kind}/completions"
+            shown = mount == _MOUNTS[0]
+            _add_reading(app, path, kind, archive, caller, shown=shown)
+            _add_estimate(app, path, kind, voting, caller, shown=shown)
+            if kind != "multichat":
+                _add_marks(app, path, kind, (voting, archive, clock, caller), shown=shown)
+
+
+def _add_reading(app: FastAPI, path: str, kind: _Kind, archive: Archive, caller: _Caller, *, shown: bool) -> None:
+    @app.get(path, tags=["query"], include_in_schema=shown, response_model=None)
+    async def listing(
+        request: Request,
+        count: Annotated[int, Query(ge=1, le=1000)] = 100,
+        offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
+    ) -> Response:
+        """One's own completions, newest first."""
+        key = await caller(request)
+        found = await archive.completions(kind, key.account_id, count=count, offset=offset)
+        return _json({"data": [_entry(kind, one.id, one.created, one.preview) for one in found]})
+
+    @app.get(path + "/{id}", tags=["query"], include_in_schema=shown, response_model=None)
+    async def read(request: Request, id: str) -> Response:  # noqa: A002 - the parameter's promised name
+        """What was asked, what was answered, and what was true. One's own, or what somebody has published."""
+        kept = await _found(archive, kind, id, await caller(request))
+        return _json(_shown(kept))
+
+    @app.post(path + "/{id}/publish", tags=["query"], include_in_schema=shown, response_model=None)
+    async def publish(request: Request, id: str) -> Response:  # noqa: A002 - as above
+        """Let everybody who has a key read a completion. It cannot be taken back."""
+        key = await caller(request)
+        await _found(archive, kind, id, key)
+        if not await archive.publish_completion(id, key.account_id):
+            raise _missing()
+        return Response()
+
+
+def _add_estimate(app: FastAPI, path: str, kind: _Kind, voting: Voting, caller: _Caller, *, shown: bool) -> None:
+    @app.post(path + "/estimate", tags=["query"], include_in_schema=shown, response_model=None)
+    async def estimate(request: Request) -> Response:
+        """What a completion may cost, in dollars, by voter. The body is that of the completion; nobody is asked."""
+        key = await caller(request)
+        return _json(await voting.estimate(kind, await request.body(), key))
+
+
+def _add_marks(
+    app: FastAPI, path: str, kind: _Kind, parts: tuple[Voting, Archive, Clock, _Caller], *, shown: bool
+) -> None:
+    voting, archive, clock, caller = parts
+
+    @app.post(path + "/{id}/training_table", tags=["query"], include_in_schema=shown, response_model=None)
+    async def tell(request: Request, id: str) -> Response:  # noqa: A002 - as above
+        """Tell what was true, for training tables and calibration."""
+        kept = await _own(archive, kind, id, await caller(request))
+        body = definition_in(await request.body())
+        if not isinstance(body, dict):
+            raise BadRequest("The body must be a JSON object")
+        await mark(archive, kept, body, clock.wall(), voting.learner)
+        return Response()
+
+    @app.delete(path + "/{id}/training_table", tags=["query"], include_in_schema=shown, response_model=None)
+    async def take_back(request: Request, id: str) -> Response:  # noqa: A002 - as above
+        """Forget what was told to be true."""
+        kept = await _own(archive, kind, id, await caller(request))
+        await forget(archive, kept, clock.wall(), voting.learner)
+        return Response()
+
+
+async def _own(archive: Archive, kind: _Kind, name: str, key: Key) -> ArchivedCompletion:
+    kept = await _found(archive, kind, name, key)
+    if kept.account_id != key.account_id:
+        raise _missing()
+    return kept
+
+
+async def _found(archive: Archive, kind: _Kind, name: str, key: Key) -> ArchivedCompletion:
+    kept = await archive.completion(name, key.account_id)
+    if kept is None or not (kept.kind == kind or (kept.kind == "chat" and kind == "query")):
+        raise _missing()
+    return kept
+
+
+def _missing() -> NotFound:
+    return NotFound("There is no completion of that id")
+
+
+def _entry(kind: _Kind, name: str, created: float, preview: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {"id": name, "created": int(created)}
+    return entry if kind == "query" else entry | {"preview": preview}
+
+
+def _shown(kept: ArchivedCompletion) -> dict[str, Any]:
+    shown: dict[str, Any] = {"request": Raw(kept.request.encode()), "response": Raw(kept.response.encode())}
+    truth = None if kept.truth is None else msgspec.json.decode(kept.truth)
+    if kept.kind == "score":
+        modified = None if kept.truth_modified is None else moment_text(kept.truth_modified)
+        shown |= {"correct_vote": truth, "correct_vote_modified": modified}
+    elif kept.kind != "multichat" and truth is not None:
+        shown["correct_confidence_id"] = truth
+    return shown | {"published": kept.published}
+
+
+def _json(value: object) -> Response:
+    return Response(encode(value), media_type=_JSON)
