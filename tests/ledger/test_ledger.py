@@ -196,3 +196,19 @@ async def _live(store: Store, dice: Random, steps: int) -> None:
         assert spent + reserved <= min(budget.limit for budget in BUDGETS)
         place = [(claim.budget_id, claim.begins) for claim in CLAIMS]
         assert await store.booked(place) == dict.fromkeys(place, booked)
+
+
+async def test_a_client_that_leaves_while_the_store_is_asked_takes_no_lease_with_it(store: Store) -> None:
+    one = ledger(store)
+    for _ in range(20):
+        asked = asyncio.create_task(one.reserve(CLAIMS[:1], 900, NOW))
+        await asyncio.sleep(0)
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
+    async with asyncio.timeout(10):
+        while True:
+            with suppress(PaymentRequired):
+                one.settle(await one.reserve(CLAIMS[:1], 900, NOW), 0)
+                break
+            await asyncio.sleep(0.01)
+    assert one.purse.free(DAILY) >= 900

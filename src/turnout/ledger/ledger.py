@@ -12,8 +12,8 @@ Invariants, which the tests of this folder check after every step:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Protocol, final
+from collections.abc import Coroutine, Sequence
+from typing import Any, Protocol, final
 
 from turnout.base.clock import Clock
 from turnout.base.errors import PaymentRequired
@@ -108,7 +108,7 @@ class Ledger:
                     missing = 4 * wanted - self.purse.free(claim)
                     if missing > 0:
                         self.leases += 1
-                        self.purse.grant(claim, await self._lender.lease_rest(self._node, claim, missing))
+                        await self._granted(claim, self._lender.lease_rest(self._node, claim, missing))
                 free = self.purse.free(claim)
             wanted = max(0, min(wanted, free // 4))
         return wanted
@@ -145,10 +145,18 @@ class Ledger:
         claim = shortage.claim
         self.leases += 1
         slice_ = min(max(amount * _SLICES, shortage.lacking), max(claim.limit // 16, shortage.lacking))
-        got = await self._lender.lease(self._node, claim, (slice_, shortage.lacking))
-        if not got:
+        if not await self._granted(claim, self._lender.lease(self._node, claim, (slice_, shortage.lacking))):
             raise self._refusal(claim, amount)
-        self.purse.grant(claim, got)
+
+    async def _granted(self, claim: Claim, leasing: Coroutine[Any, Any, int]) -> int:
+        """Put what is being leased into the purse, even if the client leaves meanwhile: it would be lost; how much."""
+
+        async def grant() -> int:
+            got = await leasing
+            self.purse.grant(claim, got)
+            return got
+
+        return await asyncio.shield(asyncio.ensure_future(grant()))
 
     async def _give_back(self, claim: Claim) -> None:
         amount = self.purse.spare(claim)

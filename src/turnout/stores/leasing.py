@@ -19,7 +19,7 @@ from turnout.domain.budget import Claim
 from turnout.stores.dialects import insert_into
 from turnout.stores.schema import BUDGETS, LEASES, WINDOWS
 
-__all__ = ["Booking", "book", "give_back", "lease", "reclaim", "spent_in"]
+__all__ = ["Booking", "book", "give_back", "lease", "lease_rest", "reclaim", "spent_in"]
 
 Booking = Mapping[tuple[str, int], int]
 """Pico-dollars by budget id and beginning of the window."""
@@ -65,6 +65,15 @@ def lease(connection: Connection, node: str, claim: Claim, amounts: tuple[int, .
             _grant(connection, node, _Change(claim.budget_id, claim.begins, amount), now)
             return amount
     return 0
+
+
+def lease_rest(connection: Connection, node: str, claim: Claim, most: int, now: float) -> int:
+    """Lease what the budget has left to *node*, but no more than *most*; how much that is."""
+    place = {"of_budget": claim.budget_id, "of_begins": claim.begins}
+    _open(connection, claim.budget_id, claim.begins)
+    rest = select(_limit - WINDOWS.c.booked - WINDOWS.c.leased).where(*_of_window).with_for_update()
+    amount = min(most, connection.execute(rest, place).scalar() or 0)
+    return lease(connection, node, claim, (amount,), now) if amount > 0 else 0
 
 
 def give_back(connection: Connection, node: str, claim: Claim, amount: int, now: float) -> None:

@@ -23,7 +23,7 @@ from turnout.stores import rows as between
 from turnout.stores.activity import SECONDS_PER_DAY
 from turnout.stores.archive import SQLArchive
 from turnout.stores.definitions import SQLDefinitions
-from turnout.stores.leasing import give_back, lease, reclaim, spent_in
+from turnout.stores.leasing import give_back, lease, lease_rest, reclaim, spent_in
 from turnout.stores.schema import ACCOUNTS, ACTIVITY, BUDGETS, GENERATIONS, JOURNALS, KEYS, REVISIONS
 
 __all__ = ["SQLStore"]
@@ -266,6 +266,11 @@ class SQLStore(SQLDefinitions, SQLArchive):
         """Lease the first of *amounts* that the budget has left, the largest first; 0 when it has not even the last."""
         now = self._clock.wall()
         return await self._write(lambda connection: lease(connection, node, claim, amounts, now))
+
+    async def lease_rest(self, node: str, claim: Claim, most: int) -> int:
+        """Lease what the budget has left, but no more than *most*; how much that is."""
+        now = self._clock.wall()
+        return await self._write(lambda connection: lease_rest(connection, node, claim, most, now))
 
     async def give_back(self, node: str, claim: Claim, amount: int) -> None:
         """*node* has no use for *amount* of its lease."""
