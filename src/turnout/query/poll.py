@@ -18,6 +18,13 @@ EarlyStop = Literal["off", "winner", "confidence"]
 Unheard = Literal["decided", "margin", "max_cost", "max_latency"]
 """Why a voter was not heard."""
 
+_PATIENCE = 2.0
+_LEAST_PATIENCE = 0.25
+_TICK = 0.002
+"""Seconds: for how long a wave is waited for when nobody speaks, and at least; timers may be early by a tick."""
+_SLOW = 3
+"""Who takes so many times as long as the first voter of a wave is slow."""
+
 
 class Conduct(Struct, frozen=True, kw_only=True):
     """How a ballot is held.
@@ -86,13 +93,13 @@ class Poll:
         left = list(self._ordered())
         reason: Unheard | None = None
         try:
-            while left and (reason := self._reason_to_stop()) is None:
+            while left and (reason := self._reason_to_stop(between=True)) is None:
                 wave = self._next_wave(left)
                 left = left[len(wave) :]
-                reason = await self._hear(wave)
+                reason = await self._hear(wave, last=not left)
                 if reason is not None:
                     break
-            for seat in left:
+            for seat in (*left, *self._under_way.values()):
                 seat.unheard = reason
         finally:
             await self._end_all()
@@ -132,29 +139,48 @@ class Poll:
                 return left[:size]
         return left
 
-    async def _hear(self, wave: Sequence[Seat]) -> Unheard | None:
-        """Ask a wave and hear it; why the ballot ends before it is heard, if it does."""
+    async def _hear(self, wave: Sequence[Seat], *, last: bool) -> Unheard | None:
+        """Ask a wave and hear it; why the ballot ends before it is heard, if it does.
+
+        The *last* wave is waited for. From others the next one follows when some of its voters are slow, so that one
+        that hangs does not hold up the ballot.
+        """
         self._begin(wave)
         loop = asyncio.get_running_loop()
+        began = loop.time()
         deadline = self._conduct.deadline
         timer = None if deadline is None else loop.call_at(deadline, self._end_in_time)
+        patience = None if last else loop.call_at(began + _PATIENCE, self._wake_up)
+        patient_until = began + _PATIENCE
+        spoken = False
         try:
             while self._under_way:
                 if not self._ended:
                     self._wake = loop.create_future()
                     await self._wake
+                spoke_first = bool(self._ended) and not spoken
                 self._count()
                 if self._under_way and (reason := self._reason_to_stop()) is not None:
-                    for seat in self._under_way.values():
-                        seat.unheard = reason
                     return reason
+                if patience is None:
+                    continue
+                now = loop.time()
+                if spoke_first:
+                    spoken = True
+                    patience.cancel()
+                    patient_until = began + max(_LEAST_PATIENCE, (now - began) * _SLOW)
+                    patience = loop.call_at(patient_until, self._wake_up)
+                elif now >= patient_until - _TICK:
+                    return None
         finally:
-            if timer is not None:
-                timer.cancel()
+            for handle in (timer, patience):
+                if handle is not None:
+                    handle.cancel()
         return None
 
     def _begin(self, wave: Sequence[Seat]) -> None:
-        most, expected = self._conduct.max_cost, 0
+        most = self._conduct.max_cost
+        expected = sum(seat.estimate for seat in self._under_way.values())
         spent = self._spent() if most is not None else 0
         for seat in wave:
             if most is not None and spent + expected + seat.estimate > most:
@@ -183,7 +209,8 @@ class Poll:
         for task in ended:
             self._under_way.pop(task).vote = task.result()
 
-    def _reason_to_stop(self) -> Unheard | None:
+    def _reason_to_stop(self, *, between: bool = False) -> Unheard | None:
+        """Why the ballot ends now, if it does; *between* two waves a margin may be enough."""
         conduct = self._conduct
         if self._late or (conduct.deadline is not None and asyncio.get_running_loop().time() >= conduct.deadline):
             return "max_latency"
@@ -191,7 +218,7 @@ class Poll:
             return "decided"
         if conduct.early_stop == "confidence" and is_narrow(self.ballot, conduct.interval):
             return "decided"
-        if conduct.cascade is not None and not self._under_way:
+        if conduct.cascade is not None and between:
             tally = count(self.ballot)
             if tally.status == "decided" and tally.margin >= conduct.cascade:
                 return "margin"
