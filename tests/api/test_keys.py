@@ -170,3 +170,25 @@ def test_a_wrong_parameter_is_named(gateway: Gateway, query: str) -> None:
     reply = manage(gateway, "GET", f"/keys?{query}")
     assert reply.status == 400
     assert query.partition("=")[0] in reply.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_key_does_no_more_requests_a_minute_than_it_may_on_all_workers_together(
+    gateway: Gateway,
+    stream: bool,  # noqa: FBT001 - a column
+) -> None:
+    _, secret = new_key(gateway, requests_per_minute=5)
+    replies = [ask(gateway, secret, stream=stream) for _ in range(8)]
+    assert [reply.status for reply in replies] == [200] * 5 + [429] * 3
+    assert replies[-1].json()["error"]["code"] == 429
+    assert 1 <= int(replies[-1].headers["retry-after"]) <= 61
+
+
+def test_tokens_per_minute_count_what_answers_have_really_used(gateway: Gateway) -> None:
+    _, secret = new_key(gateway, tokens_per_minute=60)
+    used = 0
+    while (reply := ask(gateway, secret)).status == 200:
+        used += reply.json()["usage"]["total_tokens"]
+        assert used < 200
+    assert reply.status == 429
+    assert used >= 50

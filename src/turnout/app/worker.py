@@ -146,6 +146,7 @@ class _Worker:
             loop=loop,
             report=lambda text: _log.error("a mistake of ours: %s", text),
             ledger=self._till.ledger,
+            pace=self._shared.pace,
             recall=Recall(self._shared.reasoning),
             comment_seconds=settings.limits.keepalive_comment_seconds,
             outside=outside,

@@ -9,6 +9,7 @@ TurnoutError
 ├── Forbidden             the key may not do this
 ├── NotFound              no such thing, or not yours
 ├── NoEndpoints           routing leads nowhere
+├── TooManyRequests       the key does more than it may in a minute
 ├── RequestTimeout        the client took too long
 ├── Unavailable           this gateway cannot serve now
 ├── Internal              a mistake of ours
@@ -30,6 +31,7 @@ __all__ = [
     "PayloadTooLarge",
     "PaymentRequired",
     "RequestTimeout",
+    "TooManyRequests",
     "TurnoutError",
     "Unauthenticated",
     "Unavailable",
@@ -115,6 +117,12 @@ class NoEndpoints(TurnoutError):
     """The model is known, but no endpoint of it may or can serve this request."""
 
     error_type = "not_found"
+
+
+class TooManyRequests(TurnoutError):
+    """The key is over one of its limits per minute; ``retry_after`` says for how long."""
+
+    error_type = "rate_limit_exceeded"
 
 
 class RequestTimeout(TurnoutError):

@@ -86,6 +86,11 @@ class Key(Struct, frozen=True, kw_only=True):
         window = self.limit_reset or "lifetime"
         return Budget(account_id=self.account_id, scope="key", subject=self.hash, window=window, limit=self.limit)
 
+    @property
+    def paced(self) -> bool:
+        """Whether it may do only so much in a minute."""
+        return self.requests_per_minute is not None or self.tokens_per_minute is not None
+
 
 class AttemptRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One upstream call of a generation. Times are in milliseconds since the request arrived."""

@@ -17,6 +17,7 @@ from turnout.base.errors import Unavailable
 from turnout.base.ids import GenerationIds
 from turnout.contracts.provider import Adapter, Embedder, Outside
 from turnout.contracts.reply import Reply
+from turnout.contracts.shared import Pace
 from turnout.contracts.surface import Surface
 from turnout.domain.account import Generation, Key
 from turnout.domain.routing import Outlook
@@ -83,6 +84,7 @@ class House:
     loop: asyncio.AbstractEventLoop
     report: Callable[[str], None]
     ledger: Ledger | None = None
+    pace: Pace | None = None
     recall: Recall | None = None
     comment_seconds: float = 15.0
     sticky: StickyMemory = field(default_factory=StickyMemory)

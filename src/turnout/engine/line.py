@@ -14,6 +14,7 @@ from turnout.engine.dead_ends import DeadEnd
 from turnout.engine.draft import Draft
 from turnout.engine.embedding import embed
 from turnout.engine.house import Call, House
+from turnout.engine.pace import keep_pace
 from turnout.engine.plan import make_plan
 from turnout.engine.plugins import Chain
 from turnout.engine.rack import Chosen
@@ -96,6 +97,9 @@ async def _accepted(call: Call, house: House) -> Trip:
     session = house.sticky.session(request, call.headers, key.account_id, call.arrived)
     outlook = house.outlook(key, session)
     plan = make_plan(request, rails.routes, outlook)
+    paced = None
+    if key.paced and house.pace is not None:
+        paced = await keep_pace(house.pace, key, request, outlook.wall)
     claims = house.keys.claims(key, request.parameters.user, outlook.wall)
     clamped = held = None
     if claims and house.ledger is not None:
@@ -103,7 +107,7 @@ async def _accepted(call: Call, house: House) -> Trip:
         request, held, clamped = await afford(house.ledger, claims, plan, request, outlook.wall, extra)
     draft = Draft(call, key, request, house, held)
     encoder = call.surface.encoder(draft.id, int(draft.created), request)
-    trip = Trip(call, house, rails, request, plan, draft, encoder, session)
+    trip = Trip(call, house, rails, request, plan, draft, encoder, session, paced=paced)
     if chosen:
         trip.chain = Chain(chosen, house, rails, draft, request)
     if wants_metadata(call.headers):
@@ -150,6 +154,8 @@ async def _answer(trip: Trip) -> None:
         if trip.chain is not None:
             completion = await trip.chain.mend(completion, trip.request, candidate)
         price = draft.answered(usage)
+        if trip.paced is not None:
+            await trip.put_pace_right(usage)
         if candidate.endpoint.provider in trip.rails.recalling:
             await trip.remember(completion)
         trip.encoder.served_by(candidate.model.id, candidate.provider.name)
@@ -185,6 +191,8 @@ async def _stream(trip: Trip) -> None:
                 trip.failed(candidate, error)
                 continue
             price = draft.answered(usage)
+            if trip.paced is not None:
+                await trip.put_pace_right(usage)
             if relay.thoughts is not None:
                 await trip.remember(relay.thoughts)
             last = encoder.end(draft.usage, price)

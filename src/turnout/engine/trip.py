@@ -15,6 +15,7 @@ from turnout.domain.routing import Candidate, Plan
 from turnout.domain.usage import Usage
 from turnout.engine.draft import Draft
 from turnout.engine.house import Call, House, Rails
+from turnout.engine.pace import put_right
 from turnout.engine.plugins import Chain
 from turnout.engine.rack import is_tight
 from turnout.engine.recall import Thoughts
@@ -37,6 +38,7 @@ _CODES = {"rate_limit_exceeded": "capacity_exhausted", "not_found": "model_unava
 class Trip(Struct, eq=False):
     """One accepted request on its way: what the steps before the attempts have made.
 
+    ``paced``: the tokens that were counted against the key's limits per minute, None without such limits.
     ``told``: why the plan is as it is, for a client that wants to know how it was routed. ``chain``: the plugins that
     work on it, if any do.
     """
@@ -49,6 +51,7 @@ class Trip(Struct, eq=False):
     draft: Draft
     encoder: Encoder
     session: Session | None = None
+    paced: int | None = None
     told: dict[str, object] | None = None
     relay: Relay | None = None
     chain: Chain | None = None
@@ -118,6 +121,12 @@ class Trip(Struct, eq=False):
             self._doubted_models |= {model}
         elif error.elsewhere == "nowhere":
             self._over = True
+
+    async def put_pace_right(self, usage: Usage) -> None:
+        """Count what the answer has used against the limits of the key, instead of what was estimated."""
+        pace = self.house.pace
+        if pace is not None and self.paced is not None:
+            await put_right(pace, self.draft.key, self.paced, usage, self.draft.created)
 
     def stay(self, candidate: Candidate, usage: Usage) -> None:
         """*candidate* has answered: the next request of this conversation may go there."""
