@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from turnout.contracts.archive import Archive
 from turnout.contracts.definitions import Definitions
+from turnout.contracts.training import TrainingTables
 from turnout.domain.account import Account, Generation, GenerationRow, Key
 from turnout.domain.activity import ActivityQuery, ActivitySum, Page, Search
 from turnout.domain.budget import Budget, Claim, Scope
@@ -25,7 +26,7 @@ class Delivery(NamedTuple):
     node: str = ""
 
 
-class Store(Definitions, Archive, Protocol):
+class Store(Definitions, Archive, TrainingTables, Protocol):
     """Accounts, keys, generations, voters. It owns its threads; all methods may be called from one event loop."""
 
     async def open(self) -> None:

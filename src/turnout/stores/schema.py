@@ -7,7 +7,19 @@ inside its record: docs/decisions/0009-one-row-per-request.md.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKey, Index, MetaData, Table, Text, false
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    false,
+)
 
 __all__ = [
     "ACCOUNTS",
@@ -26,10 +38,12 @@ __all__ = [
     "REVISION",
     "REVISIONS",
     "TOTALS",
+    "TRAINING_ROWS",
+    "TRAINING_TABLES",
     "WINDOWS",
 ]
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration: the schema that this module describes."""
 
 METADATA = MetaData()
@@ -238,3 +252,36 @@ COMPLETIONS = Table(
     Index("completions_by_account", "account_id", "kind", "created"),
 )
 """What voters were asked, and what came of it."""
+
+TRAINING_TABLES = Table(
+    "training_tables",
+    METADATA,
+    Column("account_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("query", Boolean, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("embeddings_model", Text, nullable=False),  # empty: weights are static
+    Column("created", Double, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("removals", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+)
+"""What voters are taught, by account: docs/decisions/0022-training-tables.md."""
+
+TRAINING_ROWS = Table(
+    "training_rows",
+    METADATA,
+    Column("account_id", Text, primary_key=True),
+    Column("table_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("revision", BigInteger, nullable=False),  # of the table, when the row was written
+    Column("response_format_hash", Text, nullable=False),
+    Column("completion_id", Text),
+    Column("created", Double, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("options", Text, nullable=False),  # JSON, and so are the next two
+    Column("truth", Text, nullable=False),
+    Column("votes", Text, nullable=False),
+    Column("embedding", LargeBinary, nullable=False),  # little-endian float32; empty: none
+    Index("training_rows_by_revision", "account_id", "table_id", "revision", "id"),
+)

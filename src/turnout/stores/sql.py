@@ -25,6 +25,7 @@ from turnout.stores.archive import SQLArchive
 from turnout.stores.definitions import SQLDefinitions
 from turnout.stores.leasing import give_back, lease, lease_rest, reclaim, spent_in
 from turnout.stores.schema import ACCOUNTS, ACTIVITY, BUDGETS, GENERATIONS, JOURNALS, KEYS, REVISIONS
+from turnout.stores.training import SQLTraining
 
 __all__ = ["SQLStore"]
 
@@ -38,7 +39,7 @@ _tokens = select(
 ).group_by(ACTIVITY.c.model)
 
 
-class SQLStore(SQLDefinitions, SQLArchive):
+class SQLStore(SQLDefinitions, SQLArchive, SQLTraining):
     """Accounts, keys, generations and budgets. A database adds how it is opened, and how a transaction is run."""
 
     def __init__(self, clock: Clock) -> None:
