@@ -10,7 +10,20 @@ from typing import Any, NamedTuple
 
 __all__ = ["DAMAGES", "SCHEMAS", "Sample", "damaged", "samples", "undamaged"]
 
-_WORDS = ("river", "stone", "Ärger", "naïve", "東京", "coffee,", "black", "it's", "lovely", "50%", "off", "(approx.)")
+_WORDS: tuple[str, ...] = (
+    "river",
+    "stone",
+    "Ärger",
+    "naïve",
+    "東京",
+    "coffee,",
+    "black",
+    "it's",
+    "lovely",
+    "50%",
+    "off",
+    "(approx.)",
+)
 _WORDS += ("a/b", "e.g.", "this:", "that", "[sic]", "{braces}", "end;", "done", "https://example.org/a?b=c", "#hash")
 _WORDS += ("//", "no", "comment", "null", "true", "007", "-1", "line\nbreak", "tab\there", "back\\slash")
 

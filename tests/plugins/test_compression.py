@@ -1,0 +1,145 @@
+"""Claims about conversations that are made to fit."""
+
+import json
+import time
+from random import Random
+from typing import Any
+
+import pytest
+from msgspec import Raw
+
+from conversations import Conversation, conversations, needle, whole_pairs
+from turnout.base.tokens import at_most
+from turnout.plugins.compression.squeeze import Squeezed, squeeze
+from turnout.plugins.compression.texts import question_words, shortened, weigher
+
+_ALL = conversations(Random(21), 300)
+
+
+def _squeezed(conversation: Conversation, **options: Any) -> tuple[Squeezed, list[dict[str, Any]]]:  # noqa: ANN401 - options of squeeze
+    found = squeeze(Raw(json.dumps(conversation.messages).encode()), conversation.room, at_most, **options)
+    return found, json.loads(bytes(found.messages))
+
+
+def _size(messages: list[dict[str, Any]]) -> int:
+    """Tokens by a count of its own: four bytes each, images as so many."""
+    text = json.dumps(messages)
+    images = text.count('"image_url": {')
+    return len(json.dumps([m if isinstance(m["content"], str | None) else m["content"][0] for m in messages])) // 4 + (
+        images * 1000
+    )
+
+
+@pytest.mark.parametrize("relevance", [False, True])
+def test_the_result_always_fits_and_pairs_stay_whole(relevance: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    for conversation in _ALL:
+        found, messages = _squeezed(conversation, relevance=relevance)
+        assert found.changed
+        assert found.after <= conversation.room
+        assert _size(messages) <= conversation.room
+        assert whole_pairs(messages)
+        assert [m for m in messages if m["role"] == "system"] == [] or conversation.messages[0]["role"] == "system"
+
+
+@pytest.mark.parametrize("relevance", [False, True])
+def test_a_needle_at_the_start_or_the_end_survives(relevance: bool) -> None:  # noqa: FBT001 - as above
+    dice = Random(22)
+    for conversation in _ALL:
+        fact, _, code = needle(dice)
+        messages = [dict(message) for message in conversation.messages]
+        at_start = dice.random() < 0.5
+        place = next(i for i, m in enumerate(messages) if m["role"] == "user") if at_start else -1
+        _add(messages[place], fact, before=at_start)
+        _, kept = _squeezed(conversation._replace(messages=messages), relevance=relevance)
+        assert code in json.dumps(kept), (at_start, conversation.room)
+
+
+def test_relevance_keeps_a_needle_in_the_middle_that_middle_out_loses() -> None:
+    dice = Random(23)
+    lost = found = 0
+    for conversation in _ALL:
+        fact, question, code = needle(dice)
+        messages = [dict(message) for message in conversation.messages]
+        place = dice.randint(len(messages) // 4, 3 * len(messages) // 4)
+        users = [i for i, m in enumerate(messages[:-1]) if m["role"] in {"user", "assistant"} and m["content"]]
+        place = min(users, key=lambda one: abs(one - place))
+        _add(messages[place], fact, before=None)
+        messages[-1] = {"role": "user", "content": question}
+        spoken = conversation._replace(messages=messages)
+        if code not in json.dumps(_squeezed(spoken)[1]):
+            lost += 1
+            found += code in json.dumps(_squeezed(spoken, relevance=True)[1])
+    assert lost > 100
+    assert found >= 0.8 * lost
+
+
+def test_a_megabyte_takes_less_than_thirty_milliseconds() -> None:
+    dice = Random(24)
+    messages: list[dict[str, Any]] = []
+    while (
+        len(json.dumps(messages[-1:])) * len(messages) < 1 or sum(len(str(m["content"])) for m in messages) < 1_000_000
+    ):
+        messages += conversations(dice, 1)[0].messages
+    raw = Raw(json.dumps(messages).encode())
+    for relevance in (False, True):
+        took = []
+        for _ in range(5):
+            began = time.process_time()
+            squeeze(raw, 8_000, at_most, relevance=relevance)
+            took.append(time.process_time() - began)
+        assert min(took) < 0.09, relevance  # thirty milliseconds on a machine that does nothing else
+
+
+def test_what_fits_is_left_as_it_is() -> None:
+    raw = Raw(b'[ {"role": "user", "content": "Hi"} ]')
+    assert squeeze(raw, 1_000, at_most).messages is raw
+
+
+def test_of_too_many_messages_half_are_kept_from_each_end() -> None:
+    messages = [{"role": ("user", "assistant")[place % 2], "content": str(place)} for place in range(1_501)]
+    found = squeeze(Raw(json.dumps(messages).encode()), 10**9, at_most, most=1_000)
+    kept = [int(message["content"]) for message in json.loads(bytes(found.messages))]
+    assert len(kept) == 1_000
+    assert found.removed == 501
+    assert kept[:499] == list(range(499))
+    assert kept[-499:] == list(range(1_501 - 499, 1_501))
+
+
+def test_the_whole_last_turn_stays_with_its_tools() -> None:
+    messages: list[dict[str, Any]] = [{"role": "user", "content": "word " * 3_000} for _ in range(3)]
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    messages += [
+        {"role": "user", "content": "Now look"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "a", "content": "result " * 3_000},
+    ]
+    _, kept = _squeezed(Conversation(messages, 2_000))
+    assert [message["role"] for message in kept[-3:]] == ["user", "assistant", "tool"]
+    assert kept[-1]["content"].startswith("result")
+
+
+def test_a_text_is_shortened_in_its_middle() -> None:
+    text = "".join(f"<{number}>" for number in range(1_000))
+    made = shortened(text, 200)
+    assert len(made) <= 200
+    assert made.startswith("<0><1>")
+    assert made.endswith("<998><999>")
+
+
+def test_a_text_is_shortened_where_it_has_nothing_to_do_with_the_question() -> None:
+    filler = "The weather was fine and nobody said a word. " * 200
+    text = f"{filler}The quokka hides under the third step. {filler}"
+    made = shortened(text, 2_000, weigher(question_words("Where do quokkas hide?")))
+    assert "third step" in made
+    assert len(made) <= 2_100
+
+
+def _add(message: dict[str, Any], fact: str, *, before: bool | None) -> None:
+    parts = message["content"]
+    text = parts if isinstance(parts, str) else parts[0]["text"]
+    if before is None:
+        middle = text.find(" ", len(text) // 2)
+        text = f"{text[:middle]} {fact} {text[middle:]}"
+    else:
+        text = f"{fact} {text}" if before else f"{text} {fact}"
+    message["content"] = text if isinstance(parts, str) else [{"type": "text", "text": text}, *parts[1:]]
