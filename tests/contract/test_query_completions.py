@@ -242,6 +242,16 @@ def test_what_makes_no_difference_does_not_part_answers(gateway: Gateway) -> Non
     assert len({choice["confidence_id"] for choice in answer.json()["choices"]}) == 1
 
 
+def test_each_different_answer_has_a_vector_where_one_is_wanted(gateway: Gateway) -> None:
+    made = query(gateway, query_llm("fake/echo"), query_llm("fake/lorem-3"), embeddings="fake/embed").json()
+    vectors = [choice["embedding"] for choice in made["choices"]]
+    assert all(isinstance(vector[0], float) for vector in vectors)
+    assert vectors[0] != vectors[1]
+    model = gateway.request("GET", f"/query_models/{made['model']}?metadata=true").json()
+    assert model["embedding_prompt_tokens"] > 0
+    assert query(gateway, query_llm("fake/echo"), embeddings="fake/echo").status == 400
+
+
 def test_a_model_without_anybody_who_answers_needs_a_schema(gateway: Gateway) -> None:
     assert query(gateway, query_llm("fake/vote-1", "select_thinking")).status == 400
 

@@ -162,6 +162,12 @@ def test_every_voter_has_a_generation_that_names_its_parent(gateway: Gateway) ->
     ids = [choice["completion_metadata"]["id"] for choice in reply.json()["choices"][3:]]
     records = [gateway.request("GET", f"/api/v1/generation?id={name}").json()["data"] for name in ids]
     assert sum(_pico(record["total_cost"]) for record in records) == _pico(reply.json()["usage"]["cost"])
+    parents: set[str | None] = set()
+    deadline = time.monotonic() + 5  # the list follows the journal
+    while len(parents) < 1 and time.monotonic() < deadline:
+        listed = gateway.request("GET", "/api/v1/generations", key=gateway.management_key).json()["data"]
+        parents = {entry["parent_id"] for entry in listed if entry["id"] in ids}
+    assert parents == {reply.headers["x-generation-id"]}
     assert gateway.generation(reply)["total_cost"] == 0
 
 

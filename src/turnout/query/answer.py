@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
-from turnout.base.errors import BadRequest, TurnoutError
+from turnout.base.errors import BadRequest, TurnoutError, UpstreamError
 from turnout.base.jsons import encode
 from turnout.domain.completion import NULL, Choice
 from turnout.domain.query import Ballot, Message, QueryModel, Vote, Voter
 from turnout.query.answers import confidence_id, generate_id
 from turnout.query.cache import VoteCache
 from turnout.query.canonical import canonical_json, content_id
+from turnout.query.embedding import embed_texts
 from turnout.query.generation import Answer, generate
 from turnout.query.holding import Election, all_failed, hold_election, outcome_report
 from turnout.query.job import Job, Place
@@ -74,6 +77,7 @@ class _Query:
         self._generators = [voter for voter in job.roster.voters if voter.llm.generates]
         self._selectors = [voter for voter in job.roster.voters if not voter.llm.generates]
         self._choices: dict[int, dict[str, Any]] = {}
+        self._vectors: dict[str | None, Sequence[float]] = {}
         self._failures: list[tuple[int, TurnoutError]] = []
         model = job.roster.model
         self._reasoning_shown = isinstance(model, QueryModel) and model.select_generated_reasoning is True
@@ -92,7 +96,7 @@ class _Query:
         candidates = self._candidates(listed, answers)
         options = candidates.options
         votes = [self._own_vote(seat, answers, options) for seat in seats if seat.vote is not None]
-        election = await self._select(candidates, votes, seats)
+        election, _ = await asyncio.gather(self._select(candidates, votes, seats), self._embed(candidates))
         return self._outcome(candidates, election, answers)
 
     def _permitted(self) -> tuple[str, ...]:
@@ -208,6 +212,16 @@ class _Query:
             made["completion_metadata"] = metadata_of(job.line, slip.heard, job.border)
             job.send([_closing(made)])
 
+    async def _embed(self, candidates: _Candidates) -> None:
+        """A vector for each different answer, where that was asked for; none where the model has failed."""
+        model = self._job.asked.embeddings
+        texts = {name: text for name, text in candidates.texts.items() if text}
+        if model is None or not texts:
+            return
+        with suppress(UpstreamError):
+            embedded = await embed_texts(self._job.line, model, list(texts.values()))
+            self._vectors = dict(zip(texts, embedded.vectors, strict=True))
+
     # -- choices --
 
     def _entry(
@@ -253,10 +267,12 @@ class _Query:
         confidences = dict(zip(candidates.options, tally.confidences, strict=False))
         for made in self._choices.values():
             made["confidence"] = _confidence(made["confidence_id"], confidences)
+            if job.asked.embeddings is not None:
+                made["embedding"] = self._vectors.get(made["generate_id"])
             if weights.evidence and made["model_index"] is not None:
                 made["weight_evidence"] = weights.evidence[made["model_index"]]
         ordered = sorted(self._choices.values(), key=_rank)
-        usage, price = total(job.line, weights.usage, weights.cost)
+        usage, price = total(job.line)
         report = outcome_report(job, election, weights)
         report["confidence_ids"] = list(candidates.options)
         report["winner"] = None if tally.winner is None else candidates.options[tally.winner]

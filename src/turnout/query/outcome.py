@@ -16,6 +16,7 @@ from turnout.domain.usage import Cost, Usage
 from turnout.query.holding import Election
 from turnout.query.job import Job
 from turnout.query.texts import prompt_text
+from turnout.query.voters import EMBEDDING
 from turnout.query.weighing import Weights
 
 __all__ = ["Outcome", "kept_ballot", "uses_of"]
@@ -87,19 +88,19 @@ def uses_of(job: Job, outcome: Outcome, llms: DefinitionKind, model: DefinitionK
         uses[voter.id] = own if before is None else _both(before, own)
     tally = None if outcome.election is None else outcome.election.tally
     decided = tally is not None and tally.winner is not None
-    weights = outcome.weights
+    embedding = questions.get(EMBEDDING, _NOTHING)
     whole = UseOfDefinition(
         kind=model,
         definition_id=job.roster.id,
         completion_id=job.id,
         account_id=job.key.account_id,
         created=job.created,
-        prompt_tokens=outcome.usage.prompt_tokens - weights.usage.prompt_tokens,
-        completion_tokens=outcome.usage.completion_tokens - weights.usage.completion_tokens,
-        cost=Pico(outcome.price.total - weights.cost),
-        embedding_prompt_tokens=weights.usage.prompt_tokens,
-        embedding_completion_tokens=weights.usage.completion_tokens,
-        embedding_cost=weights.cost,
+        prompt_tokens=outcome.usage.prompt_tokens - embedding.prompt_tokens,
+        completion_tokens=outcome.usage.completion_tokens - embedding.completion_tokens,
+        cost=Pico(outcome.price.total - embedding.cost),
+        embedding_prompt_tokens=embedding.prompt_tokens,
+        embedding_completion_tokens=embedding.completion_tokens,
+        embedding_cost=embedding.cost,
         ballots=int(decided),
         confidence=tally.confidences[tally.winner] if tally is not None and tally.winner is not None else 0.0,
         contrast=tally.margin if tally is not None and decided else 0.0,

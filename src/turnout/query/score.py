@@ -62,7 +62,7 @@ async def score(
         one |= {"weight": weight, "confidence": confidence}
     agreement = dict(zip((vote.voter for vote in election.votes), tally.agreement, strict=True))
     voted = [_voted(job, voter, election, weights, agreement.get(voter.index)) for voter in order]
-    usage, price = total(job.line, weights.usage, weights.cost)
+    usage, price = total(job.line)
     report = outcome_report(job, election, weights)
     last = {"usage": Raw(job.border.usage(usage, price)), "weight_data": _weight_data(weights), "ballot": report}
     body = job.head() | {"choices": [*supplied, *sorted(voted, key=lambda one: int(one["index"]))]} | last

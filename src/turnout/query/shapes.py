@@ -13,7 +13,7 @@ from turnout.base.money import Pico
 from turnout.domain.account import Generation
 from turnout.domain.completion import NULL, Choice
 from turnout.domain.query import OutputMode, Roster, Tally, Voter
-from turnout.domain.usage import NO_USAGE, Cost, Usage, cost
+from turnout.domain.usage import Cost, Usage, cost
 from turnout.query.poll import Seat
 from turnout.query.selection import Slip, written
 from turnout.query.voters import Heard, Line
@@ -41,14 +41,9 @@ class Border(NamedTuple):
     error: Callable[[TurnoutError], bytes]
 
 
-def total(line: Line, usage: Usage = NO_USAGE, price: Pico = Pico(0)) -> tuple[Usage, Cost]:  # noqa: B008 - a number
-    """What all questions of *line* used and cost, whatever became of them; *usage* and *price* come on top."""
-    used, paid = _sums(line.records)
-    if not price and usage is NO_USAGE:
-        return used, paid
-    return added([used, usage]), Cost(
-        Pico(paid.prompt + price), paid.completion, paid.request, Pico(paid.total + price)
-    )
+def total(line: Line) -> tuple[Usage, Cost]:
+    """What all questions of *line* used and cost, whatever became of them."""
+    return _sums(line.records)
 
 
 def added(usages: Sequence[Usage]) -> Usage:

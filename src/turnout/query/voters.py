@@ -20,7 +20,10 @@ from turnout.engine.house import Call, House, Recorder
 from turnout.engine.line import serve
 from turnout.query.merge import Merge
 
-__all__ = ["Heard", "Line", "Listener", "Question"]
+__all__ = ["EMBEDDING", "Heard", "Line", "Listener", "Question"]
+
+EMBEDDING = -1
+"""Stands for a voter where an embeddings model is asked."""
 
 Listener = Callable[[Sequence[Chunk]], None]
 """Gets the chunks of a streamed answer as they come."""
@@ -78,7 +81,7 @@ class Line:
         return None if generation_id is None else self._records.kept.get(generation_id)
 
     def question(self, voter: int, request: ChatRequest, listener: Listener | None = None) -> Question:
-        """*request* as a question to *voter* (its index) that can be asked once.
+        """*request* as a question to *voter* (its index, or ``EMBEDDING``) that can be asked once.
 
         *listener* hears a streamed answer while it comes.
         """

@@ -7,9 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from turnout.base.money import Pico
 from turnout.domain.query import Evidence, Message, Roster
-from turnout.domain.usage import NO_USAGE, Usage
 from turnout.query.voters import Line
 from turnout.query.weights import weight_without_table
 
@@ -23,15 +21,12 @@ class Weights(Struct, frozen=True, kw_only=True):
         values: by voter.
         evidence: what each rests on, by voter; None for weights that are static.
         embeddings: the answer of the embeddings model, where one was asked.
-        usage: what that used, and *cost* what it cost, in pico-dollars, beyond the generations of the line.
         calibrated: the chance that a winner of that confidence is right, and from how many rows that is known.
     """
 
     values: tuple[float, ...]
     evidence: tuple[Evidence | None, ...] = ()
     embeddings: Mapping[str, object] | None = None
-    usage: Usage = NO_USAGE
-    cost: Pico = Pico(0)
     calibrated: Callable[[float], tuple[float, int]] | None = None
 
 
@@ -41,7 +36,9 @@ class Weigher(Protocol):
     async def __call__(
         self, roster: Roster, messages: Sequence[Message], response_format_hash: str | None, account_id: str, line: Line
     ) -> Weights:
-        """The weights for *messages*. *response_format_hash* is that of a Query completion, None for others.
+        """The weights for *messages*; what is asked for them is asked over *line*.
+
+        *response_format_hash* is that of a Query completion, None for others.
 
         Raises:
             TurnoutError: the embeddings model cannot be asked.
