@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from random import Random
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from servers import NewStore
 from turnout.base.clock import SYSTEM_CLOCK
-from turnout.base.errors import PaymentRequired
+from turnout.base.errors import PaymentRequired, Unavailable
 from turnout.base.money import Pico
 from turnout.contracts.store import Delivery, Store
 from turnout.domain.account import Account, Generation, GenerationRow, generation_row
@@ -214,3 +215,82 @@ async def test_a_client_that_leaves_while_the_store_is_asked_takes_no_lease_with
                 break
             await asyncio.sleep(0.01)
     assert one.purse.free(DAILY) >= 900
+
+
+class Cutting:
+    """Passes bytes to a database until a commit goes by, which arrives; the answer does not."""
+
+    def __init__(self, port: int) -> None:
+        self.cut = False
+        self._port = port
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        database, towards = await asyncio.open_connection("127.0.0.1", self._port)
+        gone = asyncio.Event()
+
+        async def forth() -> None:
+            while asked := await reader.read(65_536):
+                if self.cut and b"COMMIT" in asked:
+                    gone.set()
+                towards.write(asked)
+
+        async def back() -> None:
+            while answered := await database.read(65_536):
+                if gone.is_set():
+                    break
+                writer.write(answered)
+
+        both = [asyncio.ensure_future(forth()), asyncio.ensure_future(back())]
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        for one in both:
+            one.cancel()
+        await asyncio.gather(*both, return_exceptions=True)
+        for end in (writer, towards):
+            end.close()
+
+
+async def test_what_the_database_may_have_taken_back_is_not_spent_again(database: str) -> None:
+    postgres = pytest.importorskip("turnout.stores.postgres")
+    port = urlsplit(database).port or 0
+    between = Cutting(port)
+    proxy = await asyncio.start_server(between.serve, "127.0.0.1", 0)
+    here = proxy.sockets[0].getsockname()[1]
+    store: Store = postgres.PostgresStore(database.replace(f":{port}/", f":{here}/"))
+    await store.open()
+    try:
+        await store.put_budgets("default", "key", "k", [BUDGETS[0]])
+        one, other = ledger(store, "a"), ledger(store, "b")
+        one.settle(await one.reserve(CLAIMS[:1], 900, NOW), 0)
+        between.cut = True
+        with pytest.raises(Unavailable) as caught:
+            await one.give_back_all()
+        between.cut = False
+        assert caught.value.in_doubt
+        assert isinstance(await other.reserve(CLAIMS[:1], 900, NOW), Reservation)
+        with pytest.raises(PaymentRequired):
+            await one.reserve(CLAIMS[:1], 900, NOW)
+    finally:
+        await store.close()
+        proxy.close()
+
+
+@pytest.mark.parametrize("in_doubt", [False, True])
+async def test_what_could_not_be_given_back_is_kept_only_when_nothing_was_done(*, in_doubt: bool) -> None:
+    class Away:
+        async def lease(self, node: str, claim: Claim, amounts: tuple[int, ...]) -> int:  # noqa: ARG002 - as a store
+            return amounts[0]
+
+        async def lease_rest(self, node: str, claim: Claim, most: int) -> int:  # noqa: ARG002 - the same
+            return most
+
+        async def give_back(self, node: str, claim: Claim, amount: int) -> None:  # noqa: ARG002 - the same
+            away = Unavailable("gone")
+            away.in_doubt = in_doubt
+            raise away
+
+    one = Ledger(Purse(entries=64), Away(), "here", SYSTEM_CLOCK)
+    one.settle(await one.reserve(CLAIMS, 100, NOW), 0)
+    free = one.purse.free(DAILY)
+    with pytest.raises(Unavailable):
+        await one.give_back_all()
+    assert one.purse.free(DAILY) == (0 if in_doubt else free)

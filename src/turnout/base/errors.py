@@ -132,9 +132,14 @@ class RequestTimeout(TurnoutError):
 
 
 class Unavailable(TurnoutError):
-    """The gateway itself cannot serve now."""
+    """The gateway itself cannot serve now.
+
+    Attributes:
+        in_doubt: what was asked may have been done all the same; else nothing was done.
+    """
 
     error_type = "provider_overloaded"
+    in_doubt = False
 
 
 class Internal(TurnoutError):

@@ -197,7 +197,11 @@ class Store(Definitions, Archive, TrainingTables, Protocol):
         ...
 
     async def give_back(self, node: str, claim: Claim, amount: int) -> None:
-        """*node* has no use for *amount* of its lease."""
+        """*node* has no use for *amount* of its lease.
+
+        Raises:
+            Unavailable: the store cannot be asked; ``in_doubt`` when it may have taken the amount all the same.
+        """
         ...
 
     async def reclaim(self, node: str | None, renewed_before: float) -> int:

@@ -16,7 +16,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol, final
 
 from turnout.base.clock import Clock
-from turnout.base.errors import PaymentRequired
+from turnout.base.errors import PaymentRequired, Unavailable
 from turnout.base.money import Pico, dollars
 from turnout.domain.budget import Claim, ends
 from turnout.ledger.purse import Purse, Reservation, Shortage
@@ -163,9 +163,10 @@ class Ledger:
         if amount:
             try:
                 await self._lender.give_back(self._node, claim, amount)
-            except BaseException:
-                self.purse.grant(claim, amount)
-                raise
+            except Unavailable as error:
+                if not error.in_doubt:
+                    self.purse.grant(claim, amount)
+                raise  # else the store may have it: what is lost until the node starts anew is better than spent twice
         window = claim.budget_id.partition("|")[0]
         over = ends(window, claim.begins)
         if over is not None and over <= self._clock.wall():

@@ -90,17 +90,23 @@ class Lane:
         """Run *operation* in a transaction; for jobs that are in the thread already.
 
         Raises:
-            Unavailable: the server cannot be reached, is not well, or takes too long.
+            Unavailable: the server cannot be reached, is not well, or takes too long; ``in_doubt`` once the commit was
+                under way.
         """
         assert self._engine is not None  # noqa: S101 - there is no thread without it
+        committing = False
         try:
             async with self._engine.begin() as connection:
-                return await operation(connection)
+                done = await operation(connection)
+                committing = True
         except _FAILURES as error:
             if _is_value(error):
                 raise
             _log.warning("PostgreSQL: %s", _reason(error))
-            raise Unavailable("The store cannot be reached") from error
+            failure = Unavailable("The store cannot be reached")
+            failure.in_doubt = committing
+            raise failure from error
+        return done
 
     async def alone(self, operation: Transaction[T]) -> T:
         """Run *operation* in a transaction on a connection of its own that may take as long as it needs.
