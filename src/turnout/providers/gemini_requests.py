@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from msgspec import Raw, Struct
 
-from turnout.base.errors import BadRequest, UpstreamError
+from turnout.base.errors import BadRequest
 from turnout.base.jsons import BadJSON, encode, reader
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
@@ -20,6 +20,7 @@ from turnout.providers.conversation import (
     read_tool_choice,
     read_tools,
 )
+from turnout.providers.failures import unsaid
 from turnout.providers.gemini_contents import contents_of
 from turnout.providers.gemini_thinking import Thinker, thinking_config
 
@@ -196,7 +197,7 @@ def _add_format(config: dict[str, Any], request: ChatRequest) -> None:
     if wanted is None or wanted.type == "text":
         return
     if wanted.type not in {"json_object", "json_schema"}:
-        raise _unsaid(f"`response_format` of type {wanted.type}")
+        raise unsaid(f"`response_format` of type {wanted.type}")
     config["responseMimeType"] = "application/json"
     if (schema := read_schema(request)) is not None:
         config["responseJsonSchema"] = schema.schema
@@ -267,7 +268,7 @@ def _own_tool(tool: ServerTool) -> dict[str, Any]:
     if name is None:
         named = [key for key in fields if _plain(key) in _SERVER_TOOLS]
         if tool.type or not named:
-            raise _unsaid(f"a tool of type {tool.type[:40]!r}")
+            raise unsaid(f"a tool of type {tool.type[:40]!r}")
         return {_SERVER_TOOLS[_plain(key)]: fields[key] for key in named}
     inner = next((key for key in fields if _plain(key) in {_plain(tool.type), "parameters"}), None)
     if inner is not None:
@@ -292,7 +293,7 @@ def _allowed(raw: Raw) -> dict[str, Any]:
     """A choice among some of the tools. Raises UpstreamError for any other kind of choice."""
     stated = _judged(_read_allowed, raw, "tool_choice")
     if stated.type != "allowed_tools" or stated.allowed_tools is None:
-        raise _unsaid(f"`tool_choice` of type {stated.type[:40]!r}")
+        raise unsaid(f"`tool_choice` of type {stated.type[:40]!r}")
     names = [one.function.name if one.function is not None else one.name for one in stated.allowed_tools.tools]
     return {"mode": "ANY" if stated.allowed_tools.mode == "required" else "VALIDATED", "allowedFunctionNames": names}
 
@@ -315,10 +316,3 @@ def _judged(read: Callable[[Raw], _T], raw: Raw, name: str) -> _T:
 def _plain(word: str) -> str:
     """A name without case, underscores and versions: ``web_search_preview_2025_03_11`` is a web search."""
     return "".join(character for character in word.lower() if character.isalpha())
-
-
-def _unsaid(what: str) -> UpstreamError:
-    """A contract that must not be dropped silently: another provider may know it."""
-    return UpstreamError(
-        f"This provider does not take {what}", error_type="invalid_request", elsewhere="endpoint", health="ignored"
-    )

@@ -17,7 +17,8 @@ from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.usage import Usage
 from turnout.providers.conversation import Image, Message, Text, read_data_url
 from turnout.providers.embeddings.cohere import COHERE_BATCH, cohere_body, read_cohere_vectors
-from turnout.providers.embeddings.words import completion_of, has_media, messages_in, nonsense, texts_in, unsaid
+from turnout.providers.embeddings.words import completion_of, has_media, messages_in, texts_in
+from turnout.providers.failures import nonsense, unsaid
 
 __all__ = ["BedrockEmbedder"]
 

@@ -16,16 +16,8 @@ from turnout.domain.completion import Completion
 from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.usage import Usage
 from turnout.providers.conversation import Image, Message, Text
-from turnout.providers.embeddings.words import (
-    completion_of,
-    has_media,
-    messages_in,
-    nonsense,
-    purpose_of,
-    texts_in,
-    unsaid,
-)
-from turnout.providers.failures import failure_from_status, retry_after_seconds
+from turnout.providers.embeddings.words import completion_of, has_media, messages_in, purpose_of, texts_in
+from turnout.providers.failures import failure_from_status, nonsense, retry_after_seconds, unsaid
 
 __all__ = ["COHERE_BATCH", "CohereEmbedder", "cohere_body", "read_cohere_vectors"]
 

@@ -16,8 +16,8 @@ from turnout.domain.completion import NULL, Completion
 from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.usage import Usage
 from turnout.providers.conversation import Message, Text
-from turnout.providers.embeddings.words import completion_of, messages_in, nonsense, purpose_of, texts_in
-from turnout.providers.failures import retry_after_seconds
+from turnout.providers.embeddings.words import completion_of, messages_in, purpose_of, texts_in
+from turnout.providers.failures import nonsense, retry_after_seconds
 from turnout.providers.gemini_failures import gemini_failure
 from turnout.providers.gemini_media import media_part
 from turnout.providers.gemini_usage import read_gemini_usage

@@ -18,8 +18,8 @@ from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.provider import Provider
 from turnout.domain.usage import Usage
 from turnout.providers.embeddings.habits import Habit, habit_of
-from turnout.providers.embeddings.words import completion_of, has_media, nonsense, purpose_of
-from turnout.providers.failures import failure_from_status, failure_in_stream, retry_after_seconds
+from turnout.providers.embeddings.words import completion_of, has_media, purpose_of
+from turnout.providers.failures import failure_from_status, failure_in_stream, nonsense, retry_after_seconds
 from turnout.providers.openai import request_head
 
 __all__ = ["OpenAIEmbedder", "openai_embedder"]

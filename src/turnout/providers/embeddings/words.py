@@ -8,15 +8,15 @@ from typing import Final
 from msgspec import Raw
 from msgspec.structs import replace
 
-from turnout.base.errors import UpstreamError
 from turnout.contracts.provider import Fetched
 from turnout.domain.completion import Choice, Completion
 from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.usage import Usage
 from turnout.providers.conversation import Message, Part, Text, read_messages
+from turnout.providers.failures import unsaid
 from turnout.providers.media import inline
 
-__all__ = ["completion_of", "has_media", "inlined", "messages_in", "nonsense", "purpose_of", "texts_in", "unsaid"]
+__all__ = ["completion_of", "has_media", "inlined", "messages_in", "purpose_of", "texts_in"]
 
 Fetch = Callable[[str], Awaitable[Fetched]]
 
@@ -88,15 +88,3 @@ def completion_of(vectors: Iterable[Raw], usage: Usage | None, upstream_id: str 
     """An answer of *vectors*, in their order."""
     choices = [Choice({"embedding": vector}, place) for place, vector in enumerate(vectors)]
     return Completion(choices, usage, upstream_id)
-
-
-def unsaid(what: str) -> UpstreamError:
-    """What must not be dropped and cannot be said: another endpoint of the model may have the words for it."""
-    return UpstreamError(
-        f"This provider does not take {what}", error_type="invalid_request", elsewhere="endpoint", health="ignored"
-    )
-
-
-def nonsense() -> UpstreamError:
-    """A 200 whose body is no answer."""
-    return UpstreamError("The provider's answer makes no sense", may_be_billed=True)

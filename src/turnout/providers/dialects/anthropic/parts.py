@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 
 from msgspec import Raw, Struct
 
-from turnout.base.errors import BadRequest, UpstreamError
+from turnout.base.errors import BadRequest
 from turnout.domain.completion import NULL
 from turnout.providers.conversation import File, Foreign, Image, Inline, Part, Text, Video, read_data_url
+from turnout.providers.failures import unsaid
 
-__all__ = ["OWN_BLOCKS", "TextBlock", "blocks_of", "must_be_inline", "unsaid"]
+__all__ = ["OWN_BLOCKS", "TextBlock", "blocks_of", "must_be_inline"]
 
 OWN_BLOCKS: Final = frozenset({
     "container_upload", "document", "image", "search_result", "tool_addition", "tool_reference", "tool_removal",
@@ -72,13 +73,6 @@ def blocks_of(parts: Sequence[Part]) -> list[Any]:
         UpstreamError: a part of a kind that the provider does not take.
     """
     return [_block(part) for part in parts if not (type(part) is Text and (not part.text or part.text.isspace()))]
-
-
-def unsaid(what: str) -> UpstreamError:
-    """What must not be dropped and cannot be said: another provider may have the words for it."""
-    return UpstreamError(
-        f"This provider does not take {what}", error_type="invalid_request", elsewhere="endpoint", health="ignored"
-    )
 
 
 def must_be_inline(part: Part) -> bool:

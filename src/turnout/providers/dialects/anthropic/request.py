@@ -23,10 +23,11 @@ from turnout.providers.conversation import (
     read_tools,
 )
 from turnout.providers.dialects.anthropic.manners import Manners
-from turnout.providers.dialects.anthropic.parts import OWN_BLOCKS, TextBlock, unsaid
+from turnout.providers.dialects.anthropic.parts import OWN_BLOCKS, TextBlock
 from turnout.providers.dialects.anthropic.schemas import fitted, is_object_schema, object_schema
 from turnout.providers.dialects.anthropic.thinking import Mind, make_up_mind, take_samplers
 from turnout.providers.dialects.anthropic.turns import Talk, talk_of
+from turnout.providers.failures import unsaid
 
 __all__ = ["ANSWER_TOOL", "Letter", "write_letter"]
 

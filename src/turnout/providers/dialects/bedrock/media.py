@@ -7,10 +7,10 @@ from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any, Final, final
 
-from turnout.base.errors import UpstreamError
 from turnout.providers.conversation import Audio, File, Image, Inline, Video, read_data_url
+from turnout.providers.failures import unsaid
 
-__all__ = ["Papers", "audio_block", "image_block", "media_type_of", "unsaid", "video_block"]
+__all__ = ["Papers", "audio_block", "image_block", "media_type_of", "video_block"]
 
 _IMAGES: Final = {"image/png": "png", "image/jpeg": "jpeg", "image/jpg": "jpeg", "image/gif": "gif",
                   "image/webp": "webp"}  # fmt: skip
@@ -49,13 +49,6 @@ def video_block(video: Video) -> dict[str, Any]:
 def audio_block(audio: Audio) -> dict[str, Any]:
     """Sound, by the format that the client states."""
     return {"audio": {"format": audio.format, "source": {"bytes": audio.data}}}
-
-
-def unsaid(what: str) -> UpstreamError:
-    """What must not be dropped and cannot be said: another provider may have the words for it."""
-    return UpstreamError(
-        f"This provider does not take {what}", error_type="invalid_request", elsewhere="endpoint", health="ignored"
-    )
 
 
 def media_type_of(kind: str, name: str) -> str:

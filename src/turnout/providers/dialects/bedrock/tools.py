@@ -22,10 +22,10 @@ from turnout.providers.conversation import (
 )
 from turnout.providers.dialects.anthropic.schemas import object_schema
 from turnout.providers.dialects.bedrock.families import Family
-from turnout.providers.dialects.bedrock.media import unsaid
 from turnout.providers.dialects.bedrock.schemas import fitted
 from turnout.providers.dialects.bedrock.thinking import Steering, think_less
 from turnout.providers.dialects.bedrock.turns import Talk, cache_point
+from turnout.providers.failures import unsaid
 
 __all__ = ["ANSWER_TOOL", "put_tools"]
 

@@ -15,8 +15,9 @@ from turnout.base.jsons import BadJSON, encode, reader
 from turnout.domain.completion import NULL
 from turnout.providers.conversation import Audio, File, Image, Message, Part, Text, ToolCall, Video
 from turnout.providers.dialects.bedrock.families import Family
-from turnout.providers.dialects.bedrock.media import Papers, audio_block, image_block, unsaid, video_block
+from turnout.providers.dialects.bedrock.media import Papers, audio_block, image_block, video_block
 from turnout.providers.dialects.bedrock.thoughts import thought_blocks
+from turnout.providers.failures import unsaid
 
 __all__ = ["Talk", "cache_point", "talk_of"]
 
