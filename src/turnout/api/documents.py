@@ -10,6 +10,7 @@ import msgspec
 from fastapi import FastAPI
 
 from turnout.api.embeddings import EmbeddingParameters
+from turnout.api.query import BODIES
 from turnout.domain.chat import ChatParameters
 
 __all__ = ["add_data_plane", "docs_page"]
@@ -86,6 +87,9 @@ def add_data_plane(app: FastAPI) -> None:
                 "/api/v1/completions": _operation("Completion", "Continue a prompt: the legacy family.", legacy),
                 "/api/v1/embeddings": _operation("Embeddings", "Make vectors; never as a stream.", vectors),
             }
+            for family, body in BODIES.items():
+                path = document["paths"].setdefault(f"/api/v1/{family}/completions", {})
+                path |= _operation(f"{family} completion".capitalize(), "Have voters answer or choose.", body)
             document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         return document
 

@@ -1,0 +1,26 @@
+"""What the OpenAPI document says of the voters' bodies is what is accepted."""
+
+from __future__ import annotations
+
+import pytest
+
+from turnout.api.query import BODIES
+from turnout.base.errors import BadRequest
+from turnout.query.asked import multichat_asked, query_asked, score_asked
+
+_READERS = {"query": query_asked, "score": score_asked, "multichat": multichat_asked}
+
+
+@pytest.mark.parametrize("family", sorted(BODIES))
+def test_every_documented_field_is_accepted_and_no_other(family: str) -> None:
+    body = {"messages": [{"role": "user", "content": "x"}], "model": "m", "choices": ["a", "b"]}
+    properties = BODIES[family]["properties"]
+    known = dict.fromkeys(properties) | {name: value for name, value in body.items() if name in properties}
+    _READERS[family](known)
+    with pytest.raises(BadRequest, match="not a field"):
+        _READERS[family](known | {"temperature": 1})
+
+
+def test_each_family_says_how_its_ballot_is_held() -> None:
+    assert "vote_seed" in BODIES["score"]["properties"]
+    assert "vote_seed" not in BODIES["multichat"]["properties"]
