@@ -65,6 +65,7 @@ _RULES: Mapping[str, _Rule] = {
 }
 _UNASKED = frozenset({"no_credential", "service_tier"})
 """Reasons that stand whatever the request says: they are told only where there is no other."""
+_TOO_LONG = ". Shorten the prompt, name a model with a longer context, or use the plugin context-compression"
 _PRIVACY = frozenset({"data_policy:training", "data_policy:zdr"})
 
 
@@ -141,7 +142,11 @@ def dead_end(
         return Forbidden(message, availability=availability | {"code": "region_restricted"})
     if limits and _PRIVACY.issuperset(limits):
         availability["code"] = "privacy_restricted"
-    return DeadEnd(message, availability, Plan(names, (), tuple(excluded)), request, outlook)
+    found = DeadEnd(message, availability, Plan(names, (), tuple(excluded)), request, outlook)
+    if limits == ["context_length"]:
+        found.message += _TOO_LONG
+        found.error_type = "context_length_exceeded"
+    return found
 
 
 def rule_of(reason: str) -> Mapping[str, str]:

@@ -84,7 +84,7 @@ class Chain:
 
     def pipeline(self) -> list[dict[str, object]]:
         """What the plugins did, for ``openrouter_metadata``."""
-        return [stage.told() for stage in self._stages]
+        return [stage.told() for stage in self._stages if stage.job.facts or stage.chosen.most_room is None]
 
     async def _run(self, stage: _Stage, step: Awaitable[T], otherwise: T) -> T:
         """What *step* gives; *otherwise* when the plugin fails and the request can go on without it."""

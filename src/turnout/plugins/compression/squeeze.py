@@ -15,8 +15,12 @@ __all__ = ["Squeezed", "squeeze"]
 
 _SMALLEST = 64
 """Tokens of a text that is not shortened any more."""
-_WORTH_TRIMMING = 200
+_WORTH_TRIMMING = 60
 _RECENT_SHARE = 0.4
+_PINNED_SHARE = 0.6
+"""Of the room, where something else may matter more to the question."""
+_BEST = 3
+"""Units that come before the recent ones."""
 _PASSES = 12
 Weigh = Callable[[Sequence[str]], Sequence[float]]
 
@@ -76,6 +80,8 @@ def _question(units: Sequence[Unit]) -> str:
 def _chosen(units: list[Unit], room: int, most: int | None, weigh: Weigh | None) -> list[Unit]:
     """The units that stay, in their order."""
     pinned = [unit for unit in units if unit.pinned]
+    if weigh is not None and len(pinned) < len(units):
+        _trimmed([message for unit in pinned for message in unit.messages], int(room * _PINNED_SHARE), weigh)
     left = room - sum(unit.tokens for unit in pinned)
     places = None if most is None else most - sum(len(unit.messages) for unit in pinned)
     free = [unit for unit in units if not unit.pinned]
@@ -92,17 +98,21 @@ def _chosen(units: list[Unit], room: int, most: int | None, weigh: Weigh | None)
         return True
 
     if weigh is not None:
+        scores = weigh(["\n".join(_texts(unit)) for unit in free])
+        by_score = sorted(
+            (place for place in range(len(free)) if scores[place] > 0), key=lambda one: (-scores[one], -one)
+        )
+        for place in by_score[:_BEST]:
+            _cut_to(free[place], min(left, free[place].tokens), weigh)
+            keep(free[place])
         recent = left * _RECENT_SHARE
         for unit in reversed(free):
             recent -= unit.tokens
-            if recent < 0 or not keep(unit):
+            if recent < 0 or (id(unit) not in kept and not keep(unit)):
                 break
-        others = [unit for unit in free if id(unit) not in kept]
-        scores = weigh(["\n".join(_texts(unit)) for unit in others])
-        for place in sorted(range(len(others)), key=lambda one: (-scores[one], -one)):
-            if scores[place] > 0 and not keep(others[place]):
-                _cut_to(others[place], left, weigh)
-                keep(others[place])
+        for place in by_score[_BEST:]:
+            if id(free[place]) not in kept:
+                keep(free[place])
     _keep_ends([unit for unit in free if id(unit) not in kept], keep, lambda: left)
     return [unit for unit in units if unit.pinned or id(unit) in kept]
 

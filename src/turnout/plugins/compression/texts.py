@@ -24,7 +24,7 @@ _COMMON = frozenset(
 )
 _MOST_WORDS = 24
 _LONGEST_STEM = 12
-_PIECE = 400  # characters
+_PIECE, _SHORTEST = 400, 150  # characters
 _ENDS = re.compile(r"\n+|(?<=[.!?\u3002\uff01\uff1f])\s+")
 _KEPT_AT_ENDS = 0.25
 
@@ -52,10 +52,10 @@ def shortened(text: str, keep: int, score: Callable[[Sequence[str]], Sequence[fl
         return text
     if keep <= 0:
         return MARK.strip()
-    if score is None or keep < 2 * _PIECE:
+    if score is None or keep < _SHORTEST:
         return _ends(text, keep - keep // 2, keep // 2)
     end = int(keep * _KEPT_AT_ENDS)
-    middle = _pieces(text[end : len(text) - end])
+    middle = _pieces(text[end : len(text) - end], min(_PIECE, keep // 3))
     left = keep - 2 * end
     scores = score(middle)
     chosen: set[int] = set()
@@ -106,14 +106,14 @@ def _stem(word: str) -> str:
     return word[:_LONGEST_STEM]
 
 
-def _pieces(text: str) -> list[str]:
-    """*text* in pieces of some hundred characters, that end where sentences or lines do."""
+def _pieces(text: str, size: int) -> list[str]:
+    """*text* in pieces of up to *size* characters, that end where sentences or lines do."""
     pieces: list[str] = []
     start = 0
     while start < len(text):
-        end = min(len(text), start + _PIECE)
+        end = min(len(text), start + size)
         if end < len(text):
-            ends = [found.end() for found in _ENDS.finditer(text, start + _PIECE // 2, end)]
+            ends = [found.end() for found in _ENDS.finditer(text, start + size // 2, end)]
             end = ends[-1] if ends else end
         pieces.append(text[start:end])
         start = end
