@@ -215,3 +215,15 @@ class Spending(RuleBasedStateMachine):
 
 TestSpending = Spending.TestCase
 TestSpending.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+def test_an_emptied_purse_keeps_what_is_held_and_nothing_else() -> None:
+    purse = Purse(entries=8)
+    purse.grant(KEY, 100)
+    made = purse.reserve([KEY], 30)
+    assert isinstance(made, Reservation)
+    purse.empty()
+    assert purse.free(KEY) == 0
+    assert isinstance(purse.reserve([KEY], 1), Shortage)
+    purse.settle(made, 30)
+    assert purse.free(KEY) == 0

@@ -128,6 +128,20 @@ async def test_what_a_lost_node_brings_after_its_lease_was_taken_back_makes_no_r
     assert await second.lease("other", CLAIM, (500,)) == 500
 
 
+async def test_a_node_that_is_silent_for_long_has_its_leases_taken_back_and_no_other(
+    store: PostgresStore, second: PostgresStore, database: str, postgres_server: PostgresServer
+) -> None:
+    await store.put_budgets("default", BUDGET.scope, BUDGET.subject, [BUDGET])
+    for node in ("lost", "quiet", "here"):
+        assert await store.beat(node, 3600) == 0
+        assert await store.lease(node, CLAIM, (300,)) == 300
+    postgres_server.run_sql("UPDATE nodes SET seen = seen - 3500 WHERE node = 'quiet'", database)
+    postgres_server.run_sql("UPDATE nodes SET seen = seen - 3601 WHERE node = 'lost'", database)
+    assert sorted(await asyncio.gather(store.beat("here", 3600), second.beat("there", 3600))) == [0, 1]
+    assert await second.lease("there", CLAIM, (401,)) == 0
+    assert await second.lease("there", CLAIM, (400,)) == 400
+
+
 async def test_bookings_leases_and_reclaims_of_many_nodes_do_not_wait_for_each_other_for_ever(
     store: PostgresStore, second: PostgresStore
 ) -> None:

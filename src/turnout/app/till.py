@@ -11,7 +11,7 @@ from typing import final
 
 from turnout import config
 from turnout.app.state import node_of
-from turnout.base.clock import SYSTEM_CLOCK
+from turnout.base.clock import SYSTEM_CLOCK, uptime
 from turnout.base.money import Pico
 from turnout.contracts.store import Store
 from turnout.domain.budget import Claim
@@ -22,6 +22,12 @@ from turnout.ledger.writer import JournalWriter
 __all__ = ["Till"]
 
 _SECONDS = 1.0
+_BEAT_SECONDS = 10.0
+_ADRIFT_SECONDS = 1800.0
+_LOST_SECONDS = 3600.0
+"""A node that the store has not heard of for so long has its leases taken back. One that cannot tell it that it lives
+stops spending well before."""
+
 _FILE = "purse.map"
 _NAME = "worker"
 _log = logging.getLogger(__name__)
@@ -54,6 +60,9 @@ class Till:
         self._store = store
         self._purse = purse
         self._troubled = False
+        self._several = head and settings.store.url != "sqlite"  # nodes may use the store
+        self._heard = uptime()
+        self._next_beat = float("-inf")
 
     async def begin(self, writer: JournalWriter) -> None:
         """For the head: book what an earlier life of this node has left, and take its leases back.
@@ -63,6 +72,23 @@ class Till:
         """
         await writer.drain_once()
         await self._store.reclaim(self.node, float("inf"))
+        if self._several:
+            await self.beat()
+
+    async def beat(self) -> None:
+        """Tell the store that this node lives. Where that fails for long, the purse is emptied: see ``_LOST_SECONDS``.
+
+        Raises:
+            Unavailable: the store cannot be asked.
+        """
+        now = uptime()
+        if now - self._heard > _ADRIFT_SECONDS:
+            self._purse.empty()
+        if now >= self._next_beat:
+            if lost := await self._store.beat(self.node, _LOST_SECONDS):
+                _log.warning("%d leases of nodes that were silent for an hour are taken back", lost)
+            self._heard = now
+            self._next_beat = now + _BEAT_SECONDS
 
     def booked(self, journal: str, booking: Mapping[tuple[str, int], int]) -> None:
         """The store has taken over what the worker of *journal* had spent."""
@@ -79,6 +105,8 @@ class Till:
         """Give back what is idle; with the head's *writer*, clean up after the dead. Until cancelled."""
         while True:
             await asyncio.sleep(_SECONDS)
+            if self._several:
+                await self._quietly(self.beat)
             await self._quietly(self.ledger.give_back_idle)
             if writer is not None and (dead := self._purse.dead()):
                 with suppress(Exception):  # the writer reports its own troubles; the next turn tries again

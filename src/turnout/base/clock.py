@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["SYSTEM_CLOCK", "Clock"]
+__all__ = ["SYSTEM_CLOCK", "Clock", "uptime"]
 
 
 class Clock(NamedTuple):
@@ -14,6 +14,14 @@ class Clock(NamedTuple):
 
     wall: Callable[[], float]
     monotonic: Callable[[], float]
+
+
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def uptime() -> float:
+    """Seconds since the machine was started, those included in which it slept (where the system counts them)."""
+    return time.clock_gettime(_BOOTTIME)
 
 
 SYSTEM_CLOCK = Clock(time.time, time.monotonic)

@@ -208,6 +208,14 @@ class Store(Definitions, Archive, TrainingTables, Protocol):
         """Take back the leases of a node that starts anew, or of all that were not renewed since; how many."""
         ...
 
+    async def beat(self, node: str, lost_seconds: float) -> int:
+        """*node* lives; take back the leases of those that were silent for *lost_seconds*; how many.
+
+        Raises:
+            Unavailable: the store cannot be asked.
+        """
+        ...
+
     async def booked(self, claims: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
         """What has been booked of each window of each budget (budget id, beginning)."""
         ...

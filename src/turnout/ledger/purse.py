@@ -180,6 +180,14 @@ class Purse:
             self._known.pop((claim.budget_id, claim.begins), None)
             return idle
 
+    def empty(self) -> None:
+        """Let go of all that is free, of every claim, without telling the store: it may have been given to others."""
+        cells = self._cells
+        with self._alone():
+            for place in range(0, self._entries * self._stride, self._stride):
+                if cells[place + _MARK] > 0:
+                    cells[place + _GRANTED] = min(cells[place + _GRANTED], cells[place + _HELD])
+
     def forget_worker(self, column: int) -> None:
         """The worker of *column* is dead and its journal is in the store."""
         cells = self._cells

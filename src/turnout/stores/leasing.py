@@ -13,13 +13,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, BindParameter, Connection, bindparam, delete, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Connection,
+    Double,
+    bindparam,
+    cast,
+    delete,
+    func,
+    select,
+    tuple_,
+    update,
+)
 
 from turnout.domain.budget import Claim
 from turnout.stores.dialects import insert_into
-from turnout.stores.schema import BUDGETS, LEASES, WINDOWS
+from turnout.stores.schema import BUDGETS, LEASES, NODES, WINDOWS
 
-__all__ = ["Booking", "book", "give_back", "lease", "lease_rest", "reclaim", "spent_in"]
+__all__ = ["Booking", "beat", "book", "give_back", "lease", "lease_rest", "reclaim", "spent_in"]
 
 Booking = Mapping[tuple[str, int], int]
 """Pico-dollars by budget id and beginning of the window."""
@@ -52,6 +64,11 @@ _spend = (
     )
     .values(granted=LEASES.c.granted - _amount, renewed=bindparam("now"))
 )
+
+_now_there = {
+    "postgresql": select(cast(func.extract("epoch", func.clock_timestamp()), Double())),
+    "sqlite": select(cast(func.strftime("%s", "now"), BigInteger())),
+}
 
 
 def lease(connection: Connection, node: str, claim: Claim, amounts: tuple[int, ...], now: float) -> int:
@@ -113,6 +130,20 @@ def reclaim(connection: Connection, node: str | None, renewed_before: float) -> 
         amounts = [{"of_budget": name, "of_begins": begins, "amount": granted} for name, begins, granted in removed]
         connection.execute(_unlease, amounts)
     return len(removed)
+
+
+def beat(connection: Connection, node: str, lost_seconds: float) -> int:
+    """*node* lives; take back the leases of nodes that were not heard of for so long; how many.
+
+    A node touches no row but its own here, whatever leases it has. The clock is the database's: one node's that is set
+    wrong must not make all others look lost.
+    """
+    now = float(connection.execute(_now_there[connection.dialect.name]).scalar_one())
+    adding = insert_into(NODES, connection).values(node=node, seen=now)
+    connection.execute(adding.on_conflict_do_update(index_elements=[NODES.c.node], set_={"seen": now}))
+    removing = delete(NODES).where(NODES.c.seen < now - lost_seconds, NODES.c.node != node).returning(NODES.c.node)
+    lost = sorted(connection.execute(removing).scalars().all())
+    return sum(reclaim(connection, one, float("inf")) for one in lost)
 
 
 def spent_in(connection: Connection, claims: tuple[tuple[str, int], ...]) -> dict[tuple[str, int], int]:

@@ -35,6 +35,7 @@ __all__ = [
     "LEASES",
     "METADATA",
     "MOMENTS",
+    "NODES",
     "REVISION",
     "REVISIONS",
     "TOTALS",
@@ -43,7 +44,7 @@ __all__ = [
     "WINDOWS",
 ]
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest migration: the schema that this module describes."""
 
 METADATA = MetaData()
@@ -191,6 +192,14 @@ LEASES = Table(
     Column("granted", BigInteger, nullable=False),
     Column("renewed", Double, nullable=False),
 )
+
+NODES = Table(
+    "nodes",
+    METADATA,
+    Column("node", Text, primary_key=True),
+    Column("seen", Double, nullable=False),
+)
+"""When each node said last that it lives."""
 
 ALERTS = Table(
     "alerts",

@@ -23,7 +23,7 @@ from turnout.stores import rows as between
 from turnout.stores.activity import SECONDS_PER_DAY
 from turnout.stores.archive import SQLArchive
 from turnout.stores.definitions import SQLDefinitions
-from turnout.stores.leasing import give_back, lease, lease_rest, reclaim, spent_in
+from turnout.stores.leasing import beat, give_back, lease, lease_rest, reclaim, spent_in
 from turnout.stores.schema import ACCOUNTS, ACTIVITY, BUDGETS, GENERATIONS, JOURNALS, KEYS, REVISIONS
 from turnout.stores.training import SQLTraining
 
@@ -281,6 +281,10 @@ class SQLStore(SQLDefinitions, SQLArchive, SQLTraining):
     async def reclaim(self, node: str | None, renewed_before: float) -> int:
         """Take back the leases of a node that starts anew, or of all that were not renewed since; how many."""
         return await self._write(lambda connection: reclaim(connection, node, renewed_before))
+
+    async def beat(self, node: str, lost_seconds: float) -> int:
+        """*node* lives; take back the leases of those that were silent for *lost_seconds*; how many."""
+        return await self._write(lambda connection: beat(connection, node, lost_seconds))
 
     async def booked(self, claims: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
         """What has been booked of each window of each budget."""
