@@ -81,6 +81,5 @@ def read_answer(body: Mapping[str, Any]) -> Answer:
         ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"])
         for call in message.get("tool_calls") or ()
     ]
-    billed = usage["billed_units"]
-    cached = min(usage.get("cached_tokens") or 0, billed["input_tokens"])
-    return Answer({0: said}, Tokens(billed["input_tokens"], billed["output_tokens"], 0, cached))
+    read = usage["tokens"]
+    return Answer({0: said}, Tokens(read["input_tokens"], read["output_tokens"], 0, usage.get("cached_tokens") or 0))

@@ -259,7 +259,7 @@ def read_response(response: Mapping[str, Any]) -> Answer:
                 )
         elif kind == "function_call":
             said.tool_calls.append(ToolCall(item["call_id"], item["name"], item["arguments"]))
-    said.reasoning = "\n\n".join(summaries)
+    said.reasoning = "".join(summaries)
     reason = (response.get("incomplete_details") or {}).get("reason")
     cut = {"max_output_tokens": "length", "content_filter": "content_filter"}
     said.finish = cut[reason] if reason else "tool_calls" if said.tool_calls else "stop"

@@ -57,7 +57,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with stand_in() as server:
         toml = "[catalog]\nbundled = false\n" + provider_table("google", server.url)
         for project in projects:
-            toml += provider_table(f"v-{project}", f"{server.url}/v1beta1", dialect='"vertex"', project=f'"{project}"')
+            toml += provider_table(f"v-{project}", server.url, dialect='"vertex"', project=f'"{project}"')
         for place, model in models.items():
             slug = f"v-{place.split('/')[3]}" if "/projects/" in place else "google"
             toml += model_tables(model, [(slug, place.rpartition("/")[2], _PRICE)])

@@ -16,7 +16,8 @@ class Usage(Struct, frozen=True, omit_defaults=True):
     """Counts of one generation. The buckets are disjoint: each token stands in exactly one of them.
 
     ``web_searches`` are those that the provider made for the model; they are no tokens, and have a price of their own.
-    ``estimated`` says that the provider sent no usable counts and ours stand in.
+    ``estimated`` says that the provider sent no usable counts and ours stand in. ``billed`` is what the provider bills
+    where it says so and that differs from what its model read and wrote; it is never billed otherwise itself.
     """
 
     fresh: int = 0
@@ -30,6 +31,7 @@ class Usage(Struct, frozen=True, omit_defaults=True):
     image_completion: int = 0
     web_searches: int = 0
     estimated: bool = False
+    billed: Usage | None = None
 
     @property
     def prompt_tokens(self) -> int:
@@ -105,10 +107,13 @@ class Cost(Struct, frozen=True):
 
 
 def cost(usage: Usage, pricing: Pricing) -> Cost:
-    """The exact price of *usage*: the sum of count times price over its disjoint buckets, never negative.
+    """The exact price of *usage*: the sum of count times price over its disjoint buckets, never negative. Where the
+    provider bills other counts, those are charged.
 
     Source: Models API, "Pricing object"; fallbacks in docs/decisions/0005-usage-and-cost.md.
     """
+    if usage.billed is not None:
+        usage = usage.billed
     per_prompt, per_completion = pricing.prompt, pricing.completion
     prompt = usage.fresh * per_prompt
     if usage.cache_read:

@@ -29,7 +29,7 @@ __all__ = [
     "votes_report",
 ]
 
-_COUNTS = tuple(name for name in Usage.__struct_fields__ if name != "estimated")
+_COUNTS = tuple(name for name in Usage.__struct_fields__ if name not in {"estimated", "billed"})
 _COMPULSORY: Mapping[str, Any] = {"role": "assistant", "content": None, "refusal": None, "reasoning": None}
 
 
@@ -51,7 +51,9 @@ def added(usages: Sequence[Usage]) -> Usage:
     if len(usages) == 1:
         return usages[0]
     sums = {name: sum(getattr(usage, name) for usage in usages) for name in _COUNTS}
-    return Usage(**sums, estimated=any(usage.estimated for usage in usages))
+    otherwise = any(usage.billed is not None for usage in usages)
+    billed = added([usage.billed or usage for usage in usages]) if otherwise else None
+    return Usage(**sums, estimated=any(usage.estimated for usage in usages), billed=billed)
 
 
 def _content_of(choice: Choice, mode: OutputMode | None) -> Raw:

@@ -14,9 +14,10 @@ from conformance.kit import adapter_of, endpoint_of
 from conformance.voice import event
 from examples import a_request
 from turnout.base.errors import BadRequest, UpstreamError
+from turnout.base.money import Pico
 from turnout.contracts.provider import Outgoing
 from turnout.domain.completion import Completion
-from turnout.domain.usage import Usage
+from turnout.domain.usage import Pricing, Usage, cost
 from turnout.providers.dialects import load_dialects
 
 _THINKING = "command-a-reasoning-08-2025"
@@ -162,12 +163,18 @@ def test_instructions_names_and_texts_in_files_are_said_in_its_words() -> None:
         sent(messages=[{"role": "assistant", "content": ""}])
 
 
-def test_billed_tokens_are_counted_since_prices_are_for_those() -> None:
+def test_tokens_are_those_that_the_model_read_and_wrote_and_its_bill_is_kept_apart() -> None:
     tokens = {"input_tokens": 1452, "output_tokens": 33}
     billed = {"input_tokens": 33, "output_tokens": 22}
     message = {"content": [{"type": "text", "text": "x"}]}
     usage = {"billed_units": billed, "tokens": tokens, "cached_tokens": 16}
-    assert completion(message, usage=usage).usage == Usage(fresh=17, cache_read=16, completion=22)
+    counted = completion(message, usage=usage).usage
+    assert counted == Usage(fresh=1436, cache_read=16, completion=33, billed=Usage(fresh=33, completion=22))
+    assert cost(counted, Pricing(prompt=Pico(10), completion=Pico(100))).total == 33 * 10 + 22 * 100
+    assert completion(message, usage={"billed_units": billed}).usage == Usage(fresh=33, completion=22)
+    assert completion(message, usage={"billed_units": tokens, "tokens": tokens}).usage == Usage(
+        fresh=1452, completion=33
+    )
     assert completion(message, usage={"tokens": tokens}).usage == Usage(fresh=1452, completion=33)
     assert completion(message).usage is None
 

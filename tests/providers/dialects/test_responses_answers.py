@@ -78,7 +78,7 @@ def test_sources_count_from_the_beginning_of_the_whole_text() -> None:
 
 def test_summaries_are_told_one_after_another_and_kept_apart_in_the_details() -> None:
     message = _message(_completion(_THOUGHT, _text("So.")))
-    assert message["reasoning"] == "One.\n\nTwo."
+    assert message["reasoning"] == "One.Two."
     kinds = [(one["type"], one.get("summary") or one.get("data"), one["index"]) for one in message["reasoning_details"]]
     assert kinds == [
         ("reasoning.summary", "One.", 0),
@@ -88,7 +88,7 @@ def test_summaries_are_told_one_after_another_and_kept_apart_in_the_details() ->
     delta = {"type": "response.reasoning_summary_text.delta", "output_index": 0}
     pieces = [delta | {"summary_index": at, "delta": text} for at, text in ((0, "On"), (0, "e."), (1, "Two."))]
     heard = _streamed(*pieces, _done(0, _THOUGHT), _completed(_THOUGHT))
-    assert heard.thought == "One.\n\nTwo."
+    assert heard.thought == "One.Two."
     assert [one["index"] for one in heard.details] == [0, 0, 1, 2]
 
 

@@ -80,7 +80,7 @@ def test_every_location_has_its_host(location: str | None, address: str) -> None
         ("gemini-2.5-flash", f"/v1/{_MODEL}"),
         ("google/gemini-2.5-flash", f"/v1/{_MODEL}"),
         ("publishers/google/models/gemini-2.5-flash", f"/v1/{_MODEL}"),
-        ("endpoints/123", "/v1/projects/acme/locations/europe-west1/endpoints/123"),
+        ("endpoints/123", "/v1beta1/projects/acme/locations/europe-west1/endpoints/123"),
     ],
 )
 def test_models_stand_below_their_project_and_location(upstream: str, path: str) -> None:

@@ -49,7 +49,8 @@ from turnout.providers.vertex_houses import (
 
 __all__ = ["DIALECT"]
 
-_VERSION = "v1"
+_VERSION = "v1beta1"  # it has all that the other has, and what Google still tries out
+_VERSION_FOR_OTHERS = "v1"
 _EVERYWHERE = "global"
 _CONTINENTS = frozenset({"eu", "us"})
 _LOCATION = re.compile(r"[a-z0-9-]{1,40}")
@@ -99,7 +100,8 @@ class _Line:
                 shown["X-Vertex-AI-LLM-Shared-Request-Type"] = tier
             if betas:
                 shown["anthropic-beta"] = ",".join(sorted(betas))
-            path = f"{self._base()}/{_model(endpoint.upstream_model, stream=request.stream)}"
+            house = house_of(endpoint.upstream_model)
+            path = f"{self._base(house)}/{_model(endpoint.upstream_model, stream=request.stream)}"
             found = self._heads[key] = head_of(self._provider, path, shown)
         return found
 
@@ -113,12 +115,13 @@ class _Line:
         """The head for a call of a model of Google's. It is made each time: tokens end, and such calls are few."""
         name = model.removeprefix("google/").removeprefix("models/")
         named = model if model.startswith(("publishers/", "endpoints/")) else f"publishers/google/models/{name}"
-        return head_of(self._provider, f"{self._base()}/{call_path(named, call)}", self._credential())
+        return head_of(self._provider, f"{self._base('google')}/{call_path(named, call)}", self._credential())
 
-    def _base(self) -> str:
+    def _base(self, house: House) -> str:
         path = urlsplit(self._provider.base_url).path.rstrip("/")
         if not path.rpartition("/")[2].startswith("v1"):
-            path = f"{path}/{self._provider.api_version or _VERSION}"
+            usual = _VERSION if house == "google" else _VERSION_FOR_OTHERS
+            path = f"{path}/{self._provider.api_version or usual}"
         project = self._provider.project or (self.keeper.project if self.keeper is not None else "")
         if not project:  # an API key may do without
             return path

@@ -176,22 +176,29 @@ def citation_of(wire: Citation) -> UrlCitation | None:
 
 
 def usage_of(wire: WireUsage | None) -> Usage | None:
-    """The buckets of *wire*: what is billed, since prices are for that, or what was counted where nothing is billed.
+    """The buckets of *wire*: what the model read and wrote, and what of that is billed.
 
     The model reads more than it bills: the provider's own instructions and the templates around tools.
     """
     if wire is None:
         return None
-    counts = wire.billed_units or wire.tokens
-    if counts is None:
+    counted, billed = _counts(wire.tokens), _counts(wire.billed_units)
+    if counted is None:
+        counted, billed = billed, None
+    if counted is None:
         return None
-    prompt, completion = _count(counts.input_tokens), _count(counts.output_tokens)
-    if prompt is None and completion is None and wire.tokens is not None:
-        prompt, completion = _count(wire.tokens.input_tokens), _count(wire.tokens.output_tokens)
-    if prompt is None and completion is None:
+    prompt, completion = counted
+    cached = min(_count(wire.cached_tokens) or 0, prompt)
+    charged = Usage(fresh=billed[0], completion=billed[1]) if billed is not None and billed != counted else None
+    return Usage(fresh=prompt - cached, cache_read=cached, completion=completion, billed=charged)
+
+
+def _counts(wire: _WireCounts | None) -> tuple[int, int] | None:
+    """Tokens in and out, or None where neither is stated."""
+    if wire is None:
         return None
-    cached = min(_count(wire.cached_tokens) or 0, prompt or 0)
-    return Usage(fresh=(prompt or 0) - cached, cache_read=cached, completion=completion or 0)
+    prompt, completion = _count(wire.input_tokens), _count(wire.output_tokens)
+    return None if prompt is None and completion is None else (prompt or 0, completion or 0)
 
 
 def _count(value: object) -> int | None:

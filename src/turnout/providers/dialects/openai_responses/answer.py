@@ -17,7 +17,6 @@ from turnout.providers.deltas import (
 )
 from turnout.providers.dialects.openai_responses.outputs import (
     CALLS,
-    SEPARATOR,
     Item,
     Part,
     Response,
@@ -64,7 +63,7 @@ def read_answer(body: bytes) -> Completion:
         raise nonsense() from None
     message = message_of(
         "".join(said.texts),
-        reasoning=SEPARATOR.join(said.thoughts),
+        reasoning="".join(said.thoughts),
         details=said.details,
         tool_calls=said.calls,
         images=said.images,

@@ -19,7 +19,6 @@ from turnout.providers.usage import read_usage
 
 __all__ = [
     "CALLS",
-    "SEPARATOR",
     "Item",
     "Part",
     "Response",
@@ -37,8 +36,6 @@ __all__ = [
     "usage_of",
 ]
 
-SEPARATOR: Final = "\n\n"
-"""Stands between two summaries where thoughts are told as one text."""
 CALLS: Final = frozenset({"function_call", "custom_tool_call"})
 _CLIENTS_FAULTS: Final = ("invalid_", "image_", "unsupported_image", "empty_image", "failed_to_download")
 """How codes of errors begin that the request is to blame for."""

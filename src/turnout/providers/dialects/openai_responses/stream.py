@@ -24,7 +24,6 @@ from turnout.providers.deltas import (
 )
 from turnout.providers.dialects.openai_responses.outputs import (
     CALLS,
-    SEPARATOR,
     Annotation,
     Item,
     Part,
@@ -109,7 +108,6 @@ class AnswerDecoder:
         "_marked",
         "_open",
         "_splitter",
-        "_thought",
         "_tier",
         "ended",
     )
@@ -123,7 +121,6 @@ class AnswerDecoder:
         self._calls = 0
         self._details = 0
         self._length = 0  # of the content so far, in characters
-        self._thought = False
         self._marked = False
         self._id: str | None = None
         self._tier: str | None = None
@@ -348,17 +345,14 @@ class AnswerDecoder:
         if not piece:
             return []
         index = opened.details.get((kind, number))
-        separator = ""
         if index is None:
             index = opened.details[kind, number] = self._next_detail()
-            separator = SEPARATOR if self._thought else ""
-            self._thought = True
         opened.said[kind, number] = opened.said.get((kind, number), 0) + len(piece)
         item_id = opened.item.id
         if kind == "summary":
-            return [reasoning_delta(separator + piece, [SummaryDetail(piece, FORMAT, index, item_id)])]
+            return [reasoning_delta(piece, [SummaryDetail(piece, FORMAT, index, item_id)])]
         detail = TextDetail(piece, FORMAT, index, None, item_id, self._length or None)
-        return [reasoning_delta(separator + piece, [detail])]
+        return [reasoning_delta(piece, [detail])]
 
     def _refuse(self, opened: _Open, number: int, piece: str) -> list[Raw]:
         if not piece:
