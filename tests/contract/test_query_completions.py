@@ -441,3 +441,8 @@ def test_use_is_told_of_models_and_voters(gateway: Gateway) -> None:
     assert model["average_winner_confidence"] == 1
     llm = gateway.request("GET", f"/score/llms/{made['choices'][3]['model']}?metadata=true").json()
     assert (llm["requests"], llm["conformity"], llm["average_confidence"]) == (1, 1, 1)
+
+
+def test_a_crowd_of_questions_is_refused(gateway: Gateway) -> None:
+    llms = [query_llm("fake/echo", temperature=number / 100) for number in range(100)]
+    assert query(gateway, *llms, n=11).status == 400

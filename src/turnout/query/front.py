@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, final
 
 import msgspec
-from msgspec import Raw
 from msgspec.structs import replace
 
 from turnout.base.errors import BadRequest, Forbidden, Internal, NotFound, TurnoutError, Unavailable
@@ -18,7 +17,6 @@ from turnout.domain.account import Generation, Key
 from turnout.domain.account import Outcome as Ending
 from turnout.domain.archive import ArchivedCompletion, CompletionKind
 from turnout.domain.chat import ChatRequest
-from turnout.domain.completion import Chunk, ChunkChoice, Completion
 from turnout.domain.query import DefinitionKind, Message, Roster
 from turnout.engine.comments import Comments
 from turnout.engine.house import Call, House
@@ -36,13 +34,11 @@ from turnout.query.references import resolved_choices, resolved_messages
 from turnout.query.registry import Registry, definition_in
 from turnout.query.score import score
 from turnout.query.shapes import Border
+from turnout.query.stand_in import PREFIX, Opening, answer_chat, fail
 from turnout.query.texts import content_text
 from turnout.query.weighing import Weigher, Weights
 
-__all__ = ["PREFIX", "Voting"]
-
-PREFIX = "query/"
-"""How the name of a Query model begins where an ordinary model is asked for."""
+__all__ = ["Voting"]
 
 _Kind = Literal["query", "score", "multichat"]
 _ASKED: dict[_Kind, Callable[[dict[str, Any]], Asked]] = {
@@ -57,9 +53,8 @@ _DEFINITIONS: dict[CompletionKind, tuple[DefinitionKind, DefinitionKind]] = {
     "multichat": ("multichat_llm", "multichat_model"),
 }
 _PREVIEW = 200
+_MOST_QUESTIONS = 1024
 _MOST_INLINE = 500
-_METADATA_SURFACES = frozenset({"chat", "completions"})
-_END = b"}\n\n"
 _CHAT_FIELDS = ("tools", "response_format", "seed", "service_tier", "user", "session_id", "logprobs", "top_logprobs")
 
 
@@ -128,7 +123,9 @@ class Voting:
         if not isinstance(value, dict):
             raise BadRequest("The body must be a JSON object")
         asked = _ASKED[kind](value)
-        return asked, await self._roster(kind, asked.model, key.account_id)
+        roster = await self._roster(kind, asked.model, key.account_id)
+        _refuse_crowd(asked, roster)
+        return asked, roster
 
     async def _chat_job(self, call: Call, house: House, key: Key, request: ChatRequest) -> Job:
         """A Query completion whose winner is the answer."""
@@ -184,27 +181,27 @@ class Voting:
         house.tally.open_requests += 1
         ending: Ending = "failed"
         failure: str | None = None
-        comments = Comments(call.reply, _Opening(job), house) if job.asked.stream else None
+        comments = Comments(call.reply, Opening(job), house) if job.asked.stream else None
         try:
             outcome = await self._run(job)
             ending, failure = ("answered", None) if outcome.error is None else ("failed", outcome.error.error_type)
             self._record(job, ending, failure)
             if request is not None:
-                _answer_chat(job, outcome, request)
+                answer_chat(job, outcome, request)
             else:
                 job.finish(outcome.body, outcome.closing, outcome.error)
         except TurnoutError as error:
             self._record(job, "failed", error.error_type)
-            _fail(job, error, request)
+            fail(job, error, request)
         except asyncio.CancelledError:
             self._record(job, "cancelled", None)
             if not call.reply.gone:
-                _fail(job, Unavailable("The gateway is shutting down", retry_after=1), request)
+                fail(job, Unavailable("The gateway is shutting down", retry_after=1), request)
             raise
         except Exception as error:  # noqa: BLE001 - the border of the route, as above
             house.report(_where(error))
             self._record(job, "failed", Internal.error_type)
-            _fail(job, Internal(), request)
+            fail(job, Internal(), request)
         finally:
             house.tally.open_requests -= 1
             if comments is not None:
@@ -275,64 +272,18 @@ class Voting:
         )
 
 
+def _refuse_crowd(asked: Asked, roster: Roster) -> None:
+    """Refuse what would ask too many questions at once."""
+    questions = len(roster.voters) * asked.n * asked.passes
+    if questions > _MOST_QUESTIONS:
+        raise BadRequest(
+            f"This would ask {questions} questions, and at most {_MOST_QUESTIONS} are asked: `n` is too large"
+        )
+
+
 def _refuse_managers(key: Key) -> None:
     if key.management:
         raise Forbidden("This is a management key: it manages, and calls no models")
-
-
-class _Opening:
-    """A job as the head of its answer knows it."""
-
-    def __init__(self, job: Job) -> None:
-        self.id = job.generation_id
-        self.overhead_ms = job.overhead_ms
-
-
-def _answer_chat(job: Job, outcome: Outcome, request: ChatRequest) -> None:
-    """The winning answer in the words of the family that asked, with what is known of it in ``metadata``."""
-    call, choice = job.call, outcome.winner
-    if outcome.error is not None or choice is None:
-        _fail(job, outcome.error or TurnoutError("No answer has won"), request)
-        return
-    encoder = call.surface.encoder(job.generation_id, int(job.created), request)
-    encoder.served_by(PREFIX + job.roster.id, "Turnout")
-    metadata = {
-        "completion_id": job.id,
-        "confidence": outcome.body["ballot"]["confidence"],
-        "ballot": outcome.body["ballot"],
-    }
-    known = call.surface.name in _METADATA_SURFACES
-    only = replace(choice, index=0)
-    reply = call.reply
-    if not request.stream:
-        body = encoder.whole(Completion([only], outcome.usage), outcome.usage, outcome.price)
-        body = body.rstrip()[:-1] + b',"metadata":%b}' % encode(metadata) if known else body
-        reply.whole(job.generation_id, job.overhead_ms(), body, "")
-        return
-    if not reply.started:
-        reply.start(job.generation_id, job.overhead_ms(), "")
-    delta = Raw(encode({name: value for name, value in only.message.items() if bytes(value) != b"null"}))
-    chunks = [
-        Chunk([ChunkChoice(delta, 0, None, None, only.logprobs)]),
-        Chunk([ChunkChoice(Raw(b"{}"), 0, only.finish_reason or "stop", only.native_finish_reason)]),
-    ]
-    reply.write(encoder.chunks(chunks))
-    last = encoder.end(outcome.usage, outcome.price)
-    if known:
-        before, end, after = last.rpartition(_END)
-        last = before + b',"metadata":' + encode(metadata) + end + after if end else last
-    reply.finish(last)
-
-
-def _fail(job: Job, error: TurnoutError, request: ChatRequest | None) -> None:
-    """The end of a request without an answer."""
-    reply = job.call.reply
-    if request is None or not reply.started:
-        job.fail(error)
-        return
-    encoder = job.call.surface.encoder(job.generation_id, int(job.created), request)
-    encoder.served_by(PREFIX + job.roster.id, "Turnout")
-    reply.finish(encoder.failed(error))
 
 
 def _archived(job: Job, outcome: Outcome, messages: Sequence[Message]) -> ArchivedCompletion:
