@@ -101,9 +101,9 @@ class Rack:
         squeezed = 0
         for plugin_id, fitted in self._plugins.items():
             plugin = fitted.plugin
-            layers = [{}, {}] if fitted.fixed else [defaults.get(plugin_id, {}), own.get(plugin_id, {})]
-            named = not fitted.fixed and (plugin_id in defaults or plugin_id in own)
-            wanted = _wanted(layers, named=named, standing=fitted.enabled)
+            stated = (defaults.get(plugin_id), own.get(plugin_id)) if not fitted.fixed else ()
+            layers = [entry for entry in stated if entry is not None]
+            wanted = _is_on(layers[-1]) if layers else fitted.enabled
             if wanted is False or (wanted is None and not _unasked(fitted)):
                 continue
             parameters = _parameters(fitted, layers)
@@ -163,12 +163,9 @@ def _named(request: ChatRequest) -> list[dict[str, Raw]]:
     return entries
 
 
-def _wanted(layers: Sequence[Mapping[str, Raw]], *, named: bool, standing: bool | None) -> bool | None:
-    """Whether the plugin works: as the last says that says anything; to be named is to be wanted."""
-    said = [bytes(layer["enabled"]) for layer in layers if "enabled" in layer and bytes(layer["enabled"]) != b"null"]
-    if said:
-        return said[-1] == b"true"
-    return True if named else standing
+def _is_on(entry: Mapping[str, Raw]) -> bool:
+    """To be named is to be wanted, unless the entry says otherwise."""
+    return bytes(entry.get("enabled", b"true")) != b"false"
 
 
 def _parameters(fitted: Fitted, layers: Sequence[Mapping[str, Raw]]) -> Struct:
