@@ -418,6 +418,19 @@ def test_a_query_model_streams_its_winning_answer(gateway: Gateway, model_id: st
     assert events[-2]["metadata"]["confidence"] == pytest.approx(2 / 3)
 
 
+def test_a_model_can_be_called_by_a_name_that_is_moved_on(gateway: Gateway, model_id: str) -> None:
+    named = gateway.request("PUT", f"/query_models/{model_id}/name", {"name": "judge"}).json()["model"]
+    assert named.endswith("/judge")
+    assert gateway.chat(f"query/{named}").json()["model"] == f"query/{model_id}"
+    other = gateway.request("POST", "/query_models", query_model(query_llm("fake/lorem-3"))).json()["name"]
+    gateway.request("PUT", f"/query_models/{other}/name", {"name": "judge"})
+    answer = gateway.request("POST", "/query/completions", {"messages": ASKED, "model": named})
+    assert answer.json()["model"] == other
+    assert gateway.chat("query/nobody/judge").status == 404
+    assert gateway.request("PUT", f"/query_models/{other}/name", {"name": "a b"}).status == 400
+    assert gateway.request("PUT", f"/query_models/{other}/name", {"name": "a"}, key=None).status == 401
+
+
 def test_a_query_model_that_does_not_exist_is_not_found(gateway: Gateway) -> None:
     assert gateway.chat("query/3ILPmYwxjVJc3Ohdpk8JAy").status == 404
     assert gateway.chat("query/short").status == 400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -16,9 +17,12 @@ from turnout.base.jsons import encode
 from turnout.contracts.archive import Archive
 from turnout.domain.account import Key
 from turnout.domain.archive import ArchivedCompletion
+from turnout.domain.query import DefinitionKind
 from turnout.query.front import Voting
+from turnout.query.kinds import KINDS
 from turnout.query.marking import forget, mark
 from turnout.query.registry import definition_in
+from turnout.query.rules import Fields, refused
 
 __all__ = ["add_query_archive"]
 
@@ -26,6 +30,12 @@ _Kind = Literal["query", "score", "multichat"]
 _Caller = Callable[[Request], Awaitable[Key]]
 _MOUNTS: Final = ("/api/v1", "/v1", "")
 _JSON: Final = "application/json"
+_MODELS: Final[dict[_Kind, DefinitionKind]] = {
+    "query": "query_model",
+    "score": "score_model",
+    "multichat": "multichat_model",
+}
+_NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 def add_query_archive(app: FastAPI, voting: Voting, archive: Archive, clock: Clock, caller: _Caller) -> None:
@@ -36,6 +46,7 @@ def add_query_archive(app: FastAPI, voting: Voting, archive: Archive, clock: Clo
             shown = mount == _MOUNTS[0]
             _add_reading(app, path, kind, archive, caller, shown=shown)
             _add_estimate(app, path, kind, voting, caller, shown=shown)
+            _add_names(app, mount + KINDS[_MODELS[kind]].path, _MODELS[kind], (voting, caller), shown=shown)
             if kind != "multichat":
                 _add_marks(app, path, kind, (voting, archive, clock, caller), shown=shown)
 
@@ -97,6 +108,23 @@ def _add_marks(
         kept = await _own(archive, kind, id, await caller(request))
         await forget(archive, kept, clock.wall(), voting.learner)
         return Response()
+
+
+def _add_names(app: FastAPI, path: str, kind: DefinitionKind, parts: tuple[Voting, _Caller], *, shown: bool) -> None:
+    voting, caller = parts
+
+    @app.put(path + "/{id}/name", tags=["query"], include_in_schema=shown, response_model=None)
+    async def call(request: Request, id: str) -> Response:  # noqa: A002 - the parameter's promised name
+        """Call a model by a name: `{"name": "judge"}` lets `<account>/judge` stand for its id. It can be moved on."""
+        key = await caller(request)
+        fields = Fields(definition_in(await request.body()))
+        name = fields.needed("name")
+        fields.end()
+        if not _NAME.fullmatch(name):
+            raise refused("name", "must be 1 to 64 letters, digits, dots, dashes and underscores", name)
+        defined = await voting.registry.find(kind, id)
+        await voting.registry.stored.name_definition(kind, key.account_id, name, defined.id)
+        return _json({"model": f"{key.account_id}/{name}"})
 
 
 async def _own(archive: Archive, kind: _Kind, name: str, key: Key) -> ArchivedCompletion:

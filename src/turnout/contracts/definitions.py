@@ -48,6 +48,14 @@ class Definitions(Protocol):
         """How many there are."""
         ...
 
+    async def name_definition(self, kind: DefinitionKind, account_id: str, name: str, definition_id: str) -> None:
+        """Let *name* mean that definition from now on, where *account_id* is the author."""
+        ...
+
+    async def named_definition(self, kind: DefinitionKind, account_id: str, name: str) -> str | None:
+        """The id of what the author *account_id* calls *name*."""
+        ...
+
     async def add_uses(self, uses: Sequence[UseOfDefinition]) -> None:
         """Keep those that are not there yet: one for each kind, definition and completion."""
         ...

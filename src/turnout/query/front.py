@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from turnout.base.errors import BadRequest, Forbidden, Internal, NotFound, TurnoutError, Unavailable
-from turnout.base.jsons import encode
+from turnout.base.jsons import encode, excerpt
 from turnout.contracts.archive import Archive
 from turnout.domain.account import Generation, Key
 from turnout.domain.account import Outcome as Ending
@@ -140,6 +140,11 @@ class Voting:
         model = _DEFINITIONS[kind][1]
         if isinstance(reference, Mapping):
             return await self._inline_roster(model, reference, account_id)
+        author, slash, name = str(reference).partition("/")
+        if slash:
+            reference = await self._registry.stored.named_definition(model, author, name)
+            if reference is None:
+                raise NotFound(f"{excerpt(author, 64)} calls no model {excerpt(name, 64)}")
         try:
             return await self._registry.roster(model, reference, account_id)
         except NotFound:

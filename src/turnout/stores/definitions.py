@@ -13,7 +13,7 @@ from turnout.base.money import PICO_PER_DOLLAR, Pico
 from turnout.contracts.definitions import DefinitionSort, Span
 from turnout.domain.query import DefinitionKind, StoredDefinition, UseOfDefinition, UseTotals
 from turnout.stores.dialects import insert_into
-from turnout.stores.schema import DEFINITION_USES, DEFINITIONS
+from turnout.stores.schema import DEFINITION_NAMES, DEFINITION_USES, DEFINITIONS
 
 __all__ = ["SQLDefinitions"]
 
@@ -78,6 +78,26 @@ class SQLDefinitions(ABC):
         """How many there are."""
         query = select(func.count(DEFINITIONS.c.id.distinct())).where(*_of(kind, account_id))
         return await self._read(lambda connection: connection.execute(query).scalar() or 0)
+
+    async def name_definition(self, kind: DefinitionKind, account_id: str, name: str, definition_id: str) -> None:
+        """Let *name* mean that definition from now on, where *account_id* is the author."""
+
+        def put(connection: Connection) -> None:
+            adding = insert_into(DEFINITION_NAMES, connection).values(
+                account_id=account_id, kind=kind, name=name, definition_id=definition_id
+            )
+            keys = [column.name for column in DEFINITION_NAMES.primary_key]
+            connection.execute(adding.on_conflict_do_update(index_elements=keys, set_={"definition_id": definition_id}))
+
+        await self._write(put)
+
+    async def named_definition(self, kind: DefinitionKind, account_id: str, name: str) -> str | None:
+        """The id of what the author *account_id* calls *name*."""
+        names = DEFINITION_NAMES.c
+        query = select(names.definition_id).where(
+            names.account_id == account_id, names.kind == kind, names.name == name
+        )
+        return await self._read(lambda connection: connection.execute(query).scalar())
 
     async def add_uses(self, uses: Sequence[UseOfDefinition]) -> None:
         """Keep those that are not there yet."""

@@ -28,6 +28,7 @@ __all__ = [
     "BUDGETS",
     "COMPLETIONS",
     "DEFINITIONS",
+    "DEFINITION_NAMES",
     "DEFINITION_USES",
     "GENERATIONS",
     "JOURNALS",
@@ -44,7 +45,7 @@ __all__ = [
     "WINDOWS",
 ]
 
-REVISION = "0007"
+REVISION = "0008"
 """The newest migration: the schema that this module describes."""
 
 METADATA = MetaData()
@@ -294,3 +295,13 @@ TRAINING_ROWS = Table(
     Column("embedding", LargeBinary, nullable=False),  # little-endian float32; empty: none
     Index("training_rows_by_revision", "account_id", "table_id", "revision", "id"),
 )
+
+DEFINITION_NAMES = Table(
+    "definition_names",
+    METADATA,
+    Column("account_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("definition_id", Text, nullable=False),
+)
+"""What accounts call definitions: a name may come to mean another one."""
