@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from turnout.base.money import Pico
 from turnout.catalog.build import adhoc_model, build, open_providers
@@ -305,3 +306,29 @@ def test_the_order_of_rows_of_different_models_changes_nothing(rows: list[Row], 
     random.shuffle(shuffled)  # type: ignore[attr-defined]
 
     assert snapshot(distinct).models == snapshot(shuffled).models
+
+
+def test_an_offer_that_others_call_free_does_not_stand_for_a_model_that_is_sold() -> None:
+    catalog = snapshot([row("openai", "gpt-x", 0), row("azure", "gpt-x", 5), row("openai", "gpt-y", 0)])
+
+    assert [one.provider for one in catalog.models["openai/gpt-x"].endpoints] == ["azure", "openai"]
+    assert [one.priced for one in catalog.models["openai/gpt-y"].endpoints] == [True]
+
+
+def test_a_provider_may_say_itself_that_it_charges_nothing() -> None:
+    own = replace(row("openai", "gpt-x", 0), source="openai /models")
+    catalog = snapshot([own, row("azure", "gpt-x", 5)])
+
+    assert [one.provider for one in catalog.models["openai/gpt-x"].endpoints] == ["openai", "azure"]
+
+
+@pytest.mark.parametrize("written", ["speech", "transcription", "image", "video"])
+def test_nothing_by_the_token_is_no_price_for_what_is_sold_otherwise(written: str) -> None:
+    free = row("groq", "some-model", 0, output_modalities=(written,))
+    sold = replace(free, upstream_model="other-model", pricing=Pricing(request=Pico(5)))
+    catalog = snapshot([free, sold])
+
+    assert {model.id: model.endpoints[0].priced for model in catalog.models.values()} == {
+        "groq/other-model": True,
+        "groq/some-model": False,
+    }

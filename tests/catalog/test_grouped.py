@@ -130,3 +130,18 @@ def test_the_flat_form_has_each_offer_once_with_prices_per_million() -> None:
         "outputPrice": "10",
     }
     assert [offer["provider"] for offer in reply] == ["acme", "zeta"]
+
+
+def test_a_service_tier_is_no_offer_of_the_provider_while_it_has_another() -> None:
+    def endpoint(tag: str, price: int, tier: str | None) -> Endpoint:
+        pricing = Pricing(prompt=Pico(price * 10**6))
+        return Endpoint(
+            model_id="acme/one", provider="acme", tag=tag, upstream_model="one", pricing=pricing, service_tier=tier
+        )
+
+    endpoints = endpoint("acme", 4, None), endpoint("acme/flex", 2, "flex")
+    model = Model(id="acme/one", canonical_slug="acme/one", name="One", endpoints=endpoints)
+    providers = {"acme": Provider(slug="acme", name="Acme")}
+    snapshot = CatalogSnapshot(models={"acme/one": model}, providers=providers, built=NOW)
+
+    assert [one["inputPrice"] for one in msgspec.json.decode(flat_reply(snapshot, NOW))] == ["4"]

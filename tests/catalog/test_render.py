@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from turnout.base.money import Pico
 from turnout.catalog.build import build
@@ -144,3 +145,14 @@ def test_what_health_has_measured_stands_in_the_endpoint_object() -> None:
 
     assert (shape["status"], shape["uptime_last_5m"], shape["uptime_last_1d"]) == (-1, 99.5, None)
     assert shape["name"] == "Openai | openai/gpt-x"
+
+
+def test_a_service_tier_never_stands_for_the_model_while_there_is_another_offer() -> None:
+    providers = {"openai": Provider(slug="openai", name="OpenAI", usable=True)}
+    usual = Row(source="t", provider="openai", upstream_model="gpt-x", pricing=Pricing(prompt=Pico(10)))
+    flex = replace(usual, service_tier="flex", pricing=Pricing(prompt=Pico(5)))
+    both = build([flex, usual], (), providers, built=1.0)
+    alone = build([flex], (), providers, built=1.0)
+
+    assert model_object(both.models["openai/gpt-x"], both)["pricing"]["prompt"] == "0.00000000001"
+    assert model_object(alone.models["openai/gpt-x"], alone)["pricing"]["prompt"] == "0.000000000005"

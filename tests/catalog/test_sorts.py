@@ -132,3 +132,17 @@ def test_measured_orders_follow_within_half_a_minute() -> None:
     tokens["b/b"] = 5
     assert found(NOW + MEASURED_SECONDS - 1) == ["a/a", "b/b"]
     assert found(NOW + MEASURED_SECONDS) == ["b/b", "a/a"]
+
+
+def test_routers_stand_where_their_shown_price_puts_them() -> None:
+    router = Model(id="turnout/auto", canonical_slug="turnout/auto", name="Auto", router=True)
+    other = Model(id="a/unpriced", canonical_slug="a/unpriced", name="Unpriced")
+    snapshot = CatalogSnapshot(models={one.id: one for one in (other, router)}, built=NOW)
+    listing = Listing(snapshot, Figures({}, {}), PriceWeights(), NOW)
+
+    def found(**asked: str) -> list[str]:
+        return [entry.model.id for entry in listing.chosen(parse_query([*asked.items()]), NOW)]
+
+    assert found(sort="pricing-low-to-high") == ["turnout/auto", "a/unpriced"]
+    assert found(sort="pricing-high-to-low") == ["turnout/auto", "a/unpriced"]
+    assert found(max_price="0") == ["turnout/auto"]

@@ -38,6 +38,7 @@ ENDPOINT_FACTS: Final = (
 
 _T = TypeVar("_T")
 _NOTHING = Policy()
+_BY_TOKEN: Final = frozenset({"text", "embeddings", "rerank"})
 _STATED_ELSEWHERE: Final = 7  # what a provider says of a model that another one makes: less than any catalog
 
 
@@ -63,10 +64,12 @@ def model_of(
     """The model *model_id* with an endpoint for each of *offers* and for each one that the operator has *stated*.
 
     A stated endpoint takes the place of an offer with the same provider and tag. Order: stated ones as they stand,
-    then the model's own maker, then others by price, then resellers by price; service tiers after all. Facts come from
-    the most trusted source, see :func:`best_fact`.
+    then the model's own maker, then others by price, then resellers by price; then those that are said to cost nothing
+    while others cost something; service tiers after all. Facts come from the most trusted source, see
+    :func:`best_fact`.
     """
-    ranked = sorted(offers, key=lambda offer: _rank(model_id, offer))
+    sold = any(offer.row.pricing is not None and not offer.row.pricing.free for offer in offers)
+    ranked = sorted(offers, key=lambda offer: _rank(model_id, offer, sold=sold))
     derived = [_endpoint(model_id, offer, providers[offer.row.provider]) for offer in ranked]
     stated = stated or DeclaredModel(id=model_id)
     if (length := known.contexts.get(model_id)) is not None and all(_is_bundled(o.row) for o in offers):
@@ -151,18 +154,25 @@ def _is_bundled(row: Row) -> bool:
     return row.context_length is None or trust(row.origin_of("context_length")[0]) == BUNDLED
 
 
-def _rank(model_id: str, offer: Offer) -> tuple[bool, bool, bool, bool, int, str, str]:
+def _rank(model_id: str, offer: Offer, *, sold: bool) -> tuple[bool, bool, bool, bool, bool, int, str, str]:
     pricing = offer.row.pricing or Pricing()
     slug = offer.row.provider
     return (
         offer.row.service_tier is not None,
         bool(offer.row.deprecated and not offer.row.listed),
+        sold and _said_to_be_free(offer.row),
         not _made_by(model_id, slug),
         slug in RESELLERS,
         pricing.prompt + pricing.completion,
         slug,
         tag_of(offer),
     )
+
+
+def _said_to_be_free(row: Row) -> bool:
+    """Whether others than the provider say that it charges nothing: a trial at best, often a gap in their list."""
+    free = row.pricing is None or row.pricing.free
+    return free and trust(row.origin_of("pricing")[0]) > 1
 
 
 def _authority(model_id: str, offer: Offer) -> tuple[bool, bool]:
@@ -188,11 +198,21 @@ def _endpoint(model_id: str, offer: Offer, provider: Provider) -> Endpoint:
         max_prompt_tokens=row.max_prompt_tokens,
         max_completion_tokens=row.max_completion_tokens,
         supported_parameters=_parameters(row, provider.capabilities.drop) if chat else None,
-        priced=row.pricing is not None or provider.dialect == "fake",
+        priced=_has_price(row) or provider.dialect == "fake",
         service_tier=row.service_tier,
         implicit_caching=row.implicit_caching,
         expiration_date=_fitting(row.expiration_date, _is_day),
     )
+
+
+def _has_price(row: Row) -> bool:
+    """Whether the row's price can be believed: images, films and speech are not sold by the token, so that a list
+    which knows no other unit says zero.
+    """
+    if row.pricing is None:
+        return False
+    by_other_units = row.output_modalities is not None and _BY_TOKEN.isdisjoint(row.output_modalities)
+    return not (row.pricing.free and by_other_units and trust(row.origin_of("pricing")[0]) > 1)
 
 
 def _parameters(row: Row, dropped: frozenset[str]) -> tuple[str, ...] | None:

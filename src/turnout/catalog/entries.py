@@ -128,7 +128,10 @@ def entry_of(
 ) -> Entry:
     """One model as listings show it; *target* is what a ``~latest`` name means."""
     shown = default_endpoint(model, snapshot)
-    pricing = effective(shown.pricing, 0, wall) if shown is not None and shown.priced else None
+    if model.router:
+        pricing: Pricing | None = Pricing()  # as is shown: it charges nothing itself
+    else:
+        pricing = effective(shown.pricing, 0, wall) if shown is not None and shown.priced else None
     benchmarks = model.benchmarks
     policies = [policy_of(endpoint, snapshot) for endpoint in model.endpoints]
     body = model_object(model, snapshot, wall=wall, ranks=ranks, target=target)

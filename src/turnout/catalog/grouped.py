@@ -91,7 +91,7 @@ def _by_provider(snapshot: CatalogSnapshot, wall: float) -> dict[str, list[_Offe
 
 
 def _offers(model: Model, snapshot: CatalogSnapshot, wall: float) -> Iterator[_Offer]:
-    """One offer of each provider: its cheapest endpoint."""
+    """One offer of each provider: its cheapest endpoint that serves without being asked for a service tier."""
     best: dict[str, _Offer] = {}
     for endpoint in model.endpoints:
         if endpoint.provider not in snapshot.providers:
@@ -103,8 +103,9 @@ def _offers(model: Model, snapshot: CatalogSnapshot, wall: float) -> Iterator[_O
     yield from best.values()
 
 
-def _rank(offer: _Offer) -> tuple[bool, int]:
-    return not offer.endpoint.priced, offer.pricing.prompt + offer.pricing.completion + offer.pricing.request
+def _rank(offer: _Offer) -> tuple[bool, bool, int]:
+    price = offer.pricing.prompt + offer.pricing.completion + offer.pricing.request
+    return offer.endpoint.service_tier is not None, not offer.endpoint.priced, price
 
 
 def _model(offer: _Offer) -> dict[str, Any]:

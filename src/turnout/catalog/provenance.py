@@ -112,7 +112,7 @@ def _of_endpoint(endpoint: Endpoint, offers: Sequence[Offer], stated: DeclaredMo
     offer = next((o for o in offers if (o.row.provider, tag_of(o)) == (endpoint.provider, endpoint.tag)), None)
     found: dict[str, Origin] = {}
     for name in ENDPOINT_FACTS:
-        if _empty(getattr(endpoint, name)):
+        if _empty(getattr(endpoint, name)) or (name == "pricing" and not endpoint.priced):
             continue
         if wanted is not None and not _empty(getattr(wanted, name, None)):
             found[name] = (OPERATOR, None)
@@ -120,7 +120,7 @@ def _of_endpoint(endpoint: Endpoint, offers: Sequence[Offer], stated: DeclaredMo
             found[name] = offer.row.origin_of(name)
         elif offer is not None and name == "supported_parameters" and offer.row.without is not None:
             found[name] = offer.row.origin_of("without")
-        elif name != "pricing" or endpoint.priced:
+        else:
             found[name] = DERIVED
     return found
 

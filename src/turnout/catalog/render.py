@@ -75,12 +75,13 @@ def default_endpoint(model: Model, snapshot: CatalogSnapshot) -> Endpoint | None
     """The endpoint that stands for the model in listings.
 
     That is the cheapest one that can be called, as routing prefers it too; where none can be called the first in the
-    catalog's order, which puts the model's own maker first. One without a stated price only stands in for others.
+    catalog's order, which puts the model's own maker first. One without a stated price only stands in for others, and
+    one at a service tier too: it serves only who asks for the tier.
     """
     callable_ones = [endpoint for endpoint in model.endpoints if _usable(snapshot.providers.get(endpoint.provider))]
     if callable_ones:
-        return min(callable_ones, key=lambda endpoint: (not endpoint.priced, _price(endpoint)))
-    return min(model.endpoints, key=lambda endpoint: not endpoint.priced, default=None)
+        return min(callable_ones, key=lambda endpoint: (*_in_need(endpoint), _price(endpoint)))
+    return min(model.endpoints, key=_in_need, default=None)
 
 
 def model_object(
@@ -283,6 +284,10 @@ _MEASURED: Final = frozenset(
 
 def _usable(provider: Provider | None) -> bool:
     return provider is not None and provider.usable
+
+
+def _in_need(endpoint: Endpoint) -> tuple[bool, bool]:
+    return endpoint.service_tier is not None, not endpoint.priced
 
 
 def _price(endpoint: Endpoint) -> int:
