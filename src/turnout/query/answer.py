@@ -96,7 +96,12 @@ class _Query:
         candidates = self._candidates(listed, answers)
         options = candidates.options
         votes = [self._own_vote(seat, answers, options) for seat in seats if seat.vote is not None]
-        election, _ = await asyncio.gather(self._select(candidates, votes, seats), self._embed(candidates))
+        embedding = asyncio.ensure_future(self._embed(candidates))
+        try:
+            election = await self._select(candidates, votes, seats)
+            await embedding
+        finally:
+            embedding.cancel()
         return self._outcome(candidates, election, answers)
 
     def _permitted(self) -> tuple[str, ...]:
