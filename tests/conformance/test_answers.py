@@ -13,7 +13,7 @@ from conformance.hearing import Heard, hear_stream, hear_whole
 from conformance.kit import DIALECTS, KITS, SECRET, adapter_of
 from conformance.voice import Call, Kit, Said
 from turnout.base.errors import UpstreamError
-from turnout.domain.usage import Usage
+from turnout.domain.usage import COUNTS, Usage
 
 CASES = {
     "text": Said(text="Grüße, 世界! 🎉 a\u2028b"),
@@ -113,11 +113,11 @@ def test_a_stream_whose_last_event_lacks_its_blank_line_is_whole(kit: Kit, diale
     expect(hear_stream(adapter_of(dialect), [whole]), CASES["all"], kit)
 
 
-COUNTS = st.integers(0, 10**7)
+NUMBERS = st.integers(0, 10**7)
 
 
 @pytest.mark.parametrize(("kit", "dialect"), NAMED)
-@given(prompt=COUNTS, cached=COUNTS, completion=COUNTS, thinking=COUNTS)
+@given(prompt=NUMBERS, cached=NUMBERS, completion=NUMBERS, thinking=NUMBERS)
 def test_buckets_are_never_negative_and_sum_to_the_totals(
     kit: Kit, dialect: str, prompt: int, cached: int, completion: int, thinking: int
 ) -> None:
@@ -132,7 +132,7 @@ def test_buckets_are_never_negative_and_sum_to_the_totals(
 
 
 def buckets(usage: Usage) -> list[int]:
-    values = [getattr(usage, name) for name in Usage.__struct_fields__]
+    values = [getattr(usage, name) for name in COUNTS]
     return [value for value in values if isinstance(value, int) and not isinstance(value, bool)]
 
 

@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from turnout.base.limits import MAX_TOKENS
 from turnout.base.money import MAX_PICO, Pico, dollars, parse_price
-from turnout.domain.usage import NO_USAGE, PRICES, PriceOverride, Pricing, Usage, cost, effective
+from turnout.domain.usage import COUNTS, NO_USAGE, PRICES, PriceOverride, Pricing, Usage, cost, effective
 
-COUNTS = [name for name in Usage.__struct_fields__ if name not in {"estimated", "web_searches"}]
-USAGES = st.builds(Usage, web_searches=st.integers(0, 100), **{name: st.integers(0, MAX_TOKENS) for name in COUNTS})
+TOKENS = [name for name in COUNTS if name != "web_searches"]
+USAGES = st.builds(Usage, web_searches=st.integers(0, 100), **{name: st.integers(0, MAX_TOKENS) for name in TOKENS})
 PRICINGS = st.builds(
     Pricing,
     **{name: st.integers(0, MAX_PICO) for name in ("prompt", "completion", "request")},
@@ -25,7 +25,7 @@ PRICINGS = st.builds(
 
 @given(USAGES)
 def test_every_bucket_counts_in_exactly_one_total(usage: Usage) -> None:
-    assert usage.prompt_tokens + usage.completion_tokens == sum(getattr(usage, name) for name in COUNTS)
+    assert usage.prompt_tokens + usage.completion_tokens == sum(getattr(usage, name) for name in TOKENS)
 
 
 @given(USAGES, PRICINGS)
@@ -33,6 +33,13 @@ def test_a_cost_is_exact_and_never_negative_and_adds_up(usage: Usage, pricing: P
     price = cost(usage, pricing)
     assert all(type(part) is int and part >= 0 for part in (price.prompt, price.completion, price.request))
     assert price.total == price.prompt + price.completion + price.request
+
+
+@given(USAGES, USAGES, PRICINGS)
+def test_what_the_provider_bills_is_what_is_charged(read: Usage, billed: Usage, pricing: Pricing) -> None:
+    usage = replace(read, billed=billed)
+    assert cost(usage, pricing) == cost(billed, pricing)
+    assert (usage.prompt_tokens, usage.completion_tokens) == (read.prompt_tokens, read.completion_tokens)
 
 
 def test_searches_cost_what_they_cost_beside_the_tokens() -> None:
@@ -44,7 +51,7 @@ def test_searches_cost_what_they_cost_beside_the_tokens() -> None:
 
 @given(USAGES, USAGES, PRICINGS)
 def test_more_usage_never_costs_less_and_usage_adds_up(first: Usage, second: Usage, pricing: Pricing) -> None:
-    both = Usage(**{name: getattr(first, name) + getattr(second, name) for name in COUNTS})
+    both = Usage(**{name: getattr(first, name) + getattr(second, name) for name in TOKENS})
     apart = cost(first, pricing), cost(second, pricing)
     assert cost(both, pricing).prompt == apart[0].prompt + apart[1].prompt
     assert cost(both, pricing).completion == apart[0].completion + apart[1].completion

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from turnout.base.clock import Clock
 from turnout.base.money import MAX_PICO, Pico
 from turnout.domain.account import AttemptRecord, Generation, generation_row
-from turnout.domain.usage import Pricing, Usage
+from turnout.domain.usage import COUNTS, Pricing, Usage
 from turnout.ledger.journal import BrokenLine, Journal, format_line, line_of, parse_line
 
 FROZEN = Clock(lambda: 1790000000.0, lambda: 0.0)
@@ -32,8 +32,9 @@ GENERATION = Generation(
 
 counts = st.integers(0, 10**9)
 texts = st.text(st.characters(codec="utf-8"), max_size=40)
-buckets = [name for name in Usage.__struct_fields__ if name != "estimated"]
-usages = st.builds(Usage, estimated=st.booleans(), **dict.fromkeys(buckets, counts))
+counted = dict.fromkeys(COUNTS, counts)
+billed = st.none() | st.builds(Usage, **counted)
+usages = st.builds(Usage, estimated=st.booleans(), billed=billed, **counted)
 money = st.integers(0, MAX_PICO).map(Pico)
 times = st.floats(0, 1e9)
 attempts = st.builds(

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from turnout.base.limits import MAX_TOKENS
-from turnout.domain.usage import Usage
+from turnout.domain.usage import COUNTS, Usage
 from turnout.providers.usage import read_usage
 
-BUCKETS = [name for name in Usage.__struct_fields__ if name != "estimated"]
+BUCKETS = COUNTS
 SANE = st.integers(0, 10_000)
 ABSURD: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, -1, -5, 1.5, "7", [], {}, MAX_TOKENS + 1, 10**30, 1e300, -0.0, 2**63, {"cached_tokens": 1}, "NaN"]

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from turnout.base.money import Pico
 
-__all__ = ["NO_USAGE", "PRICES", "Cost", "PriceOverride", "Pricing", "Usage", "cost", "dearest", "effective"]
+__all__ = ["COUNTS", "NO_USAGE", "PRICES", "Cost", "PriceOverride", "Pricing", "Usage", "cost", "dearest", "effective"]
 
 
 class Usage(Struct, frozen=True, omit_defaults=True):
@@ -45,6 +45,8 @@ class Usage(Struct, frozen=True, omit_defaults=True):
 
 
 NO_USAGE = Usage()
+COUNTS = tuple(name for name in Usage.__struct_fields__ if name not in {"estimated", "billed"})
+"""The names of the fields that count something."""
 
 
 class PriceOverride(Struct, frozen=True, omit_defaults=True):

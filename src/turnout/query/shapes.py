@@ -13,7 +13,7 @@ from turnout.base.money import Pico
 from turnout.domain.account import Generation
 from turnout.domain.completion import NULL, Choice
 from turnout.domain.query import OutputMode, Roster, Tally, Voter
-from turnout.domain.usage import Cost, Usage, cost
+from turnout.domain.usage import COUNTS, Cost, Usage, cost
 from turnout.query.poll import Seat
 from turnout.query.selection import Slip, written
 from turnout.query.voters import Heard, Line
@@ -29,7 +29,6 @@ __all__ = [
     "votes_report",
 ]
 
-_COUNTS = tuple(name for name in Usage.__struct_fields__ if name not in {"estimated", "billed"})
 _COMPULSORY: Mapping[str, Any] = {"role": "assistant", "content": None, "refusal": None, "reasoning": None}
 
 
@@ -50,7 +49,7 @@ def added(usages: Sequence[Usage]) -> Usage:
     """The sum of several counts."""
     if len(usages) == 1:
         return usages[0]
-    sums = {name: sum(getattr(usage, name) for usage in usages) for name in _COUNTS}
+    sums = {name: sum(getattr(usage, name) for usage in usages) for name in COUNTS}
     otherwise = any(usage.billed is not None for usage in usages)
     billed = added([usage.billed or usage for usage in usages]) if otherwise else None
     return Usage(**sums, estimated=any(usage.estimated for usage in usages), billed=billed)

@@ -12,8 +12,8 @@ _FINISH = {"stop": "COMPLETE", "length": "MAX_TOKENS", "tool_calls": "TOOL_CALL"
 
 def _usage(said: Said) -> dict[str, Any]:
     return {
-        "billed_units": {"input_tokens": said.prompt, "output_tokens": said.completion},
-        "tokens": {"input_tokens": said.prompt + 400, "output_tokens": said.completion + 3},
+        "billed_units": {"input_tokens": said.prompt // 2, "output_tokens": said.completion},
+        "tokens": {"input_tokens": said.prompt, "output_tokens": said.completion},
         "cached_tokens": said.cached,
     }
 

@@ -13,7 +13,7 @@ from msgspec import Raw
 from gemini import answered, chunks_of, deltas_of, google_adapter, message_of, read_whole, stream_of, turns_for
 from turnout.base.errors import UpstreamError
 from turnout.domain.completion import Chunk
-from turnout.domain.usage import Usage
+from turnout.domain.usage import COUNTS, Usage
 from turnout.providers.gemini_usage import read_gemini_usage
 
 
@@ -167,7 +167,7 @@ def test_counts_are_never_negative_and_sum_to_the_totals(counts: dict[str, Any])
     usage = read_gemini_usage(Raw(json.dumps(counts).encode()))
     if usage is None:
         return
-    assert all(getattr(usage, name) >= 0 for name in Usage.__struct_fields__ if name != "estimated")
+    assert all(getattr(usage, name) >= 0 for name in COUNTS)
     stated = [counts.get(name) for name in ("promptTokenCount", "toolUsePromptTokenCount")]
     if all(type(one) is int and one >= 0 for one in stated):
         assert usage.prompt_tokens == sum(stated)  # type: ignore[arg-type]  # they are integers
