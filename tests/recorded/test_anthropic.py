@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -237,23 +236,6 @@ def _collected(reply: Reply) -> dict[str, Any]:
     ]
     message = {"role": "assistant", "content": said.text, "reasoning": said.reasoning}
     return message | {"reasoning_details": said.details, "tool_calls": calls}
-
-
-def test_the_exchanges_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    if not _ALL:
-        pytest.skip("TURNOUT_TEST_DATA names no folder with recorded-traffic")
-    reasons: dict[str, list[str]] = {}
-    for exchange in _ALL:
-        try:
-            chat_request(exchange.request)
-        except Inexpressible as reason:
-            reasons.setdefault(str(reason), []).append(exchange.id)
-    skipped = sum(map(len, reasons.values()))
-    with capsys.disabled():
-        rows = [f"anthropic: {len(_ALL)} exchanges, all answers compared, {len(_ALL) - skipped} requests compared"]
-        rows += [f"{len(names):5} requests left out: {reason}: {' '.join(names)}" for reason, names in reasons.items()]
-        sys.stdout.write("\n" + "\n".join(rows) + "\n")
-    assert skipped < len(_ALL) / 4
 
 
 def _ask(stage: Stage, exchange: Exchange, *, stream: bool) -> Reply:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -99,23 +98,6 @@ def test_a_failure_is_told_as_the_provider_means_it(
     stage.provider.play(exchange)
     reply = _ask(stage, exchange, stream=stream)
     assert (reply.status, reply.json()["error"]["metadata"]["error_type"]) == (ours, error_type), reply.body
-
-
-def test_the_exchanges_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    if not _ALL:
-        pytest.skip("TURNOUT_TEST_DATA names no folder with recorded-traffic")
-    reasons: dict[str, list[str]] = {}
-    for exchange in _ALL:
-        try:
-            chat_request(exchange.request)
-        except Inexpressible as reason:
-            reasons.setdefault(str(reason), []).append(exchange.id)
-    skipped = sum(map(len, reasons.values()))
-    with capsys.disabled():
-        rows = [f"cohere: {len(_ALL)} exchanges, all answers compared, {len(_ALL) - skipped} requests compared"]
-        rows += [f"{len(names):5} requests left out: {reason}: {' '.join(names)}" for reason, names in reasons.items()]
-        sys.stdout.write("\n" + "\n".join(rows) + "\n")
-    assert skipped < len(_ALL) / 4
 
 
 def _pieces(text: str) -> list[str]:

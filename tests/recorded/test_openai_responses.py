@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -259,27 +258,6 @@ def test_an_answer_that_breaks_off_says_so_after_what_it_said(stage: Stage) -> N
     assert (heard.choices[0].text, heard.choices[0].finish) == ("So far", "error")
     assert heard.error is not None
     assert heard.error["metadata"]["error_type"] == "rate_limit_exceeded"
-
-
-def test_the_exchanges_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    if not _EVERY:
-        pytest.skip("TURNOUT_TEST_DATA names no folder with recorded-traffic")
-    reasons: dict[str, list[str]] = {}
-    for exchange in _EVERY:
-        try:
-            if not 0 <= chat_request(exchange.request).get("temperature", 0) <= 2:
-                raise Inexpressible("a temperature that the gateway refuses itself")  # noqa: TRY301 - counted alike
-        except Inexpressible as reason:
-            reasons.setdefault(str(reason), []).append(exchange.id)
-    skipped = sum(map(len, reasons.values()))
-    with capsys.disabled():
-        compared = f"{len(_ALL)} answers compared, {len(_EVERY) - skipped} requests compared"
-        later = " ".join(one.id for one in _UNFINISHED)
-        rows = [f"openai-responses: {len(_EVERY)} exchanges, {compared}"]
-        rows.append(f"{len(_UNFINISHED):5} answers left out: they were to be fetched later: {later}")
-        rows += [f"{len(names):5} requests left out: {reason}: {' '.join(names)}" for reason, names in reasons.items()]
-        sys.stdout.write("\n" + "\n".join(rows) + "\n")
-    assert skipped < len(_EVERY) / 4
 
 
 def _scripted(response: Any, status: int = 200) -> Exchange:  # noqa: ANN401 - JSON, or the text of a stream
