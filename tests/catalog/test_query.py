@@ -121,3 +121,18 @@ def test_one_of_offset_and_limit_is_enough_for_a_page() -> None:
     assert _parse("offset=7").page(2000) == slice(7, 507)
     assert _parse("limit=3").page(2000) == slice(0, 3)
     assert _parse("").page(2000) == slice(0, 2000)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "measured"),
+    [
+        ([], False),
+        ([("sort", "newest")], False),
+        ([("sort", "most-popular")], True),
+        ([("min_tool_success_rate", "0.5")], True),
+    ],
+)
+def test_a_query_knows_whether_its_answer_changes_with_the_traffic(
+    pairs: list[tuple[str, str]], measured: bool
+) -> None:
+    assert parse_query(pairs).measured is measured

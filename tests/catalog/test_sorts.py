@@ -117,7 +117,7 @@ def test_what_costs_something_else_is_not_the_cheapest_for_its_tokens() -> None:
     assert weights.average(Pricing(web_search=Pico(7))) == 70
 
 
-def test_measured_orders_follow_within_half_a_minute() -> None:
+def test_measured_orders_follow_within_seconds() -> None:
     snapshot = CatalogSnapshot(
         models={name: Model(id=name, canonical_slug=name, name=name) for name in ("a/a", "b/b")}, built=NOW
     )

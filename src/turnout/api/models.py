@@ -289,7 +289,7 @@ class _Counter:
 
     def _keep(self, request: Request, shelf: Shelf, query: Query, body: bytes) -> Stored:
         """Remember a reply for a minute, so that the next one who asks the same is answered without being looked at."""
-        seconds = _KEPT_SECONDS if query.sort is None else MEASURED_SECONDS
+        seconds = MEASURED_SECONDS if query.measured else _KEPT_SECONDS
         until = asyncio.get_running_loop().time() + seconds
         stored = self._stored(body, cache=PUBLIC, until=until)
         shelf.keep(_target(request), stored)

@@ -14,7 +14,7 @@ from turnout.contracts.store import Store
 __all__ = ["MeasuredHere"]
 
 _DAY_SECONDS = 86_400
-_INTERVAL_SECONDS = 60.0
+_INTERVAL_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -37,7 +37,7 @@ class MeasuredHere:
         return self._tokens.get(model_id)
 
     async def run(self, store: Store) -> None:
-        """Sum the week's tokens every minute until cancelled."""
+        """Sum the week's tokens every five seconds until cancelled: daily sums of the store, not single generations."""
         while True:
             try:
                 self._tokens = await store.tokens_by_model(self._clock.wall() - 6 * _DAY_SECONDS)

@@ -19,8 +19,8 @@ from turnout.domain.catalog import CatalogSnapshot, Model
 
 __all__ = ["MEASURED_SECONDS", "Listing"]
 
-MEASURED_SECONDS: Final = 30.0
-"""How long an order by measured figures stands."""
+MEASURED_SECONDS: Final = 5.0
+"""How long figures that are measured stand, and orders by them."""
 
 _VARIANTS: Final = VIRTUAL_VARIANTS | {"free", "thinking", "extended", "beta", "batch"}
 _encoder = msgspec.json.Encoder()
@@ -49,7 +49,7 @@ class Listing:
 
     def chosen(self, query: Query, wall: float) -> Sequence[Entry]:
         """The entries that *query* asks for, all pages of them, in its order. *wall*: unix seconds."""
-        if (query.sort and SORTS[query.sort].measured) or not query.tool_success_rate.open:
+        if query.measured:
             self._measure(wall)
         return kept(self._ordered(query.sort), query, wall)
 
@@ -134,7 +134,7 @@ class Listing:
         return order
 
     def _measure(self, wall: float) -> None:
-        """Ask anew for what is measured, at most twice a minute."""
+        """Ask anew for what is measured, at most once in five seconds."""
         if wall < self._measured_until:
             return
         self._measured_until = wall + MEASURED_SECONDS

@@ -123,6 +123,11 @@ class Query(Struct, frozen=True, kw_only=True):
         return self.offset is not None or self.limit is not None
 
     @property
+    def measured(self) -> bool:
+        """Whether the answer depends on what is measured while the gateway runs."""
+        return not self.tool_success_rate.open or (self.sort is not None and SORTS[self.sort].measured)
+
+    @property
     def narrow(self) -> bool:
         """Whether anything is asked but the kind of output, the order and the page."""
         plain = Query(
