@@ -133,6 +133,6 @@ def test_one_of_offset_and_limit_is_enough_for_a_page() -> None:
     ],
 )
 def test_a_query_knows_whether_its_answer_changes_with_the_traffic(
-    pairs: list[tuple[str, str]], measured: bool
+    pairs: list[tuple[str, str]], *, measured: bool
 ) -> None:
     assert parse_query(pairs).measured is measured
