@@ -3,6 +3,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 
 from examples import a_candidate, a_model, a_provider, a_request, a_snapshot, an_endpoint, prices
@@ -30,6 +31,24 @@ def talk(*said: str, system: str = LONG, **fields: Any) -> ChatRequest:  # noqa:
 def candidate(slug: str, cached: str | None = "0.0000002") -> Candidate:
     pricing = prices("0.000002") if cached is None else prices("0.000002", input_cache_read=cached)
     return a_candidate(slug, pricing=pricing)
+
+
+def test_what_one_worker_remembers_others_hear_once_in_a_while() -> None:
+    one, other = Desk(), Desk()
+    told: list[bytes] = []
+    one.memory.tell = told.append
+    for at in (0.0, 10.0, 59.0, 70.0):
+        one.answered(talk("hi", session_id="s"), at=at)
+    assert len(told) == 2
+    one.answered(talk("hi", session_id="s"), "one", at=71.0, by=candidate("one"))
+    assert len(told) == 3
+    one.answered(talk("hi", prompt_cache_key="s" * 3000), at=71.0)
+    assert len(told) == 3  # it is remembered here alone
+    other.memory.hear(told[0], 5_000.0)
+    assert other.stays(talk("hi", session_id="s"), at=5_599.0) == "acme/tiny|two|two"
+    assert other.stays(talk("hi", session_id="s"), at=5_601.0) is None
+    with pytest.raises(msgspec.DecodeError):
+        other.memory.hear(b"[1]", 0.0)
 
 
 class Desk:

@@ -121,6 +121,10 @@ async def test_machines_show_each_other_their_health_and_not_to_themselves(
     assert await other.others("c") == {"x": [b"\0\xff", b"3"], "y": [b"2"]}
     await one.publish("a", {"x": b"4"}, 60)
     assert await other.others("b") == {"x": [b"4"]}
+    await one.publish("a/1", {"x": b"5"}, 60)
+    assert await one.others("a/2") == {"x": [b"3"]}
+    assert await other.others("b") == {"x": [b"4", b"5"]}
+    await one.publish("a/1", {}, 60)
     await one.publish("a", {}, 60)
     assert await other.others("b") == {}
     await one.publish("a", {"x": b"4"}, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from hashlib import sha256
 from typing import TypeVar, final
 
@@ -39,7 +40,7 @@ class KeyRing:
     then called, if it is set.
     """
 
-    __slots__ = ("_budgets", "_clock", "_epoch", "_known", "_store", "_unknown", "changed")
+    __slots__ = ("_budgets", "_clock", "_epoch", "_known", "_look", "_store", "_unknown", "changed")
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -48,6 +49,7 @@ class KeyRing:
         self._unknown: dict[bytes, None] = {}
         self._budgets: dict[str, Budgets] = {}
         self._epoch = 0
+        self._look = asyncio.Event()
         self.changed: Callable[[], Awaitable[None]] | None = None
 
     def peek(self, authorization: bytes | None) -> Key | None:
@@ -85,6 +87,10 @@ class KeyRing:
         budgets = self._budgets.get(key.hash) if self._budgets else None
         return () if budgets is None else budgets.claims(user, now)
 
+    def look(self) -> None:
+        """Keys may have changed: :meth:`watch` looks now instead of in a moment."""
+        self._look.set()
+
     def forget(self) -> None:
         """Ask the store anew for every key."""
         self._epoch += 1
@@ -113,7 +119,10 @@ class KeyRing:
                     self.forget()
                     if self.changed is not None:
                         await self.changed()
-            await asyncio.sleep(interval)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(interval):
+                    await self._look.wait()
+            self._look.clear()
 
     async def _look_up(self, place: bytes, token: bytes) -> Key | None:
         """Ask the store, and remember the answer unless keys have changed meanwhile."""

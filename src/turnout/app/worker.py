@@ -25,6 +25,7 @@ from turnout.api.plane import DataPlane, ServerLimits
 from turnout.api.reply import Heads
 from turnout.app.control import ControlPlane
 from turnout.app.descriptors import room_for_connections
+from turnout.app.machines import Machines
 from turnout.app.memory import keep_freed_memory, spare_the_collector
 from turnout.app.metrics import TallyFiles
 from turnout.app.outside import Poster, fetch_limits, outside_of
@@ -151,6 +152,7 @@ class _Worker:
             comment_seconds=settings.limits.keepalive_comment_seconds,
             outside=outside,
         )
+        self._machines = Machines(self._house, self._shared, self._till.node)
         surfaces = {mount + path: surface for mount in _MOUNTS for path, surface in _SURFACES.items()}
         voting = voting_of(self._house, store)
         self._house.instead = voting.instead
@@ -216,7 +218,7 @@ class _Worker:
             self._follow_catalog(),
             self._house.health.run(),
             self._control.measured.run(self._store),
-            self._shared.bulletin.run(),
+            self._machines.run(),
             self._till.run(),
         ]
         if self._orders.alone:
@@ -267,6 +269,8 @@ class _Worker:
         assert self._application is not None  # noqa: S101 - nothing is accepted before _started
         application = await asyncio.shield(self._application)
         await application(scope, receive, send)
+        if scope["type"] == "http":
+            self._machines.served(scope["method"], scope["path"])
 
     async def _list_models(self) -> None:
         """Ask servers of the operator's own what they serve."""

@@ -40,13 +40,15 @@ class HealthExchange(Protocol):
     async def publish(self, machine: str, blocks: Mapping[str, bytes], seconds: int) -> None:
         """Replace this machine's *blocks* by endpoint id; they are forgotten after *seconds*.
 
+        A machine of several workers shows them in parts, as ``<machine>/<part>``.
+
         Raises:
             Unavailable: the exchange cannot be reached; the machine goes on with what it knows itself.
         """
         ...
 
     async def others(self, machine: str) -> Mapping[str, Sequence[bytes]]:
-        """The blocks of all machines but this one, by endpoint id.
+        """The blocks of all machines but this one, in whatever parts, by endpoint id.
 
         Raises:
             Unavailable: the exchange cannot be reached.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import final
 
@@ -22,6 +22,10 @@ LONG_WINDOW_SECONDS = 3600.0
 _MOST_SESSIONS = 20_000
 _LEAST_CACHED_BYTES = 4096
 """No provider caches prompts of fewer than about a thousand tokens."""
+_LONGEST_NEWS = 2048  # bytes
+_STILL_KNOWN = 0.9
+"""Others are told again once a tenth of the time has passed."""
+
 _SYSTEM = frozenset({"system", "developer"})
 
 
@@ -29,16 +33,29 @@ class _Role(Struct):
     role: str = ""
 
 
+class _News(Struct, array_like=True):
+    """What workers tell each other."""
+
+    key: tuple[str, ...]
+    endpoint_id: str
+    seconds: float
+
+
 _read_list = msgspec.json.Decoder(list[Raw]).decode
 _read_role = msgspec.json.Decoder(_Role).decode
+_read_news = msgspec.json.Decoder(_News).decode
 
 
 @final
 class StickyMemory:
-    """Which endpoint each conversation was answered by last, in the memory of this process; the oldest make room."""
+    """Which endpoint each conversation was answered by last, in the memory of this process; the oldest make room.
+
+    ``tell``, where it is set, lets others :meth:`hear` of it.
+    """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, ...], tuple[str, float]] = OrderedDict()
+        self.tell: Callable[[bytes], None] | None = None
 
     def session(
         self, request: ChatRequest, headers: Mapping[bytes, bytes], account_id: str, now: float
@@ -75,6 +92,27 @@ class StickyMemory:
         if len(self._kept) > _MOST_SESSIONS:
             self._kept.popitem(last=False)
 
+    def answered(self, key: tuple[str, ...], endpoint_id: str, now: float, seconds: float) -> None:
+        """Stay with this endpoint for *seconds*; others hear of it when it is news to them."""
+        if self.tell is not None:
+            known = self._kept.get(key)
+            if known is None or known[0] != endpoint_id or known[1] < now + seconds * _STILL_KNOWN:
+                told = msgspec.json.encode(_News(key, endpoint_id, seconds))
+                if len(told) <= _LONGEST_NEWS:
+                    self.tell(told)
+                self.keep(key, endpoint_id, now + seconds)
+            return  # else: as long as others remember it, and no longer
+        self.keep(key, endpoint_id, now + seconds)
+
+    def hear(self, told: bytes, now: float) -> None:
+        """Another worker has *told* of a conversation.
+
+        Raises:
+            DecodeError: it is nothing that a worker would tell.
+        """
+        news = _read_news(told)
+        self.keep(news.key, news.endpoint_id, now + min(max(0.0, news.seconds), LONG_WINDOW_SECONDS))
+
     def __len__(self) -> int:
         return len(self._kept)
 
@@ -104,8 +142,8 @@ class Session:
         if not self._stated and not _saves(candidate, usage):
             return
         long = self._request.traits.cache_marks and b'"1h"' in bytes(self._request.fields["messages"])
-        until = now + (LONG_WINDOW_SECONDS if long else WINDOW_SECONDS)
-        self._memory.keep(self._key(candidate.model.id), candidate.endpoint_id, until)
+        seconds = LONG_WINDOW_SECONDS if long else WINDOW_SECONDS
+        self._memory.answered(self._key(candidate.model.id), candidate.endpoint_id, now, seconds)
 
     def _key(self, model_id: str) -> tuple[str, ...]:
         if not self._name:

@@ -8,8 +8,9 @@ Failures are counted at once, and are seen by this worker's next plan.
 from __future__ import annotations
 
 import asyncio
+import operator
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from random import Random
 from typing import Any, Final, Literal, final
@@ -33,6 +34,7 @@ from turnout.health.slot import (
     TIME_BEFORE,
     TIME_FAILED,
     TIME_LIMITED,
+    TIME_TOUCHED,
     TIME_TRIED,
     TIME_UNREACHABLE,
     TOOLS,
@@ -66,18 +68,19 @@ _Event = tuple[str, float, float | None, float | None, float | None]
 class _Endpoint:
     """What is at hand of one endpoint: this worker's slot, if it has one, and those of the others."""
 
-    __slots__ = ("chance", "foreign", "id", "own", "proven", "refreshed")
+    __slots__ = ("chance", "distant", "foreign", "id", "own", "proven", "refreshed")
 
     def __init__(self, endpoint_id: str) -> None:
         self.id = endpoint_id
         self.own: Slot | None = None
         self.foreign: list[Slot] = []
+        self.distant: Sequence[Slot] = ()  # of other machines
         self.refreshed = float("-inf")
         self.proven = 0.0
         self.chance = 0.0
 
     def slots(self) -> list[Slot]:
-        return self.foreign if self.own is None else [self.own, *self.foreign]
+        return [*(() if self.own is None else (self.own,)), *self.foreign, *self.distant]
 
 
 @final
@@ -258,6 +261,34 @@ class HealthBook:
         oldest = [one for one in islice(self.known, _PER_PULSE) if self._endpoints[one].refreshed < rolled]
         for endpoint_id in due[:_PER_PULSE] + oldest[: _PER_PULSE // 4]:
             self._refresh(self._endpoints[endpoint_id], now)
+
+    # What other machines know.
+
+    @property
+    def epoch(self) -> float:
+        """Seconds to add to monotonic ones for the times of windows."""
+        return self._epoch
+
+    def shown(self, since: float, most: int) -> dict[str, bytes]:
+        """This worker's slots that were touched *since* (a time of windows), by endpoint id; the latest *most*."""
+        own = [
+            (one.own.times[TIME_TOUCHED], one.id, one.own) for one in self._endpoints.values() if one.own is not None
+        ]
+        latest = sorted((one for one in own if one[0] >= since), reverse=True)[:most]
+        return {endpoint_id: bytes(slot.memory) for _, endpoint_id, slot in latest}
+
+    def heard(self, slots: Mapping[str, Sequence[Slot]], now: float) -> None:
+        """Other machines have written *slots*, by endpoint id, and nothing else."""
+        for endpoint_id in [one.id for one in self._endpoints.values() if one.distant and one.id not in slots]:
+            self._endpoints[endpoint_id].distant = ()
+            self._stale[endpoint_id] = None
+            self._forget_if_empty(endpoint_id)
+        for endpoint_id, distant in slots.items():
+            endpoint = self._found(endpoint_id)
+            if len(distant) != len(endpoint.distant) or any(map(operator.is_not, distant, endpoint.distant)):
+                endpoint.distant = distant
+                self._stale[endpoint_id] = None
+                self._glance(endpoint, now)
 
     def close(self) -> None:
         """Count what is pending, and let go of the file."""

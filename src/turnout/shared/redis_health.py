@@ -43,7 +43,8 @@ class HealthInRedis:
         async def read(redis: Redis) -> dict[str, list[bytes]]:
             members = await redis.smembers(_MACHINES)
             known = sorted(name.decode() for name in members if isinstance(name, bytes))
-            others = [name for name in known if name != machine]
+            ours = machine.partition("/")[0]
+            others = [name for name in known if name.partition("/")[0] != ours]
             if not others:
                 return {}
             async with redis.pipeline(transaction=False) as together:
