@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from turnout.base.errors import UpstreamError
 from turnout.contracts.provider import Fetched, Outside
-from turnout.providers.google_tokens import TokenKeeper, read_key
+from turnout.providers.google_tokens import GoogleTokenKeeper, read_key
 
 _RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
@@ -75,7 +75,7 @@ def _part(text: str) -> Any:  # noqa: ANN401 - JSON
 
 async def test_the_claim_is_signed_and_says_who_asks_for_what() -> None:
     office = _Office()
-    keeper = TokenKeeper(_key(), office.outside)
+    keeper = GoogleTokenKeeper(_key(), office.outside)
     await keeper.fresh()
     [(url, form)] = office.asked
     assert url == "https://oauth2.googleapis.com/token"
@@ -97,7 +97,7 @@ async def test_the_claim_is_signed_and_says_who_asks_for_what() -> None:
 
 async def test_a_token_is_used_until_five_minutes_before_its_end() -> None:
     office = _Office()
-    keeper = TokenKeeper(_key(), office.outside)
+    keeper = GoogleTokenKeeper(_key(), office.outside)
     await keeper.fresh()
     office.now += 3599 - 301
     await keeper.fresh()
@@ -110,7 +110,7 @@ async def test_a_token_is_used_until_five_minutes_before_its_end() -> None:
 async def test_askers_at_one_time_share_one_request_and_one_that_leaves_takes_nothing_along() -> None:
     office = _Office()
     office.slow.clear()
-    keeper = TokenKeeper(_key(), office.outside)
+    keeper = GoogleTokenKeeper(_key(), office.outside)
     askers = [asyncio.create_task(keeper.fresh()) for _ in range(5)]
     while not office.asked:  # noqa: ASYNC110 - a list knows no event
         await asyncio.sleep(0.001)
@@ -125,7 +125,7 @@ async def test_askers_at_one_time_share_one_request_and_one_that_leaves_takes_no
 async def test_a_user_who_has_logged_in_gets_a_token_too() -> None:
     office = _Office()
     user = {"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"}
-    await TokenKeeper(json.dumps(user), office.outside).fresh()
+    await GoogleTokenKeeper(json.dumps(user), office.outside).fresh()
     [(_, form)] = office.asked
     assert form == {"grant_type": "refresh_token", "client_id": "c", "client_secret": "s", "refresh_token": "r"}
 
@@ -134,7 +134,7 @@ async def test_the_file_is_read_again_for_each_token(tmp_path: Path) -> None:
     office = _Office()
     path = tmp_path / "key.json"
     path.write_text(_key())
-    keeper = TokenKeeper(path, office.outside)
+    keeper = GoogleTokenKeeper(path, office.outside)
     await keeper.fresh()
     path.write_text(_key(project_id="other"))
     office.now += 4000
@@ -156,7 +156,7 @@ async def test_the_file_is_read_again_for_each_token(tmp_path: Path) -> None:
 async def test_a_refusal_is_an_upstream_error_and_the_next_asker_waits(answer: tuple[int, Any], words: str) -> None:
     office = _Office()
     office.answers = [answer]
-    keeper = TokenKeeper(_key(), office.outside)
+    keeper = GoogleTokenKeeper(_key(), office.outside)
     for _ in range(2):
         with pytest.raises(UpstreamError, match=words):
             await keeper.fresh()
@@ -168,7 +168,7 @@ async def test_a_refusal_is_an_upstream_error_and_the_next_asker_waits(answer: t
 
 async def test_an_old_token_does_while_a_new_one_is_not_to_be_had() -> None:
     office = _Office()
-    keeper = TokenKeeper(_key(), office.outside)
+    keeper = GoogleTokenKeeper(_key(), office.outside)
     await keeper.fresh()
     office.answers = [(503, b"")] * 2
     office.now += 3400
@@ -194,13 +194,13 @@ def test_what_is_no_key_is_told_without_its_content(text: str) -> None:
 @pytest.mark.parametrize("pem", ["none", _pem(ec.generate_private_key(ec.SECP256R1()))], ids=["text", "elliptic"])
 async def test_a_private_key_that_is_none_is_told_without_its_content(pem: str) -> None:
     with pytest.raises(UpstreamError, match="private key") as caught:
-        await TokenKeeper(_key(private_key=pem), _Office().outside).fresh()
+        await GoogleTokenKeeper(_key(private_key=pem), _Office().outside).fresh()
     assert pem not in str(caught.value)
 
 
 async def test_a_missing_file_is_told_without_its_name(tmp_path: Path) -> None:
     with pytest.raises(UpstreamError, match="cannot be read") as caught:
-        await TokenKeeper(tmp_path / "none.json", _Office().outside).fresh()
+        await GoogleTokenKeeper(tmp_path / "none.json", _Office().outside).fresh()
     assert "none.json" not in str(caught.value)
 
 

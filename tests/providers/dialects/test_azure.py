@@ -179,7 +179,7 @@ async def test_a_file_with_the_secret_is_read_again_for_each_token(tmp_path: Pat
             "AADSTS7000215",
         ),
         (500, "no JSON", "status 500"),
-        (200, {"token": "x"}, "makes no sense"),
+        (200, {"token": "x"}, "holds no token"),
         (200, {"access_token": "a\r\nb"}, "holds no token"),
     ],
 )

@@ -77,9 +77,9 @@ def test_every_location_has_its_host(location: str | None, address: str) -> None
 @pytest.mark.parametrize(
     ("upstream", "path"),
     [
-        ("gemini-2.5-flash", f"/v1/{_MODEL}"),
-        ("google/gemini-2.5-flash", f"/v1/{_MODEL}"),
-        ("publishers/google/models/gemini-2.5-flash", f"/v1/{_MODEL}"),
+        ("gemini-2.5-flash", f"/v1beta1/{_MODEL}"),
+        ("google/gemini-2.5-flash", f"/v1beta1/{_MODEL}"),
+        ("publishers/google/models/gemini-2.5-flash", f"/v1beta1/{_MODEL}"),
         ("endpoints/123", "/v1beta1/projects/acme/locations/europe-west1/endpoints/123"),
     ],
 )
@@ -93,12 +93,12 @@ def test_models_stand_below_their_project_and_location(upstream: str, path: str)
 
 def test_a_key_needs_no_project() -> None:
     head = _outgoing(_provider(credential=Secret("AIzaSy-1"))).head.decode()
-    assert head.startswith("POST /v1/publishers/google/models/gemini-2.5-flash:generateContent HTTP/1.1\r\n")
+    assert head.startswith("POST /v1beta1/publishers/google/models/gemini-2.5-flash:generateContent HTTP/1.1\r\n")
     assert "\r\nx-goog-api-key: AIzaSy-1\r\n" in head
 
 
 def test_another_version_may_be_asked_for() -> None:
-    assert _outgoing(_provider(project="acme", api_version="v1beta1")).head.startswith(b"POST /v1beta1/projects/acme/")
+    assert _outgoing(_provider(project="acme", api_version="v1")).head.startswith(b"POST /v1/projects/acme/")
 
 
 def test_a_tier_is_asked_for_in_the_head() -> None:
@@ -295,7 +295,7 @@ def test_a_gateway_gets_its_token_by_itself_and_tells_what_goes_wrong(tmp_path: 
         stream = gateway.request("POST", "/api/v1/chat/completions", json.dumps(body | {"stream": True}).encode())
         assert "Hello" in stream.body.decode()
         assert google.paths == [
-            "/token", f"/v1/{_MODEL}:generateContent", f"/v1/{_MODEL}:streamGenerateContent?alt=sse"
+            "/token", f"/v1beta1/{_MODEL}:generateContent", f"/v1beta1/{_MODEL}:streamGenerateContent?alt=sse"
         ]  # fmt: skip
         assert google.tokens == [None, "Bearer ya29.from-loopback", "Bearer ya29.from-loopback"]
         google.faults["model"] = [(429, json.dumps(quota).encode())]

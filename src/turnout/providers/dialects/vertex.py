@@ -35,7 +35,7 @@ from turnout.providers.embeddings.google import Call, GoogleEmbedder
 from turnout.providers.embeddings.words import inlined
 from turnout.providers.gemini import GeminiAdapter, call_path, head_of, model_path
 from turnout.providers.gemini_media import address_of, is_taken_by_url
-from turnout.providers.google_tokens import TokenKeeper
+from turnout.providers.google_tokens import GoogleTokenKeeper
 from turnout.providers.media import inline
 from turnout.providers.openai import OpenAIAdapter
 from turnout.providers.vertex_houses import (
@@ -186,12 +186,12 @@ def _embedder(provider: Provider, outside: Outside) -> Embedder:
     return GoogleEmbedder(line.embedding_head, outside.wall, prepare=line.prepare_embedding, vertex=True)
 
 
-def _keeper(provider: Provider, outside: Outside) -> TokenKeeper | None:
+def _keeper(provider: Provider, outside: Outside) -> GoogleTokenKeeper | None:
     credential = provider.credential.reveal().strip() if provider.credential is not None else ""
     if credential.startswith("{"):
-        return TokenKeeper(credential, outside)
+        return GoogleTokenKeeper(credential, outside)
     if provider.credentials_file and not credential:
-        return TokenKeeper(Path(provider.credentials_file).expanduser(), outside)
+        return GoogleTokenKeeper(Path(provider.credentials_file).expanduser(), outside)
     return None
 
 

@@ -16,7 +16,7 @@ from turnout.domain.completion import Completion
 from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.provider import Provider
 from turnout.providers.dialects.azure.failures import azure_failure
-from turnout.providers.dialects.azure.tokens import TokenKeeper
+from turnout.providers.dialects.azure.tokens import EntraTokenKeeper
 from turnout.providers.embeddings.habits import habit_of
 from turnout.providers.embeddings.openai import OpenAIEmbedder
 from turnout.providers.failures import retry_after_seconds
@@ -146,12 +146,12 @@ class _Site:
         return f"{self._base}/v1/{call}{self._query}"
 
 
-def _keeper(provider: Provider, outside: Outside) -> TokenKeeper | None:
+def _keeper(provider: Provider, outside: Outside) -> EntraTokenKeeper | None:
     credential = provider.credential.reveal().strip() if provider.credential is not None else ""
     if credential.startswith("{"):
-        return TokenKeeper(credential, outside)
+        return EntraTokenKeeper(credential, outside)
     if provider.credentials_file and not credential:
-        return TokenKeeper(Path(provider.credentials_file).expanduser(), outside)
+        return EntraTokenKeeper(Path(provider.credentials_file).expanduser(), outside)
     return None
 
 
