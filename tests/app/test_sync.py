@@ -229,6 +229,19 @@ def test_a_list_that_lost_half_of_its_models_waits_for_a_decision(feeds: Feeds, 
     assert here.sync(NOON + DAY + 60).held == ()
 
 
+def test_a_list_that_is_ten_times_as_long_waits_for_a_decision(feeds: Feeds, tmp_path: Path) -> None:
+    here = Installation(tmp_path, feeds.toml(["models.dev"]))
+    feeds["/api.json"] = models_dev(openai={f"gpt-{number}": (1, 2) for number in range(8)})
+    here.sync()
+    feeds["/api.json"] = models_dev(openai={f"gpt-{number}": (1, 2) for number in range(80)})
+    report = here.sync(NOON + 60)
+    (hold,) = report.held
+    assert "grew from 8 to 80 models" in _says(report, "models.dev")
+    assert here.catalog().find("openai/gpt-70") is None
+    decide(here.settings, {}, NOON + DAY, hold.id, approve=True)
+    assert "openai/gpt-70" in here.catalog(NOON + DAY).models
+
+
 def test_a_shrunken_list_that_was_turned_down_is_no_failure_and_no_news(feeds: Feeds, tmp_path: Path) -> None:
     here = Installation(tmp_path, feeds.toml(["models.dev"]))
     feeds["/api.json"] = models_dev(openai={f"gpt-{number}": (1, 2) for number in range(8)})

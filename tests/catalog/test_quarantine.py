@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.base.money import Pico
-from turnout.catalog.quarantine import FACTOR, Hold, held_rows, judged, shrunk, source_hold, suspicion
+from turnout.catalog.quarantine import FACTOR, Hold, held_rows, judged, size_leaps, size_told, source_hold, suspicion
 from turnout.catalog.rows import Row
 from turnout.domain.usage import PriceOverride, Pricing
 
@@ -51,8 +51,15 @@ def test_a_hold_counts_for_its_own_offer_only() -> None:
 
 
 @given(st.integers(0, 3000), st.integers(0, 3000))
-def test_a_list_has_shrunk_when_half_or_less_of_at_least_four_remain(before: int, after: int) -> None:
-    assert shrunk(before, after) == (before >= 4 and after <= before / 2)
+def test_a_list_of_at_least_four_leaps_when_half_or_less_remain_or_ten_times_as_many_come(
+    before: int, after: int
+) -> None:
+    assert size_leaps(before, after) == (before >= 4 and (after <= before / 2 or after >= 10 * before))
+
+
+def test_what_has_become_of_a_list_is_told() -> None:
+    assert size_told(1200, 3) == "its list shrank from 1,200 to 3 models"
+    assert size_told(4, 40) == "its list grew from 4 to 40 models"
 
 
 def test_the_same_shrunken_list_is_the_same_hold() -> None:

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,11 @@ def test_ids_are_free_of_markup_and_control_characters(name: str) -> None:
         for text in (row.upstream_model, row.model or ""):
             assert text.isprintable()
             assert not set(text) & set("<>\"'`{}\\")
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "a/../b", "..", "./a"])
+def test_no_name_steps_out_of_an_address(name: str) -> None:
+    assert vetted([_row(name), _row("m", model=name)], ()).rows == ()
 
 
 @given(st.text(), st.text())

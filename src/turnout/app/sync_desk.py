@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from turnout.app.sync_sources import Reading
-from turnout.catalog.quarantine import Hold, shrunk, source_hold
+from turnout.catalog.quarantine import Hold, size_leaps, size_told, source_hold
 from turnout.catalog.rows import Row
 from turnout.catalog.sources.genai_prices import UnknownShape
 from turnout.catalog.sync_rows import GENAI_PRICES, MODELS_DEV, price_rows
@@ -83,7 +83,7 @@ class Desk:
         earlier = copy.rows if copy is not None else ()
         rows, complaints = vetted(reading.rows, earlier)
         count, known = _models(rows), self._models_before(name, copy)
-        if not rows or shrunk(known, count):
+        if not rows or size_leaps(known, count):
             self._hold_back(reading._replace(rows=rows), state, copy, (known, count))
             return
         fresh = Copy(source=name, rows=rows, validators=reading.validators, details=dict(reading.details))
@@ -112,8 +112,7 @@ class Desk:
         self.holds.append(hold)
         self._keep(name, replace(state, fetched=self.now, failure=""), copy)
         verdict = "was turned down" if hold.rejected else f"is quarantined as {hold.id}"
-        text = f"its list shrank from {counts[0]:,} to {counts[1]:,} models and {verdict}"
-        self.reports.append(SourceReport(name, text, well=True))
+        self.reports.append(SourceReport(name, f"{size_told(*counts)} and {verdict}", well=True))
 
     def _models_before(self, name: str, copy: Copy | None) -> int:
         """How long the list was; what is bundled is the first copy of models.dev."""

@@ -14,13 +14,13 @@ from turnout.base.money import Pico, per_million
 from turnout.catalog.rows import Row
 from turnout.domain.usage import PRICES, Pricing
 
-__all__ = ["FACTOR", "Hold", "held_rows", "judged", "shrunk", "source_hold", "suspicion"]
+__all__ = ["FACTOR", "Hold", "held_rows", "judged", "size_leaps", "size_told", "source_hold", "suspicion"]
 
 FACTOR: Final = 10
 """A price that grows or falls by this factor, or more, is not believed without a person's word."""
 
 _FEWEST: Final = 4
-"""Shorter lists may halve: it takes few models to do so."""
+"""Shorter lists may halve, or grow tenfold: it takes few models to do so."""
 
 _Key = tuple[str, str, str]
 
@@ -30,7 +30,7 @@ class Hold(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         id: eight hexadecimal digits, for :command:`catalog diff --approve` and ``--reject``.
-        kind: one endpoint's ``price``, or a whole ``source`` whose list has shrunk.
+        kind: one endpoint's ``price``, or a whole ``source`` whose length has leapt.
         source: who says it.
         at: when it was first seen, in unix seconds.
         text: what would change, for people.
@@ -109,9 +109,14 @@ def held_rows(rows: Iterable[Row], holds: Sequence[Hold]) -> list[Row]:
     return [_held(row, by_key) for row in rows] if by_key else list(rows)
 
 
-def shrunk(before: int, after: int) -> bool:
-    """Whether a list of *before* entries that now has *after* has lost half of them, or more."""
-    return before >= _FEWEST and after * 2 <= before
+def size_leaps(before: int, after: int) -> bool:
+    """Whether a list of *before* entries that now has *after* has lost half of them, or is ten times as long."""
+    return before >= _FEWEST and (after * 2 <= before or after >= before * FACTOR)
+
+
+def size_told(before: int, after: int) -> str:
+    """The change of a list's length, for people."""
+    return f"its list {'grew' if after > before else 'shrank'} from {before:,} to {after:,} models"
 
 
 def source_hold(source: str, copy: tuple[str, str], counts: tuple[int, int], holds: Sequence[Hold], at: float) -> Hold:
@@ -123,8 +128,7 @@ def source_hold(source: str, copy: tuple[str, str], counts: tuple[int, int], hol
     known = next((hold for hold in holds if hold.id == identity), None)
     if known is not None:
         return replace(known, file=file)
-    text = f"{source}: its list shrank from {counts[0]:,} to {counts[1]:,} models"
-    return Hold(id=identity, kind="source", source=source, at=at, text=text, file=file)
+    return Hold(id=identity, kind="source", source=source, at=at, text=f"{source}: {size_told(*counts)}", file=file)
 
 
 def _held(row: Row, holds: Mapping[_Key, Hold]) -> Row:

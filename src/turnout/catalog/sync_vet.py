@@ -18,6 +18,8 @@ _LONGEST_ID: Final = 200
 _LONGEST_NAME: Final = 200
 _LONGEST_TEXT: Final = 10_000
 _MARKUP: Final = frozenset("<>\"'`{}\\")
+_STEPS: Final = frozenset({".", ".."})
+"""Parts of a path that no name has: some providers are asked at addresses with the model's name in them."""
 _MOST_PER_TOKEN: Final = PICO_PER_DOLLAR // 10
 """Ten cents for one token, a hundred times more than anybody has asked."""
 _MOST_PER_ITEM: Final = 1000 * PICO_PER_DOLLAR
@@ -71,7 +73,8 @@ def _key(row: Row) -> tuple[str, ...]:
 
 
 def _is_name(text: str) -> bool:
-    return len(text) <= _LONGEST_ID and text.isprintable() and _MARKUP.isdisjoint(text) and text == text.strip()
+    plain = text.isprintable() and _MARKUP.isdisjoint(text) and text == text.strip()
+    return plain and len(text) <= _LONGEST_ID and _STEPS.isdisjoint(text.split("/"))
 
 
 def _plain_texts(row: Row, complaints: Counter[str]) -> Row:
