@@ -30,6 +30,6 @@ def test_what_is_no_token_is_told(status: int, body: bytes, words: str) -> None:
 
 
 def test_a_refusal_is_told_without_the_secret() -> None:
-    with pytest.raises(ValueError, match="wrong: \\*+") as caught:
+    with pytest.raises(ValueError, match=r"wrong: \*+") as caught:
         granted(400, b'{"error_description": "wrong: hush-7"}', "hush-7")
     assert "hush-7" not in str(caught.value)

@@ -27,9 +27,9 @@ from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Completion
 from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.provider import Provider
+from turnout.providers.claude_manners import manners_of
 from turnout.providers.conversation import File, Image, Part
 from turnout.providers.dialects.anthropic import AnthropicAdapter
-from turnout.providers.dialects.anthropic.manners import manners_of
 from turnout.providers.dialects.anthropic.request import write_letter
 from turnout.providers.embeddings.google import Call, GoogleEmbedder
 from turnout.providers.embeddings.words import inlined

@@ -14,8 +14,8 @@ from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Completion
 from turnout.domain.provider import Provider
+from turnout.providers.claude_manners import Manners, manners_of
 from turnout.providers.dialects.anthropic.answer import read_answer
-from turnout.providers.dialects.anthropic.manners import Manners, manners_of
 from turnout.providers.dialects.anthropic.parts import must_be_inline
 from turnout.providers.dialects.anthropic.request import write_letter
 from turnout.providers.dialects.anthropic.stream import AnswerDecoder

@@ -12,6 +12,8 @@ from turnout.base.jsons import BadJSON, encode, reader
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import NULL
+from turnout.providers.claude_manners import Manners
+from turnout.providers.claude_thinking import Mind, make_up_mind, take_samplers
 from turnout.providers.conversation import (
     FunctionTool,
     NamedTool,
@@ -22,12 +24,11 @@ from turnout.providers.conversation import (
     read_tool_choice,
     read_tools,
 )
-from turnout.providers.dialects.anthropic.manners import Manners
 from turnout.providers.dialects.anthropic.parts import OWN_BLOCKS, TextBlock
-from turnout.providers.dialects.anthropic.schemas import fitted, is_object_schema, object_schema
-from turnout.providers.dialects.anthropic.thinking import Mind, make_up_mind, take_samplers
+from turnout.providers.dialects.anthropic.schemas import fitted
 from turnout.providers.dialects.anthropic.turns import Talk, talk_of
 from turnout.providers.failures import unsaid
+from turnout.providers.schemas import is_object_schema, object_schema
 
 __all__ = ["ANSWER_TOOL", "Letter", "write_letter"]
 

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from turnout.providers.dialects.anthropic.manners import Manners, manners_of
+from turnout.providers.claude_manners import Manners, manners_of
 
 __all__ = ["Family", "family_of"]
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
-from turnout.providers.dialects.anthropic.thinking import Mind, make_up_mind, take_samplers
+from turnout.providers.claude_thinking import Mind, make_up_mind, take_samplers
 from turnout.providers.dialects.bedrock.families import Family
 
 __all__ = ["Steering", "sampling", "steer", "think_less"]

@@ -20,12 +20,12 @@ from turnout.providers.conversation import (
     read_tool_choice,
     read_tools,
 )
-from turnout.providers.dialects.anthropic.schemas import object_schema
 from turnout.providers.dialects.bedrock.families import Family
 from turnout.providers.dialects.bedrock.schemas import fitted
 from turnout.providers.dialects.bedrock.thinking import Steering, think_less
 from turnout.providers.dialects.bedrock.turns import Talk, cache_point
 from turnout.providers.failures import unsaid
+from turnout.providers.schemas import object_schema
 
 __all__ = ["ANSWER_TOOL", "put_tools"]
 

@@ -8,7 +8,7 @@ from msgspec import Raw, Struct
 
 from turnout.base.jsons import BadJSON, reader
 from turnout.domain.chat import ChatRequest
-from turnout.providers.dialects.anthropic.manners import Manners
+from turnout.providers.claude_manners import Manners
 
 __all__ = ["Mind", "make_up_mind", "take_samplers"]
 
