@@ -123,9 +123,17 @@ class Machine(RuleBasedStateMachine):
         for claim, cost in self._deliver(name).items():
             self.nodes[name].purse.booked({Claim(*claim, Pico(0)): cost}, 0)
 
-    @rule(name=st.sampled_from(NODES), everything=st.booleans())
-    def give_back(self, name: str, *, everything: bool) -> None:
+    @rule(name=st.sampled_from(NODES))
+    def exhaust(self, name: str) -> None:
+        """Whatever was granted twice would be spent twice here."""
+        for power in range(10, -1, -1):
+            for other in (name, *NODES):
+                self.reserve(other, 2**power)
+
+    @rule(name=st.sampled_from(NODES), everything=st.booleans(), breaks=st.sampled_from(["", "before", "after"]))
+    def give_back(self, name: str, *, everything: bool, breaks: str) -> None:
         one = self.nodes[name]
+        self.lender.breaks = breaks
         with suppress(Unavailable):
             self._run(one.give_back_all() if everything else one.give_back_idle())
 
