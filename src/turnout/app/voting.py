@@ -15,7 +15,7 @@ from turnout.engine.house import House
 from turnout.query.front import Voting
 from turnout.query.registry import Registry
 from turnout.query.shapes import Border
-from turnout.query.weighing import without_tables
+from turnout.query.training import Training
 
 __all__ = ["serving_of", "voting_of", "voting_surfaces"]
 
@@ -25,7 +25,11 @@ _FAMILIES: Final = ("query", "score", "multichat")
 def voting_of(house: House, store: Store) -> Voting:
     """The voters' front door of one worker."""
     border = Border(status_of, usage_json, chunk_error)
-    return Voting(house, Registry(store, house.clock), store, without_tables, border)
+    registry = Registry(store, house.clock)
+    training = Training(store, registry, house.clock.monotonic)
+    voting = Voting(house, registry, store, training, border)
+    voting.learner = training
+    return voting
 
 
 def voting_surfaces(mounts: Iterable[bytes]) -> Mapping[bytes, Surface]:

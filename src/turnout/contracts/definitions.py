@@ -28,6 +28,10 @@ class Definitions(Protocol):
         """The definition as it was registered first."""
         ...
 
+    async def definition_of_table(self, kind: DefinitionKind, table_id: str) -> StoredDefinition | None:
+        """The first definition that learns in the training table of that id."""
+        ...
+
     async def definitions(
         self,
         kind: DefinitionKind,

@@ -58,6 +58,13 @@ class SQLDefinitions(ABC):
         found = await self._read(lambda connection: connection.execute(query).mappings().one_or_none())
         return None if found is None else StoredDefinition(**found)
 
+    async def definition_of_table(self, kind: DefinitionKind, table_id: str) -> StoredDefinition | None:
+        """The first definition that learns in the training table of that id."""
+        query = select(DEFINITIONS).where(DEFINITIONS.c.training_table_id == table_id, DEFINITIONS.c.kind == kind)
+        query = query.order_by(DEFINITIONS.c.created, DEFINITIONS.c.id, DEFINITIONS.c.account_id).limit(1)
+        found = await self._read(lambda connection: connection.execute(query).mappings().one_or_none())
+        return None if found is None else StoredDefinition(**found)
+
     async def definitions(
         self,
         kind: DefinitionKind,

@@ -220,6 +220,7 @@ DEFINITIONS = Table(
     Column("created", Double, nullable=False),
     Column("training_table_id", Text),
     Column("definition", Text, nullable=False),  # normalised JSON
+    Index("definitions_by_training_table", "training_table_id"),
 )
 """Query and Score LLMs and models, by the account that registered them: docs/decisions/0018-definitions.md."""
 

@@ -1,4 +1,4 @@
-"""Training tables and their rows."""
+"""Training tables and their rows; definitions by training table."""
 
 from __future__ import annotations
 
@@ -41,3 +41,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "table_id", "id"),
     )
     op.create_index("training_rows_by_revision", "training_rows", ["account_id", "table_id", "revision", "id"])
+    op.create_index("definitions_by_training_table", "definitions", ["training_table_id"])
