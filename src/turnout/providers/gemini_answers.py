@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final, final
@@ -14,7 +13,6 @@ from turnout.base.errors import UpstreamError
 from turnout.base.jsons import encode
 from turnout.domain.completion import NULL, Choice, Chunk, ChunkChoice, Completion
 from turnout.domain.usage import Usage
-from turnout.net.sse import EventSplitter, EventTooLarge
 from turnout.providers.deltas import (
     EMPTY_DELTA,
     Detail,
@@ -26,6 +24,7 @@ from turnout.providers.deltas import (
     text_delta,
     tool_call_delta,
 )
+from turnout.providers.events import EventDecoder
 from turnout.providers.gemini_failures import gemini_failure_in_stream
 from turnout.providers.gemini_memory import (
     call_signature,
@@ -36,6 +35,7 @@ from turnout.providers.gemini_memory import (
 )
 from turnout.providers.gemini_sources import citations_of, logprobs_of
 from turnout.providers.gemini_usage import read_gemini_usage, read_service_tier
+from turnout.providers.reading import read_again, refuse_broken_text
 
 __all__ = ["GeminiDecoder", "finish_of", "read_answer"]
 
@@ -316,36 +316,24 @@ def read_answer(body: bytes) -> Completion:
 
 
 @final
-class GeminiDecoder:
+class GeminiDecoder(EventDecoder):
     """Events of ``streamGenerateContent`` to chunks. The last of them are made when the stream has ended: Google has
     no word for its end, and says its counts and sources beside the finish reason, or after it.
     """
 
-    __slots__ = ("_blocked", "_failure", "_splitter", "_tier", "_turns", "_upstream_id", "_usage", "ended")
+    __slots__ = ("_blocked", "_tier", "_turns", "_upstream_id", "_usage")
 
     def __init__(self) -> None:
-        self._splitter = EventSplitter()
+        super().__init__()
         self._turns: dict[int, _Turn] = {}
-        self._failure: UpstreamError | None = None
         self._usage: Usage | None = None
         self._tier: str | None = None
         self._upstream_id: str | None = None
         self._blocked: str | None = None
-        self.ended = False
-
-    def feed(self, piece: bytes) -> list[Chunk]:
-        """The chunks of the events that *piece* completes. Raises UpstreamError for an error among them."""
-        try:
-            events = self._splitter.feed(piece)
-        except EventTooLarge as error:
-            raise UpstreamError(str(error), may_be_billed=True) from None
-        return self._chunks(events)
 
     def flush(self) -> list[Chunk]:
         """What the end of the stream completes: sources, and the finish reasons with the counts."""
-        if self._failure is not None:
-            raise self._failure
-        chunks = self._chunks(self._splitter.flush())
+        chunks = super().flush()
         if self._failure is not None:
             raise self._failure
         for turn in self._turns.values():
@@ -360,20 +348,10 @@ class GeminiDecoder:
         self.ended = True
         return chunks
 
-    def _chunks(self, events: list[bytes]) -> list[Chunk]:
-        chunks: list[Chunk] = []
-        for event in events:
-            if self._failure is not None or not event or event == b"[DONE]":
-                continue
-            try:
-                self._event(event, chunks)
-            except UpstreamError as error:
-                if not chunks:
-                    raise
-                self._failure, self.ended = error, True  # what came before it, even in one piece, is passed on
-        return chunks
-
-    def _event(self, event: bytes, chunks: list[Chunk]) -> None:
+    def take(self, event: bytes, chunks: list[Chunk]) -> None:
+        """Append to *chunks* what *event* says. Raises UpstreamError for an error in it."""
+        if not event or event == b"[DONE]":
+            return
         wire = _parsed(event)
         if wire.usage_metadata is not NULL:
             if self._usage is None:
@@ -403,28 +381,14 @@ def _parsed(text: bytes) -> _Answer:
     Raises:
         UpstreamError: it is none, or carries one.
     """
-    if not text.isascii():
-        try:
-            text.decode()
-        except UnicodeDecodeError:
-            raise _nonsense() from None
+    refuse_broken_text(text)
     try:
         wire = _read(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        wire = _mended(text)
+        wire = read_again(_read, text)
     if wire.error is not NULL and bytes(wire.error) not in _NO_ERRORS:
         raise gemini_failure_in_stream(wire.error)
     return wire
-
-
-def _mended(text: bytes) -> _Answer:
-    """*text* read once more with null for NaN and Infinity, which probabilities may be."""
-    if b"NaN" not in text and b"Infinity" not in text:
-        raise _nonsense() from None
-    try:
-        return _read(encode(json.loads(text, parse_constant=lambda _: None)))
-    except (ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
-        raise _nonsense() from None
 
 
 def _blocked(wire: _Answer) -> str | None:
@@ -441,7 +405,3 @@ def _audio_of(blobs: list[_Blob], upstream_id: str | None) -> Raw:
 
 def _made_up_id(upstream_id: str | None, index: int, number: int, said: str) -> str:
     return "call_" + sha256(f"{upstream_id}/{index}/{number}/{said}".encode()).hexdigest()[:24]
-
-
-def _nonsense() -> UpstreamError:
-    return UpstreamError("The provider's answer makes no sense", may_be_billed=True)

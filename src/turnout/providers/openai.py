@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import TypeVar, final
+from typing import final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,10 +16,11 @@ from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import NULL, Choice, Chunk, ChunkChoice, Completion, normal_finish_reason
 from turnout.domain.provider import Provider
-from turnout.net.sse import EventSplitter, EventTooLarge
-from turnout.providers.failures import failure_from_status, failure_in_stream, retry_after_seconds
+from turnout.providers.events import EventDecoder
+from turnout.providers.failures import failure_from_status, failure_in_stream, nonsense, retry_after_seconds
 from turnout.providers.mending import ToolCalls, is_plain, mend_delta, mend_message
 from turnout.providers.messages import rewrite_messages
+from turnout.providers.reading import read_again, refuse_broken_text
 from turnout.providers.reasoning import steer_reasoning
 from turnout.providers.usage import read_usage
 
@@ -41,7 +41,6 @@ _TUNING = frozenset({
 })  # fmt: skip
 """Parameters that an endpoint without them may do without; a contract such as ``tools`` is never dropped."""
 
-_T = TypeVar("_T")
 _NULL = b"null"
 _NO_ERRORS = frozenset({_NULL, b'""', b"{}", b"false"})
 _WITH_USAGE = Raw(b'{"include_usage":true}')
@@ -136,14 +135,14 @@ class OpenAIAdapter:
         Raises:
             UpstreamError: the body is no answer, or carries an error.
         """
-        _refuse_broken_text(body)
+        refuse_broken_text(body)
         try:
             wire = _read_completion(body)
         except BadJSON:
-            wire = _mended(_read_completion, body)
+            wire = read_again(_read_completion, body)
         _refuse_error(wire.error)
         if not wire.choices:
-            raise _nonsense()
+            raise nonsense()
         for choice in wire.choices:
             _refuse_error(choice.error)
         return Completion(
@@ -170,56 +169,32 @@ class OpenAIAdapter:
 
 
 @final
-class _Decoder:
+class _Decoder(EventDecoder):
     """Events of a chat-completions stream to chunks."""
 
-    __slots__ = ("_failure", "_finished", "_splitter", "_tools", "ended")
+    __slots__ = ("_finished", "_tools")
 
     def __init__(self) -> None:
-        self._splitter = EventSplitter()
+        super().__init__()
         self._tools = ToolCalls()
-        self._failure: UpstreamError | None = None
         self._finished = False
-        self.ended = False
 
-    def feed(self, piece: bytes) -> list[Chunk]:
-        try:
-            events = self._splitter.feed(piece)
-        except EventTooLarge as error:
-            raise UpstreamError(str(error), may_be_billed=True) from None
-        return self._chunks(events)
-
-    def flush(self) -> list[Chunk]:
-        if self._failure is not None:
-            raise self._failure
-        return self._chunks(self._splitter.flush())
-
-    def _chunks(self, events: list[bytes]) -> list[Chunk]:
-        chunks: list[Chunk] = []
-        for event in events:
-            if self.ended:
-                break
-            if event == b"[DONE]":
-                self.ended = True
-                if not self._finished:
-                    chunks.append(Chunk([ChunkChoice(finish_reason="tool_calls" if self._tools.seen else "stop")]))
-            elif event:
-                try:
-                    chunks.append(self._chunk(event))
-                except UpstreamError as error:
-                    if not chunks:
-                        raise
-                    self._failure, self.ended = error, True  # what came before it, even in one piece, is passed on
-        return chunks
+    def take(self, event: bytes, chunks: list[Chunk]) -> None:
+        if event == b"[DONE]":
+            self.ended = True
+            if not self._finished:
+                chunks.append(Chunk([ChunkChoice(finish_reason="tool_calls" if self._tools.seen else "stop")]))
+        elif event:
+            chunks.append(self._chunk(event))
 
     def _chunk(self, event: bytes) -> Chunk:
-        _refuse_broken_text(event)
+        refuse_broken_text(event)
         if b"\n" in event:  # it came in several lines, and leaves in one
             event = event.replace(b"\n", b" ")
         try:
             wire = _read_event(event)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            wire = _mended(_read_event, event)
+            wire = read_again(_read_event, event)
         usage = wire.usage
         if (groq := wire.x_groq) is not None:
             _refuse_error(groq.error)
@@ -287,30 +262,3 @@ def _rest_of_choices(event: bytes) -> Raw:
     for rest in rests:
         _refuse_error(rest.error)
     return next((rest.usage for rest in rests if rest.usage is not NULL), NULL)
-
-
-def _refuse_broken_text(text: bytes) -> None:
-    """The parser does not look into the slices that go on as they are, and clients stumble over what is no UTF-8."""
-    if not text.isascii():
-        try:
-            text.decode()
-        except UnicodeDecodeError:
-            raise _nonsense() from None
-
-
-def _mended(read: Callable[[bytes], _T], text: bytes) -> _T:
-    """*text* read once more with null for NaN and Infinity, which sloppy servers write into JSON.
-
-    Raises:
-        UpstreamError: there is none in it, or it makes no sense even so.
-    """
-    if b"NaN" not in text and b"Infinity" not in text:
-        raise _nonsense() from None
-    try:
-        return read(encode(json.loads(text, parse_constant=lambda _: None)))
-    except (ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
-        raise _nonsense() from None
-
-
-def _nonsense() -> UpstreamError:
-    return UpstreamError("The provider's answer makes no sense", may_be_billed=True)

@@ -7,10 +7,8 @@ from typing import Final, final
 import msgspec
 from msgspec import Raw, Struct
 
-from turnout.base.errors import UpstreamError
 from turnout.base.jsons import BadJSON, encode
 from turnout.domain.completion import NULL, Chunk, ChunkChoice
-from turnout.net.sse import EventSplitter, EventTooLarge
 from turnout.providers.deltas import (
     EMPTY_DELTA,
     EncryptedDetail,
@@ -40,6 +38,7 @@ from turnout.providers.dialects.anthropic.blocks import (
 from turnout.providers.dialects.anthropic.request import ANSWER_TOOL
 from turnout.providers.dialects.anthropic.thoughts import FORMAT
 from turnout.providers.dialects.anthropic.usage import WireUsage, later, usage_of
+from turnout.providers.events import EventDecoder
 from turnout.providers.failures import failure_in_stream
 
 __all__ = ["AnswerDecoder"]
@@ -92,7 +91,7 @@ class _Open:
 
 
 @final
-class AnswerDecoder:
+class AnswerDecoder(EventDecoder):
     """Events of one stream to chunks."""
 
     __slots__ = (
@@ -100,18 +99,14 @@ class AnswerDecoder:
         "_asked",
         "_calls",
         "_details",
-        "_failure",
         "_first",
         "_id",
         "_length",
         "_open",
-        "_splitter",
-        "ended",
     )
 
     def __init__(self) -> None:
-        self.ended = False
-        self._splitter = EventSplitter()
+        super().__init__()
         self._open: dict[int, _Open] = {}
         self._asked: dict[str, tuple[Block, str]] = {}
         self._calls = 0
@@ -120,37 +115,11 @@ class AnswerDecoder:
         self._answered = False
         self._first: WireUsage | None = None
         self._id: str | None = None
-        self._failure: UpstreamError | None = None
 
-    def feed(self, piece: bytes) -> list[Chunk]:
-        """The chunks that *piece* completes. Raises UpstreamError for an error in the stream, or nonsense."""
-        try:
-            events = self._splitter.feed(piece)
-        except EventTooLarge as error:
-            raise UpstreamError(str(error), may_be_billed=True) from None
-        return self._chunks(events)
-
-    def flush(self) -> list[Chunk]:
-        """What the end of the stream completes."""
-        if self._failure is not None:
-            raise self._failure
-        return self._chunks(self._splitter.flush())
-
-    def _chunks(self, events: list[bytes]) -> list[Chunk]:
-        chunks: list[Chunk] = []
-        for text in events:
-            if self.ended:
-                break
-            try:
-                chunk = self._chunk(text)
-            except UpstreamError as error:
-                if not chunks:
-                    raise
-                self._failure, self.ended = error, True  # what came before it, even in one piece, is passed on
-                break
-            if chunk is not None:
-                chunks.append(chunk)
-        return chunks
+    def take(self, event: bytes, chunks: list[Chunk]) -> None:
+        """Append to *chunks* what *event* says. Raises UpstreamError for an error in it, or nonsense."""
+        if (chunk := self._chunk(event)) is not None:
+            chunks.append(chunk)
 
     def _chunk(self, text: bytes) -> Chunk | None:
         try:
@@ -158,7 +127,7 @@ class AnswerDecoder:
                 text.decode()  # the parser does not look into the slices that go on as they are
             event = _event(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            self._overlook(text)
+            self.overlook(text, _SPEAKING)
             return None
         kind = event.type
         if kind == "content_block_delta":
@@ -180,18 +149,6 @@ class AnswerDecoder:
             self.ended = kind == "message_stop"
             return None
         return Chunk([ChunkChoice(delta)], None, self._id) if delta is not None else None
-
-    def _overlook(self, text: bytes) -> None:
-        """An event that is not as it should be: the end mark of another dialect, or one that can be done without."""
-        if text.strip() == b"[DONE]":
-            self.ended = True
-            return
-        try:
-            kind = read_kind(text)
-        except BadJSON:
-            raise nonsense() from None
-        if kind in _SPEAKING:
-            raise nonsense()
 
     def _begin(self, event: _Event) -> Raw | None:
         raw = event.content_block

@@ -7,10 +7,8 @@ from typing import Any, Final, final
 import msgspec
 from msgspec import Raw, Struct
 
-from turnout.base.errors import UpstreamError
-from turnout.base.jsons import BadJSON, encode, reader
+from turnout.base.jsons import encode, reader
 from turnout.domain.completion import Chunk, ChunkChoice
-from turnout.net.sse import EventSplitter, EventTooLarge
 from turnout.providers.deltas import (
     EMPTY_DELTA,
     TextDetail,
@@ -29,7 +27,8 @@ from turnout.providers.dialects.cohere.answer import (
     usage_of,
 )
 from turnout.providers.dialects.cohere.turns import FORMAT, PLAN
-from turnout.providers.failures import failure_in_stream, nonsense
+from turnout.providers.events import EventDecoder
+from turnout.providers.failures import failure_in_stream
 
 __all__ = ["AnswerDecoder"]
 
@@ -81,50 +80,23 @@ _kind = reader(_Kind)
 
 
 @final
-class AnswerDecoder:
+class AnswerDecoder(EventDecoder):
     """Events of one stream to chunks."""
 
-    __slots__ = ("_argued", "_calls", "_details", "_failure", "_id", "_said", "_splitter", "ended")
+    __slots__ = ("_argued", "_calls", "_details", "_id", "_said")
 
     def __init__(self) -> None:
-        self.ended = False
-        self._splitter = EventSplitter()
+        super().__init__()
         self._calls: dict[int, int] = {}  # indexes of our tool calls by the provider's
         self._argued: set[int] = set()  # calls that have arguments
         self._details: dict[str, int] = {}  # indexes of details by what they tell
         self._said = False
         self._id: str | None = None
-        self._failure: UpstreamError | None = None
 
-    def feed(self, piece: bytes) -> list[Chunk]:
-        """The chunks that *piece* completes. Raises UpstreamError for an error in the stream, or nonsense."""
-        try:
-            events = self._splitter.feed(piece)
-        except EventTooLarge as error:
-            raise UpstreamError(str(error), may_be_billed=True) from None
-        return self._chunks(events)
-
-    def flush(self) -> list[Chunk]:
-        """What the end of the stream completes."""
-        if self._failure is not None:
-            raise self._failure
-        return self._chunks(self._splitter.flush())
-
-    def _chunks(self, events: list[bytes]) -> list[Chunk]:
-        chunks: list[Chunk] = []
-        for text in events:
-            if self.ended:
-                break
-            try:
-                chunk = self._chunk(text)
-            except UpstreamError as error:
-                if not chunks:
-                    raise
-                self._failure, self.ended = error, True  # what came before it, even in one piece, is passed on
-                break
-            if chunk is not None:
-                chunks.append(chunk)
-        return chunks
+    def take(self, event: bytes, chunks: list[Chunk]) -> None:
+        """Append to *chunks* what *event* says. Raises UpstreamError for an error in it, or nonsense."""
+        if (chunk := self._chunk(event)) is not None:
+            chunks.append(chunk)
 
     def _chunk(self, text: bytes) -> Chunk | None:
         try:
@@ -132,7 +104,7 @@ class AnswerDecoder:
                 text.decode()
             event = _event(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            self._overlook(text)
+            self.overlook(text, _SPEAKING)
             return None
         if event.type == "message-end":
             return self._last(event.delta or _Delta())
@@ -144,18 +116,6 @@ class AnswerDecoder:
         message = event.delta.message if event.delta is not None else None
         delta = self._delta(event, message) if message is not None else self._end_call(event)
         return Chunk([ChunkChoice(delta)], None, self._id) if delta is not None else None
-
-    def _overlook(self, text: bytes) -> None:
-        """An event that is not as it should be: the end mark of another dialect, or one that can be done without."""
-        if text.strip() == b"[DONE]":
-            self.ended = True
-            return
-        try:
-            kind = _kind(text).type
-        except BadJSON:
-            raise nonsense() from None
-        if kind in _SPEAKING:
-            raise nonsense()
 
     def _delta(self, event: _Event, message: _Message) -> Raw | None:
         content = message.content

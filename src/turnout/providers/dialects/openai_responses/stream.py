@@ -10,7 +10,6 @@ from msgspec import Raw, Struct
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import BadJSON, encode, reader
 from turnout.domain.completion import NULL, Chunk, ChunkChoice
-from turnout.net.sse import EventSplitter, EventTooLarge
 from turnout.providers.deltas import (
     EMPTY_DELTA,
     EncryptedDetail,
@@ -41,6 +40,7 @@ from turnout.providers.dialects.openai_responses.outputs import (
     usage_of,
 )
 from turnout.providers.dialects.openai_responses.thoughts import FORMAT
+from turnout.providers.events import EventDecoder
 from turnout.providers.failures import nonsense
 
 __all__ = ["AnswerDecoder"]
@@ -94,7 +94,7 @@ class _Open:
 
 
 @final
-class AnswerDecoder:
+class AnswerDecoder(EventDecoder):
     """Events of one stream to chunks."""
 
     __slots__ = (
@@ -102,19 +102,15 @@ class AnswerDecoder:
         "_closed",
         "_deeds",
         "_details",
-        "_failure",
         "_id",
         "_length",
         "_marked",
         "_open",
-        "_splitter",
         "_tier",
-        "ended",
     )
 
     def __init__(self) -> None:
-        self.ended = False
-        self._splitter = EventSplitter()
+        super().__init__()
         self._open: dict[int, _Open] = {}
         self._closed: set[int] = set()
         self._deeds: list[Raw] = []
@@ -124,34 +120,10 @@ class AnswerDecoder:
         self._marked = False
         self._id: str | None = None
         self._tier: str | None = None
-        self._failure: UpstreamError | None = None
 
-    def feed(self, piece: bytes) -> list[Chunk]:
-        """The chunks that *piece* completes. Raises UpstreamError for an error in the stream, or nonsense."""
-        try:
-            events = self._splitter.feed(piece)
-        except EventTooLarge as error:
-            raise UpstreamError(str(error), may_be_billed=True) from None
-        return self._chunks(events)
-
-    def flush(self) -> list[Chunk]:
-        """What the end of the stream completes."""
-        if self._failure is not None:
-            raise self._failure
-        return self._chunks(self._splitter.flush())
-
-    def _chunks(self, events: list[bytes]) -> list[Chunk]:
-        chunks: list[Chunk] = []
-        for text in events:
-            if self.ended:
-                break
-            try:
-                chunks += self._told(text)
-            except UpstreamError as error:
-                if not chunks:
-                    raise
-                self._failure, self.ended = error, True  # what came before it, even in one piece, is passed on
-        return chunks
+    def take(self, event: bytes, chunks: list[Chunk]) -> None:
+        """Append to *chunks* what *event* says. Raises UpstreamError for an error in it, or nonsense."""
+        chunks += self._told(event)
 
     def _told(self, text: bytes) -> list[Chunk]:
         try:
@@ -167,21 +139,9 @@ class AnswerDecoder:
                 return self._last(_response(event.response))
             deltas = self._deltas(event)
         except (BadJSON, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            self._overlook(text)
+            self.overlook(text, _SPEAKING)
             return []
         return [Chunk([ChunkChoice(delta)], None, self._id, self._tier) for delta in deltas]
-
-    def _overlook(self, text: bytes) -> None:
-        """An event that is not as it should be: the end mark of another dialect, or one that can be done without."""
-        if text.strip() == b"[DONE]":
-            self.ended = True
-            return
-        try:
-            kind = read_kind(text)
-        except BadJSON:
-            raise nonsense() from None
-        if kind in _SPEAKING:
-            raise nonsense()
 
     def _text(self, event: _Event) -> list[Chunk]:
         """A piece of the answer, by far the most common event."""
