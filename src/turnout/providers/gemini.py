@@ -13,9 +13,10 @@ from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Completion
 from turnout.domain.provider import Provider
 from turnout.providers.failures import retry_after_seconds
-from turnout.providers.gemini_answers import GeminiDecoder, read_answer
+from turnout.providers.gemini_answers import read_answer
 from turnout.providers.gemini_failures import gemini_failure
 from turnout.providers.gemini_requests import body_of
+from turnout.providers.gemini_stream import GeminiDecoder
 from turnout.providers.gemini_thinking import thinker_of
 
 __all__ = ["GeminiAdapter", "call_path", "head_of", "model_path"]

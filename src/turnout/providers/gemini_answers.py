@@ -1,4 +1,4 @@
-"""Gemini's answers in our words: whole, and event by event."""
+"""Gemini's answers in our words: whole, and what their parts say."""
 
 from __future__ import annotations
 
@@ -11,20 +11,16 @@ from msgspec import Raw, Struct
 
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import encode
-from turnout.domain.completion import NULL, Choice, Chunk, ChunkChoice, Completion
-from turnout.domain.usage import Usage
+from turnout.domain.completion import NULL, Choice, Completion
 from turnout.providers.deltas import (
-    EMPTY_DELTA,
     Detail,
     ToolCallMade,
-    annotations_delta,
     images_delta,
     message_of,
     reasoning_delta,
     text_delta,
     tool_call_delta,
 )
-from turnout.providers.events import EventDecoder
 from turnout.providers.gemini_failures import gemini_failure_in_stream
 from turnout.providers.gemini_memory import (
     call_signature,
@@ -37,7 +33,7 @@ from turnout.providers.gemini_sources import citations_of, logprobs_of
 from turnout.providers.gemini_usage import read_gemini_usage, read_service_tier
 from turnout.providers.reading import read_again, refuse_broken_text
 
-__all__ = ["GeminiDecoder", "finish_of", "read_answer"]
+__all__ = ["Turn", "blocked_by", "finish_of", "parsed", "read_answer"]
 
 _FINISH: Final = {
     "STOP": "stop",
@@ -124,7 +120,7 @@ def finish_of(native: str | None, *, calls: bool) -> str:
 
 
 @final
-class _Turn:
+class Turn:
     """One candidate as it grows. What is new since the last look lies in the lists, and is taken from there."""
 
     __slots__ = (
@@ -290,11 +286,11 @@ def read_answer(body: bytes) -> Completion:
     Raises:
         UpstreamError: the body is no answer, is empty, or carries an error.
     """
-    wire = _parsed(body)
+    wire = parsed(body)
     turns = []
     logprobs = []
     for place, candidate in enumerate(wire.candidates or ()):
-        turn = _Turn(place if candidate.index is None else candidate.index, wire.response_id)
+        turn = Turn(place if candidate.index is None else candidate.index, wire.response_id)
         turn.take(candidate)
         turns.append(turn)
         logprobs.append(logprobs_of(candidate.logprobs_result))
@@ -303,7 +299,7 @@ def read_answer(body: bytes) -> Completion:
         for turn, probability in zip(turns, logprobs, strict=True)
     ]
     if not choices:
-        if (reason := _blocked(wire)) is None:
+        if (reason := blocked_by(wire)) is None:
             raise UpstreamError("The provider's answer is empty", may_be_billed=True)
         choices = [Choice(message_of(""), 0, "content_filter", reason)]
     usage = wire.usage_metadata
@@ -315,67 +311,7 @@ def read_answer(body: bytes) -> Completion:
     )
 
 
-@final
-class GeminiDecoder(EventDecoder):
-    """Events of ``streamGenerateContent`` to chunks. The last of them are made when the stream has ended: Google has
-    no word for its end, and says its counts and sources beside the finish reason, or after it.
-    """
-
-    __slots__ = ("_blocked", "_tier", "_turns", "_upstream_id", "_usage")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._turns: dict[int, _Turn] = {}
-        self._usage: Usage | None = None
-        self._tier: str | None = None
-        self._upstream_id: str | None = None
-        self._blocked: str | None = None
-
-    def flush(self) -> list[Chunk]:
-        """What the end of the stream completes: sources, and the finish reasons with the counts."""
-        chunks = super().flush()
-        if self._failure is not None:
-            raise self._failure
-        for turn in self._turns.values():
-            if turn.native is not None:
-                if cited := citations_of(turn.grounding, turn.citations, "".join(turn.texts)):
-                    chunks.append(Chunk([ChunkChoice(annotations_delta(cited), turn.index)]))
-                finish = finish_of(turn.native, calls=turn.call_count > 0)
-                chunks.append(self._said(ChunkChoice(EMPTY_DELTA, turn.index, finish, turn.native)))
-        if not self._turns and self._blocked is not None:
-            chunks.append(self._said(ChunkChoice(EMPTY_DELTA, 0, "content_filter", self._blocked)))
-        self._turns, self._blocked = {}, None
-        self.ended = True
-        return chunks
-
-    def take(self, event: bytes, chunks: list[Chunk]) -> None:
-        """Append to *chunks* what *event* says. Raises UpstreamError for an error in it."""
-        if not event or event == b"[DONE]":
-            return
-        wire = _parsed(event)
-        if wire.usage_metadata is not NULL:
-            if self._usage is None:
-                self._tier = read_service_tier(wire.usage_metadata)
-            self._usage = read_gemini_usage(wire.usage_metadata) or self._usage
-        self._upstream_id = self._upstream_id or wire.response_id or None
-        self._blocked = self._blocked or _blocked(wire)
-        for candidate in wire.candidates or ():
-            index = candidate.index or 0
-            turn = self._turns.get(index)
-            if turn is None:
-                turn = self._turns[index] = _Turn(index, self._upstream_id)
-            known = len(turn.texts)
-            turn.take(candidate)
-            chunks += [self._said(ChunkChoice(delta, index)) for delta in turn.deltas(known)]
-            if candidate.logprobs_result is not NULL:
-                logprobs = logprobs_of(candidate.logprobs_result)
-                chunks.append(self._said(ChunkChoice(EMPTY_DELTA, index, logprobs=logprobs)))
-
-    def _said(self, choice: ChunkChoice) -> Chunk:
-        return Chunk([choice], self._usage, self._upstream_id, self._tier)
-
-
-def _parsed(text: bytes) -> _Answer:
+def parsed(text: bytes) -> _Answer:
     """*text* as an answer that carries no error.
 
     Raises:
@@ -391,7 +327,8 @@ def _parsed(text: bytes) -> _Answer:
     return wire
 
 
-def _blocked(wire: _Answer) -> str | None:
+def blocked_by(wire: _Answer) -> str | None:
+    """Why the prompt was refused, where it was."""
     return wire.prompt_feedback.block_reason if wire.prompt_feedback is not None else None
 
 
