@@ -26,12 +26,14 @@ from turnout.api.models import add_models
 from turnout.api.office import Office
 from turnout.api.query_archive import add_query_archive
 from turnout.api.query_definitions import add_query_definitions
+from turnout.api.training_tables import add_training_tables
 from turnout.base.clock import Clock
 from turnout.base.errors import BadRequest, Forbidden, Internal, TurnoutError, Unavailable
 from turnout.base.jsons import encode
 from turnout.contracts.store import Store
 from turnout.domain.account import Key
 from turnout.query.front import Voting
+from turnout.query.teaching import Teaching
 
 __all__ = ["Control", "control_plane"]
 
@@ -70,8 +72,15 @@ def control_plane(control: Control) -> FastAPI:
     _add_service(app, control)
     app.add_middleware(HeadAsGet)
     add_models(app, control.desk, lambda request: _caller(control, request))
-    add_query_definitions(app, control.voting.registry, control.clock, lambda request: _caller(control, request))
+    training = control.voting.training
+    judged = None if training is None else training.judged
+    add_query_definitions(
+        app, control.voting.registry, control.clock, lambda request: _caller(control, request), judged
+    )
     add_query_archive(app, control.voting, control.store, control.clock, lambda request: _caller(control, request))
+    if training is not None:
+        teaching = Teaching(control.voting, training, control.store, control.clock)
+        add_training_tables(app, teaching, lambda request: _caller(control, request))
     office = _office(control)
     for mount in _MOUNTS:
         hidden = mount != _MOUNTS[0]

@@ -15,13 +15,15 @@ from turnout.base.jsons import encode, excerpt
 from turnout.base.money import Pico, json_number
 from turnout.contracts.definitions import DefinitionSort, Span
 from turnout.domain.account import Key
-from turnout.domain.query import DefinitionKind, UseTotals
+from turnout.domain.query import DefinitionKind, Roster, UseTotals
 from turnout.query.kinds import KINDS, Defined, Kind
 from turnout.query.registry import Registry, definition_in
+from turnout.query.tables import Judged
 
 __all__ = ["add_query_definitions"]
 
 _Caller = Callable[[Request], Awaitable[Key]]
+_Judge = Callable[[str, Roster], Awaitable[Judged | None]]
 
 _MOUNTS: Final = ("/api/v1", "/v1", "")
 _MOST_BYTES: Final = 512 * 2**10
@@ -36,9 +38,14 @@ _FLAG: Final = {"type": "boolean"}
 _MOMENT: Final = {"type": "string", "format": "date-time"}
 
 
-def add_query_definitions(app: FastAPI, registry: Registry, clock: Clock, caller: _Caller) -> None:
-    """Add the routes of all kinds under each mount and at the root. *caller* finds the key of a request, or raises."""
-    desk = _Desk(registry, caller, AddressLimit(_BURST, _PER_MINUTE, clock.monotonic))
+def add_query_definitions(
+    app: FastAPI, registry: Registry, clock: Clock, caller: _Caller, judged: _Judge | None = None
+) -> None:
+    """Add the routes of all kinds under each mount and at the root. *caller* finds the key of a request, or raises.
+
+    *judged* tells how good the confidences of a model are on what an account has marked.
+    """
+    desk = _Desk(registry, caller, AddressLimit(_BURST, _PER_MINUTE, clock.monotonic), judged)
     for mount in _MOUNTS:
         for name, kind in KINDS.items():
             _add_kind(app, desk, f"{mount}{kind.path}", name, shown=mount == _MOUNTS[0])
@@ -100,7 +107,8 @@ _LISTING: Final = (
 class _Desk:
     """Answers for all kinds. A caller without a key is nobody, and counted by address."""
 
-    def __init__(self, registry: Registry, caller: _Caller, limit: AddressLimit) -> None:
+    def __init__(self, registry: Registry, caller: _Caller, limit: AddressLimit, judged: _Judge | None) -> None:
+        self._judged = judged
         self._registry = registry
         self._caller = caller
         self._limit = limit
@@ -111,14 +119,14 @@ class _Desk:
         query = _Query(request)
         statistics = self._statistics(query, account)
         defined = await self._registry.register(kind, definition_in(body), account)
-        return await self._answer(defined, query, statistics)
+        return await self._answer(defined, query, statistics, account)
 
     async def read(self, kind: DefinitionKind, request: Request) -> Response:
         account = await self._account(KINDS[kind], request)
         query = _Query(request)
         statistics = self._statistics(query, account)
         defined = await self._registry.find(kind, request.path_params["id"])
-        return await self._answer(defined, query, statistics)
+        return await self._answer(defined, query, statistics, account)
 
     async def listing(self, kind: DefinitionKind, request: Request) -> Response:
         account = await self._account(KINDS[kind], request)
@@ -161,7 +169,9 @@ class _Desk:
             raise _needs_key()
         return (account if mine else None), query.span()
 
-    async def _answer(self, defined: Defined, query: _Query, statistics: tuple[str | None, Span] | None) -> Response:
+    async def _answer(
+        self, defined: Defined, query: _Query, statistics: tuple[str | None, Span] | None, account: str
+    ) -> Response:
         shown = dict(defined.shown)
         if query.flag("canonical"):
             shown["canonical"] = defined.canonical
@@ -175,7 +185,25 @@ class _Desk:
                 shown |= {"user_id": row.account_id or "anonymous"} if kind.query else {}
                 shown["created"] = moment_text(row.created)
             shown |= _query_counters(totals) if kind.query else _score_counters(totals, kind)
+            shown |= await self._quality(defined, account)
         return _json(shown)
+
+    async def _quality(self, defined: Defined, account: str) -> dict[str, Any]:
+        """How good the confidences of a model are, where the caller has marked completions of it."""
+        if self._judged is None or defined.roster is None or not account:
+            return {}
+        judged = await self._judged(account, defined.roster)
+        quality = None if judged is None else judged.quality
+        if quality is None:
+            return {}
+        return {
+            "marked": quality.rows,
+            "accuracy": quality.accuracy,
+            "brier_score": quality.brier_score,
+            "expected_calibration_error": quality.expected_calibration_error,
+            "calibrated_brier_score": quality.calibrated_brier_score,
+            "calibrated_expected_calibration_error": quality.calibrated_expected_calibration_error,
+        }
 
 
 @final

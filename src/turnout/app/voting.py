@@ -28,7 +28,7 @@ def voting_of(house: House, store: Store) -> Voting:
     registry = Registry(store, house.clock)
     training = Training(store, registry, house.clock.monotonic)
     voting = Voting(house, registry, store, training, border)
-    voting.learner = training
+    voting.learner = voting.training = training
     return voting
 
 

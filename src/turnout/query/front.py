@@ -36,6 +36,7 @@ from turnout.query.score import score
 from turnout.query.shapes import Border
 from turnout.query.stand_in import PREFIX, Opening, answer_chat, fail
 from turnout.query.texts import content_text
+from turnout.query.training import Training
 from turnout.query.weighing import Weigher, Weights
 
 __all__ = ["Voting"]
@@ -62,12 +63,14 @@ _CHAT_FIELDS = ("tools", "response_format", "seed", "service_tier", "user", "ses
 class Voting:
     """Serves what voters answer. *archive* keeps it, *registry* finds the voters, *weigher* says what they weigh.
 
-    ``learner``, where set, hears of marked completions.
+    ``learner``, where set, hears of marked completions; ``training``, where set, has the training tables.
     """
 
     def __init__(self, house: House, registry: Registry, archive: Archive, weigher: Weigher, border: Border) -> None:
         self.weigher = weigher
         self.learner: Learner | None = None
+        self.training: Training | None = None
+        self.house = house
         self.registry = registry
         self._house = house
         self._registry = registry

@@ -63,12 +63,16 @@ class Ballots(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """What is known of a model's confidences. ``rows`` are those of the table when that was found out."""
+    """What is known of a model's confidences. ``rows`` are those of the table when that was found out.
+
+    ``base`` is how good they would be if nothing had been learned; None where weights are static.
+    """
 
     rows: int
     revision: int
     quality: Quality | None
     calibration: Calibration | None
+    base: Quality | None = None
 
 
 def prompt_key(prompt: str) -> int:
@@ -134,7 +138,9 @@ class Held:
     def judge(self, roster: Roster) -> Judged:
         """How good the confidences of *roster* are on the rows, each weighed without itself. It may take a second."""
         ballots = self.ballots(roster)
-        judged = Judged(self.table.rows, self.table.revision, quality_of(*ballots), fit_calibration(*ballots))
+        quality, calibration = quality_of(*ballots), fit_calibration(*ballots)
+        base = quality_of(*self.ballots(roster, base=True)) if self.table.embeddings_model else None
+        judged = Judged(self.table.rows, self.table.revision, quality, calibration, base)
         if len(self._judged) >= _MOST_HELD:
             del self._judged[next(iter(self._judged))]
         self._judged[roster.id] = judged

@@ -56,7 +56,7 @@ class Line:
     ``cost`` sums what all of them were charged with, whatever became of them.
     """
 
-    def __init__(self, call: Call, house: House, parent_id: str) -> None:
+    def __init__(self, call: Call, house: House, parent_id: str | None) -> None:
         self.parent_id = parent_id
         self._records = _Records(house.recorder, parent_id)
         self._house = replace(house, recorder=self._records)
@@ -147,7 +147,7 @@ class Question:
 class _Records:
     """Passes generations on with the name of their parent, and keeps them for the sums."""
 
-    def __init__(self, recorder: Recorder, parent_id: str) -> None:
+    def __init__(self, recorder: Recorder, parent_id: str | None) -> None:
         self.kept: dict[str, Generation] = {}
         self._recorder = recorder
         self._parent_id = parent_id
