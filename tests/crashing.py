@@ -25,8 +25,8 @@ class _Points:
         self._log = os.environ.get("TURNOUT_CRASH_LOG", "")
         self._seen: set[str] = set()
 
-    def passed(self, side: str, kind: str) -> None:
-        name = f"{kind}|{_place()}|{side}"
+    def passed(self, side: str, kind: str, work: str = "") -> None:
+        name = f"{kind}|{work}{_place()}|{side}"
         if name in self._seen or not os.path.exists(self._armed):  # noqa: PTH110 - patched functions must stay out
             return
         if name == self._at:
@@ -66,9 +66,10 @@ class _Cells:
 
 def _told(points: _Points, kind: str, work: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as what is wrapped
-        points.passed("before", kind)
+        operation = getattr(arguments[-1], "__qualname__", "") if kind == "transaction" else ""
+        points.passed("before", kind, operation)
         done = work(*arguments, **named)
-        points.passed("after", kind)
+        points.passed("after", kind, operation)
         return done
 
     return wrapped
