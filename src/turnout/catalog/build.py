@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from turnout.catalog.compose import Offer, model_of
+from turnout.catalog.compose import model_of
 from turnout.catalog.declared import DeclaredModel
+from turnout.catalog.endpoints import Offer
 from turnout.catalog.grouping import grouped, merged_rows
 from turnout.catalog.identity import Identity
 from turnout.catalog.known import NOTHING, Known

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from turnout.catalog.authors import AUTHOR_OF_PROVIDER, RESELLERS, tokenizer_of
-from turnout.catalog.declared import DeclaredEndpoint, DeclaredModel
+from turnout.catalog.declared import DeclaredModel
 from turnout.catalog.describe import description_of, name_of, said_of
-from turnout.catalog.identity import Identity, is_model_id
+from turnout.catalog.endpoints import Offer, endpoint_of, said_to_be_free, tag_of, with_stated
+from turnout.catalog.facts import chosen, fitting, is_day
+from turnout.catalog.identity import is_model_id
 from turnout.catalog.kinds import outputs_by_name
 from turnout.catalog.known import Known
-from turnout.catalog.rows import BUNDLED, PARAMETERS, SERVICE_TIERS, Row, trust
+from turnout.catalog.rows import BUNDLED, PARAMETERS, Row, trust
 from turnout.catalog.weights import hugging_face_id, is_repository
-from turnout.domain.catalog import Benchmarks, Endpoint, Model
-from turnout.domain.provider import Policy, Provider
+from turnout.domain.catalog import Benchmarks, Model
+from turnout.domain.provider import Provider
 from turnout.domain.usage import Pricing
 
-__all__ = ["ENDPOINT_FACTS", "MODEL_FACTS", "Offer", "best_fact", "by_authority", "model_of", "tag_of"]
+__all__ = ["MODEL_FACTS", "best_fact", "by_authority", "model_of"]
 
 MODEL_FACTS: Final = (
     "name", "description", "created", "context_length", "max_completion_tokens", "input_modalities",
@@ -30,28 +32,7 @@ MODEL_FACTS: Final = (
 )  # fmt: skip
 """Fields of a model that say something of it and have an origin."""
 
-ENDPOINT_FACTS: Final = (
-    "upstream_model", "pricing", "quantization", "context_length", "max_prompt_tokens", "max_completion_tokens",
-    "supported_parameters", "implicit_caching", "expiration_date",
-)  # fmt: skip
-"""The same of an endpoint."""
-
-_T = TypeVar("_T")
-_NOTHING = Policy()
-_BY_TOKEN: Final = frozenset({"text", "embeddings", "rerank"})
 _STATED_ELSEWHERE: Final = 7  # what a provider says of a model that another one makes: less than any catalog
-
-
-class Offer(NamedTuple):
-    """One provider's row, and which model it means."""
-
-    row: Row
-    identity: Identity
-
-    @property
-    def quantization(self) -> str | None:
-        """Precision of the weights, as the source says, else as the name does."""
-        return self.row.quantization or self.identity.quantization
 
 
 def model_of(
@@ -70,11 +51,11 @@ def model_of(
     """
     sold = any(offer.row.pricing is not None and not offer.row.pricing.free for offer in offers)
     ranked = sorted(offers, key=lambda offer: _rank(model_id, offer, sold=sold))
-    derived = [_endpoint(model_id, offer, providers[offer.row.provider]) for offer in ranked]
+    derived = [endpoint_of(model_id, offer, providers[offer.row.provider]) for offer in ranked]
     stated = stated or DeclaredModel(id=model_id)
     if (length := known.contexts.get(model_id)) is not None and all(_is_bundled(o.row) for o in offers):
         derived = [replace(endpoint, context_length=length) for endpoint in derived]
-    endpoints = _with_stated(model_id, derived, stated, providers)
+    endpoints = with_stated(model_id, derived, stated, providers)
     rows = [offer.row for offer in by_authority(model_id, ranked)]
 
     def fact(name: str) -> Any:  # noqa: ANN401 - fields of any type
@@ -89,12 +70,12 @@ def model_of(
     reasoning = bool(fact("reasoning"))
     model = Model(
         id=model_id,
-        canonical_slug=_fitting(fact("canonical_slug"), is_model_id)
+        canonical_slug=fitting(fact("canonical_slug"), is_model_id)
         or max((o.identity.dated or "" for o in ranked), default="")
         or model_id,
         name=stated.name or name_of(model_id, fact("name")),
         created=fact("created") or max((_day(o.identity.stamp) for o in ranked), default=0),
-        context_length=_chosen(stated.context_length, _largest(e.context_length for e in endpoints)),
+        context_length=chosen(stated.context_length, _largest(e.context_length for e in endpoints)),
         max_completion_tokens=_largest(e.max_completion_tokens for e in endpoints),
         input_modalities=fact("input_modalities") or ("text",),
         output_modalities=outputs,
@@ -105,9 +86,9 @@ def model_of(
         reasoning=reasoning,
         reasoning_support=fact("reasoning_support") or (known.reasoning_of(model_id) if reasoning else None),
         knowledge_cutoff=fact("knowledge_cutoff"),
-        expiration_date=_fitting(fact("expiration_date"), _is_day),
-        hugging_face_id=_fitting(fact("hugging_face_id"), is_repository) or hugging_face_id(model_id, rows),
-        distillable=_chosen(fact("distillable"), known.distillable_of(model_id)),
+        expiration_date=fitting(fact("expiration_date"), is_day),
+        hugging_face_id=fitting(fact("hugging_face_id"), is_repository) or hugging_face_id(model_id, rows),
+        distillable=chosen(fact("distillable"), known.distillable_of(model_id)),
         benchmarks=_measured(stated.benchmarks, known.benchmarks.get(model_id), fact("benchmarks")),
         aliases=_aliases(model_id, ranked, stated),
         endpoints=tuple(endpoints),
@@ -144,12 +125,6 @@ def best_fact(model_id: str, rows: Sequence[Row], name: str) -> tuple[Any, Row] 
     return None if best is None else best[1:]
 
 
-def tag_of(offer: Offer) -> str:
-    """The tag of the offer's endpoint: the provider's slug, then variant or quantization, then service tier."""
-    parts = (offer.row.provider, offer.row.tag or offer.quantization, offer.row.service_tier)
-    return "/".join(part for part in parts if part)
-
-
 def _is_bundled(row: Row) -> bool:
     return row.context_length is None or trust(row.origin_of("context_length")[0]) == BUNDLED
 
@@ -160,19 +135,13 @@ def _rank(model_id: str, offer: Offer, *, sold: bool) -> tuple[bool, bool, bool,
     return (
         offer.row.service_tier is not None,
         bool(offer.row.deprecated and not offer.row.listed),
-        sold and _said_to_be_free(offer.row),
+        sold and said_to_be_free(offer.row),
         not _made_by(model_id, slug),
         slug in RESELLERS,
         pricing.prompt + pricing.completion,
         slug,
         tag_of(offer),
     )
-
-
-def _said_to_be_free(row: Row) -> bool:
-    """Whether others than the provider say that it charges nothing: a trial at best, often a gap in their list."""
-    free = row.pricing is None or row.pricing.free
-    return free and trust(row.origin_of("pricing")[0]) > 1
 
 
 def _authority(model_id: str, offer: Offer) -> tuple[bool, bool]:
@@ -182,105 +151,6 @@ def _authority(model_id: str, offer: Offer) -> tuple[bool, bool]:
 
 def _made_by(model_id: str, provider: str) -> bool:
     return AUTHOR_OF_PROVIDER.get(provider) == model_id.partition("/")[0]
-
-
-def _endpoint(model_id: str, offer: Offer, provider: Provider) -> Endpoint:
-    row = offer.row
-    chat = row.output_modalities is None or "text" in row.output_modalities
-    return Endpoint(
-        model_id=model_id,
-        provider=row.provider,
-        tag=tag_of(offer),
-        upstream_model=row.upstream_model,
-        pricing=row.pricing or Pricing(),
-        quantization=offer.quantization,
-        context_length=row.context_length,
-        max_prompt_tokens=row.max_prompt_tokens,
-        max_completion_tokens=row.max_completion_tokens,
-        supported_parameters=_parameters(row, provider.capabilities.drop) if chat else None,
-        priced=_has_price(row) or provider.dialect == "fake",
-        service_tier=row.service_tier,
-        implicit_caching=row.implicit_caching,
-        expiration_date=_fitting(row.expiration_date, _is_day),
-    )
-
-
-def _has_price(row: Row) -> bool:
-    """Whether the row's price can be believed: images, films and speech are not sold by the token, so that a list
-    which knows no other unit says zero.
-    """
-    if row.pricing is None:
-        return False
-    by_other_units = row.output_modalities is not None and _BY_TOKEN.isdisjoint(row.output_modalities)
-    return not (row.pricing.free and by_other_units and trust(row.origin_of("pricing")[0]) > 1)
-
-
-def _parameters(row: Row, dropped: frozenset[str]) -> tuple[str, ...] | None:
-    """What the endpoint takes: the source's own list, else all but what it is known to lack; None for all."""
-    if row.supported_parameters is not None:
-        return _without(row.supported_parameters, dropped)
-    lacking = dropped.union(row.without or ())
-    return _without(PARAMETERS, lacking) if lacking else None
-
-
-@lru_cache(maxsize=4096)
-def _without(names: tuple[str, ...], lacking: frozenset[str]) -> tuple[str, ...]:
-    return tuple(name for name in names if name not in lacking)
-
-
-def _with_stated(
-    model_id: str, derived: Sequence[Endpoint], stated: DeclaredModel, providers: Mapping[str, Provider]
-) -> list[Endpoint]:
-    by_key = {(endpoint.provider, endpoint.tag): endpoint for endpoint in derived}
-    first = []
-    for wanted in stated.endpoints:
-        known = by_key.pop((wanted.provider, wanted.tag), None)
-        context = wanted.context_length or stated.context_length
-        first.append(_stated_endpoint(model_id, wanted, known, context, providers.get(wanted.provider)))
-    # The same provider and tag twice would be one id twice: the first one stands.
-    return list({endpoint.id: endpoint for endpoint in reversed([*first, *by_key.values()])}.values())[::-1]
-
-
-def _stated_endpoint(
-    model_id: str, wanted: DeclaredEndpoint, known: Endpoint | None, context: int | None, provider: Provider | None
-) -> Endpoint:
-    fake = provider is not None and provider.dialect == "fake"
-    last = wanted.tag.lower().rpartition("/")[2]
-    base = known or Endpoint(
-        model_id=model_id,
-        provider=wanted.provider,
-        tag=wanted.tag,
-        upstream_model=wanted.upstream_model,
-        priced=fake,
-        service_tier=last if "/" in wanted.tag and last in SERVICE_TIERS else None,
-    )
-    return replace(
-        base,
-        upstream_model=wanted.upstream_model,
-        pricing=wanted.pricing or base.pricing,
-        priced=wanted.pricing is not None or base.priced,
-        quantization=wanted.quantization or base.quantization,
-        context_length=context or base.context_length,
-        max_completion_tokens=wanted.max_completion_tokens or base.max_completion_tokens,
-        supported_parameters=_chosen(wanted.supported_parameters, base.supported_parameters),
-        policy=_policy(wanted.policy, provider.policy if provider is not None else _NOTHING),
-    )
-
-
-def _policy(stated: Policy | None, of_provider: Policy) -> Policy | None:
-    """The endpoint's own policy with the provider's facts in its gaps; None when it has none of its own."""
-    if stated is None:
-        return None
-    return replace(
-        of_provider,
-        data_collection=_chosen(stated.data_collection, of_provider.data_collection),
-        zdr=_chosen(stated.zdr, of_provider.zdr),
-        regions=stated.regions or of_provider.regions,
-    )
-
-
-def _chosen(*values: _T | None) -> _T | None:
-    return next((value for value in values if value is not None), None)
 
 
 def _largest(values: Iterable[int | None]) -> int | None:
@@ -306,18 +176,6 @@ def _aliases(model_id: str, offers: Sequence[Offer], stated: DeclaredModel) -> t
     return tuple(found)
 
 
-def _fitting(text: str | None, fits: Callable[[str], bool]) -> str | None:
-    """*text* if it has the shape that it must have: it may come from outside."""
-    return text if text is not None and fits(text) else None
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
-
-
 def _day(stamp: str) -> int:
     """Unix seconds of ``YYYYMMDD``, 0 for none."""
     try:
@@ -332,8 +190,8 @@ def _measured(*sources: Benchmarks | None) -> Benchmarks | None:
     if len(found) <= 1:
         return found[0] if found else None
     return Benchmarks(
-        intelligence_index=_chosen(*(one.intelligence_index for one in found)),
-        coding_index=_chosen(*(one.coding_index for one in found)),
-        agentic_index=_chosen(*(one.agentic_index for one in found)),
+        intelligence_index=chosen(*(one.intelligence_index for one in found)),
+        coding_index=chosen(*(one.coding_index for one in found)),
+        agentic_index=chosen(*(one.agentic_index for one in found)),
         design_arena=next((one.design_arena for one in found if one.design_arena), ()),
     )

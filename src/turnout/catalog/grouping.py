@@ -9,7 +9,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from turnout.catalog.authors import AUTHOR_NAMES, AUTHOR_OF_PROVIDER, RESELLERS
-from turnout.catalog.compose import Offer
+from turnout.catalog.endpoints import Offer
 from turnout.catalog.identity import Identity, Spellings, identify, is_model_id
 from turnout.catalog.rows import SAMPLE, Row, filled, trust
 from turnout.domain.provider import Provider

@@ -9,8 +9,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from turnout.catalog.compose import ENDPOINT_FACTS, MODEL_FACTS, Offer, best_fact, by_authority, tag_of
+from turnout.catalog.compose import MODEL_FACTS, best_fact, by_authority
 from turnout.catalog.declared import DeclaredModel
+from turnout.catalog.endpoints import ENDPOINT_FACTS, Offer, tag_of
 from turnout.catalog.rows import OPERATOR
 from turnout.catalog.whole_file import write_whole
 from turnout.domain.catalog import Endpoint, Model
