@@ -92,7 +92,6 @@ def _kill(tmp_path: Path, cycles: int) -> None:
             gateway.kill()
         print(f"ready again after {sorted(ready)[len(ready) // 2]:.2f} s, at most {max(ready):.2f} s")  # noqa: T201 - a measurement
         print(f"{len(load.read)} answers read in full, {len(load.refused)} refused")  # noqa: T201 - the same
-        assert sorted(ready)[len(ready) // 2] < _READY_SECONDS
         with gateway:
             found = [name for name, _ in generation_ids(gateway)]
             assert set(load.read) <= set(found)
@@ -102,6 +101,7 @@ def _kill(tmp_path: Path, cycles: int) -> None:
         with closing(sqlite3.connect(gateway.data_dir / "turnout.sqlite")) as connection:
             assert connection.execute("SELECT coalesce(sum(leased), 0) FROM budget_windows").fetchone() == (0,)
             assert connection.execute("SELECT coalesce(sum(granted), 0) FROM leases").fetchone() == (0,)
+        assert sorted(ready)[len(ready) // 2] < _READY_SECONDS  # others use the machine too
 
 
 def _cycle(gateway: Gateway, load: Load, dice: random.Random, *, whole: bool) -> float:
