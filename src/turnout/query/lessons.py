@@ -22,7 +22,7 @@ from turnout.query.schemas import schema_of
 from turnout.query.texts import prompt_text
 from turnout.query.training import packed_vector
 
-__all__ = ["Lesson", "format_of", "lesson_of", "messages_of", "row_of", "shown_row"]
+__all__ = ["Lesson", "format_of", "lesson_of", "messages_of", "options_of", "row_of", "shown_row", "truth_of"]
 
 _ROLES: Final = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _MOST_CHOICES: Final = 8000
@@ -90,14 +90,14 @@ def lesson_of(value: object, place: str, roster: Roster) -> Lesson:
     form = fields.take("response_format")
     formed = format_of(form, roster, fields.name("response_format"))
     query = isinstance(roster.model, QueryModel)
-    options = _options(fields, needed=not query)
+    options = options_of(fields, needed=not query)
     right: str | None = None
     if query and not options:
         right = fields.needed("truth")
         truth: tuple[float, ...] = ()
         options = (confidence_id(right, schema_of(form)),)
     else:
-        truth = _truth(fields, options)
+        truth = truth_of(fields, options)
     prompt = prompt_text(messages) if text is None else text
     shape = fields.text("response_format_hash")
     votes = _votes(fields, len(truth), roster)
@@ -165,7 +165,8 @@ def shown_row(row: TrainingRow, *, whole: bool) -> dict[str, Any]:
     return shown
 
 
-def _options(fields: Fields, *, needed: bool) -> tuple[str, ...]:
+def options_of(fields: Fields, *, needed: bool) -> tuple[str, ...]:
+    """The texts in ``choices``; none where they are not *needed*. Raises BadRequest: they are wrong."""
     given = fields.take("choices")
     name = fields.name("choices")
     if given is None and not needed:
@@ -180,8 +181,8 @@ def _options(fields: Fields, *, needed: bool) -> tuple[str, ...]:
     return tuple(given)
 
 
-def _truth(fields: Fields, options: Sequence[str]) -> tuple[float, ...]:
-    """A share for each option: told as an index, as the text of one, or as shares."""
+def truth_of(fields: Fields, options: Sequence[str]) -> tuple[float, ...]:
+    """A share for each option: ``truth`` is an index, the text of one, or shares. Raises BadRequest: it is none."""
     given, name = fields.take("truth"), fields.name("truth")
     if given is None:
         raise fields.missing("truth")
