@@ -72,7 +72,8 @@ def test_credits_and_activity_are_accepted(manager: OpenRouter, gateway: Gateway
     assert credit.total_credits > credit.total_usage
     assert manager.analytics.get_user_activity(retries=None).data == []  # today is not over
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
-    assert manager.analytics.get_user_activity(request={"date_": yesterday, "group_by": "workspace"}, retries=None).data == []
+    grouped = manager.analytics.get_user_activity(request={"date_": yesterday, "group_by": "workspace"}, retries=None)
+    assert grouped.data == []
 
 
 def test_every_answer_fits_the_document(gateway: Gateway) -> None:
