@@ -27,7 +27,7 @@ _LONGEST: Final = 20_000
 """Of a longer text so many characters count, one half from each end."""
 _WORD: Final = re.compile(r"\w+")
 _USUAL: Final = 4  # characters: of most languages the words that say little are shorter
-_SHORT, _PAIR, _PART = 0.35, 0.5, 0.25  # beside 1 for a word
+_SHORT, _PAIR, _PART = 0.35, 0.5, 0.4  # beside 1 for a word
 _PLACES: Final = 3
 """Of each feature: two that meet in one place still differ in the others."""
 
@@ -38,7 +38,7 @@ def hashed_embedding(text: str) -> array[float]:
     """The vector of *text*: float32, of length 1, or 0 throughout where there is no word in it.
 
     Each distinct feature counts 1 + ln(how often it occurs), times its weight: 1 for a word, 0.35 for one of fewer
-    than four characters, 0.5 for two words in a row, 0.25 for three characters of a word and its bounds.
+    than four characters, 0.5 for two words in a row, 0.4 for three characters of a word and its bounds.
     """
     if len(text) > _LONGEST:
         text = text[: _LONGEST // 2] + " " + text[-_LONGEST // 2 :]
