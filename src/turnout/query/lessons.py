@@ -29,6 +29,7 @@ _MOST_CHOICES: Final = 8000
 _MOST_DIMENSIONS: Final = 65_536
 _LONGEST_ID: Final = 128
 _MOST_SECONDS: Final = 1e11
+_EVEN: Final = 1e-5
 
 Votes = list[tuple[str, tuple[float, ...] | None]]
 
@@ -252,6 +253,7 @@ def _embedding(fields: Fields) -> bytes:
     given, name = fields.take("embedding"), fields.name("embedding")
     if given is None or given in ("", []):
         return b""
+    packed = b""
     if isinstance(given, str):
         try:
             packed = b64decode(given, validate=True)
@@ -264,7 +266,8 @@ def _embedding(fields: Fields) -> bytes:
         raise refused(name, "must be a list of numbers, or float32 numbers in base64", None)
     if len(numbers) > _MOST_DIMENSIONS or not all(map(isfinite, numbers)):
         raise refused(name, f"must have at most {_MOST_DIMENSIONS} finite numbers", len(numbers))
-    return packed_vector(numbers)
+    kept = isinstance(given, str) and abs(sum(one * one for one in numbers) - 1) < _EVEN  # as it was exported
+    return packed if kept else packed_vector(numbers)
 
 
 def _short(fields: Fields, name: str) -> str | None:
