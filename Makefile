@@ -20,7 +20,7 @@ make_venv = $(PYTHON) -m venv $(VENV)
 install = $(IN_VENV) -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: help run servers test test-slow test-kill test-all check lint types floors format bench lock clean
+.PHONY: help run servers test test-slow test-soak test-kill test-all check lint types floors format bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,7 +32,10 @@ test: $(VENV)/.dev ## the test suite; what needs PostgreSQL or Redis is skipped 
 	$(IN_VENV) -m pytest -m "not slow"
 
 test-slow: $(VENV)/.dev ## the long tests that `test` leaves out
-	$(IN_VENV) -m pytest -m slow || test $$? = 5  # 5: there are none
+	$(IN_VENV) -m pytest -m "slow and not soak" || test $$? = 5  # 5: there are none
+
+test-soak: $(VENV)/.dev ## the longest ones: the ledger step by step, deaths at every write, eight million generations
+	$(IN_VENV) -m pytest -m soak
 
 test-kill: $(VENV)/.dev ## kill -9 under load, 100 cycles
 	$(IN_VENV) -m pytest tests/faults/test_kill.py -m slow

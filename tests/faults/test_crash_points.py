@@ -132,6 +132,7 @@ def test_a_death_at_some_points_loses_and_doubles_nothing(tmp_path: Path, fake: 
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_a_death_at_every_point_loses_and_doubles_nothing(tmp_path: Path, fake: FakeServer) -> None:
     bench = Bench(tmp_path, fake)

@@ -125,6 +125,7 @@ def test_deaths_of_workers_and_nodes_under_load_lose_and_double_nothing(tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(1200)
 def test_a_hundred_deaths_of_workers_and_nodes_under_load_lose_and_double_nothing(tmp_path: Path) -> None:
     _kill(tmp_path, 100)

@@ -247,6 +247,7 @@ def test_no_order_of_events_exceeds_a_limit_or_loses_a_cost(empty_store: NewStor
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_no_order_of_fifty_thousand_events_exceeds_a_limit_or_loses_a_cost(empty_store: NewStore) -> None:
     steps = 0

@@ -109,6 +109,7 @@ async def _quickest(work: Callable[[], Awaitable[object]]) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     "search",
@@ -141,6 +142,7 @@ async def test_a_page_of_generations_takes_less_than_50_ms(store: SQLiteStore, s
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("account", "found"), [("rare", _COUNT // 100_000), ("account-0", 200)])
 async def test_pages_lead_to_everything_and_to_nothing_twice(store: SQLiteStore, account: str, found: int) -> None:
@@ -157,6 +159,7 @@ async def test_pages_lead_to_everything_and_to_nothing_twice(store: SQLiteStore,
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("account", ["account-0", "account-3", "rare"])
 @pytest.mark.parametrize("days", [30, 90])
@@ -169,6 +172,7 @@ async def test_activity_takes_less_than_50_ms(store: SQLiteStore, account: str, 
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_reports_over_http_take_less_than_50_ms(path: Path, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o700)
