@@ -177,7 +177,7 @@ def _refuse_other_methods(app: FastAPI, mount: str) -> None:
     async def elsewhere() -> None:
         raise Unavailable("This route is served by the data plane")
 
-    for path in ("/chat/completions", "/completions"):
+    for path in ("/chat/completions", "/completions", "/embeddings"):
         app.add_api_route(f"{mount}{path}", elsewhere, methods=["POST"], include_in_schema=False)
 
 
