@@ -135,6 +135,7 @@ def quality_of(confidences: Sequence[float], right: Sequence[bool]) -> Quality |
     if count < FEWEST:
         return raw
     estimator, chances = _chosen(confidences, right)
+    bins = _rebinned(raw.bins, confidences, chances)
     return Quality(
         rows=count,
         accuracy=raw.accuracy,
@@ -144,8 +145,9 @@ def quality_of(confidences: Sequence[float], right: Sequence[bool]) -> Quality |
         bins=raw.bins,
         estimator=estimator,
         calibrated_brier_score=brier_score(chances, right),
-        calibrated_expected_calibration_error=expected_calibration_error(chances, right),
-        calibrated_bins=reliability_bins(chances, right),
+        calibrated_expected_calibration_error=sum(one.count * abs(one.confidence - one.accuracy) for one in bins)
+        / count,
+        calibrated_bins=bins,
     )
 
 
@@ -161,6 +163,18 @@ def _chosen(confidences: Sequence[float], right: Sequence[bool]) -> tuple[Estima
     found = {name: _crossed(_FITS[name], confidences, right) for name in names}
     best = min(names, key=lambda name: _surprise(found[name], right))
     return best, found[best]
+
+
+def _rebinned(bins: Sequence[Bin], confidences: Sequence[float], chances: Sequence[float]) -> tuple[Bin, ...]:
+    """The same ballots in the same bins, with their chances: those of one confidence have one for each fold."""
+    ordered = [chance for _, chance in sorted(zip(confidences, chances, strict=True))]
+    found: list[Bin] = []
+    place = 0
+    for one in bins:
+        some = ordered[place : place + one.count]
+        place += one.count
+        found.append(Bin(one.count, sum(some) / one.count, one.accuracy))
+    return tuple(found)
 
 
 def _crossed(

@@ -131,7 +131,8 @@ class Teaching:
             raise refused("rows", f"must have at most {_MOST_ROWS} entries", len(given), at="len(rows)")
         roster = await self._roster(pupil.key.account_id, table_id, model)
         alone = "rows" not in body
-        lessons = [lesson_of(one, "" if alone else f"rows[{place}]", roster) for place, one in enumerate(given)]
+        named = [("" if alone else f"rows[{place}]", one) for place, one in enumerate(given)]
+        lessons = await asyncio.to_thread(lambda: [lesson_of(one, place, roster) for place, one in named])
         return await self._teach(pupil, roster, lessons, ask=ask is not False)
 
     async def load(self, pupil: Pupil, table_id: str, text: bytes, model: str | None) -> Taught:
@@ -141,15 +142,7 @@ class Teaching:
             BadRequest: a line is none; the message names it.
         """
         roster = await self._roster(pupil.key.account_id, table_id, model)
-        lessons: list[Lesson] = []
-        for number, line in enumerate(text.splitlines(), 1):
-            if not line.strip():
-                continue
-            try:
-                value = msgspec.json.decode(line)
-            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-                raise BadRequest(f"Line {number} is no JSON") from None
-            lessons.append(lesson_of(value, f"line {number}", roster))
+        lessons = await asyncio.to_thread(_lessons_in, text, roster)
         return await self._teach(pupil, roster, lessons, ask=False)
 
     async def preview(self, pupil: Pupil, table_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,7 +194,8 @@ class Teaching:
         await self._each(told, lambda one: self._embed(pupil, roster, one), done)
         failed = {one["index"] for one in done.failed}
         now = self._clock.wall()
-        rows = [row_of(one, now) for place, one in told if place not in failed]
+        kept = [one for place, one in told if place not in failed]
+        rows = await asyncio.to_thread(lambda: [row_of(one, now) for one in kept])
         if rows:
             await self.training.put(table_of(roster, pupil.key.account_id, now), rows)
         done.ids += [row.id for row in rows]
@@ -219,6 +213,7 @@ class Teaching:
 
         async def worker() -> None:
             for place, lesson in left:
+                await asyncio.sleep(0)  # others have their turn between any two
                 try:
                     await work(lesson)
                 except TurnoutError as error:
@@ -255,6 +250,19 @@ class Teaching:
         truth: dict[str, Any] = {"correct_confidence_id": right} if query else {"correct_vote": list(lesson.truth)}
         await mark(self._archive, kept, truth, self._clock.wall(), self.training)
         return name
+
+
+def _lessons_in(text: bytes, roster: Roster) -> list[Lesson]:
+    lessons: list[Lesson] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            value = msgspec.json.decode(line)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            raise BadRequest(f"Line {number} is no JSON") from None
+        lessons.append(lesson_of(value, f"line {number}", roster))
+    return lessons
 
 
 def quality_fields(quality: Quality) -> dict[str, Any]:

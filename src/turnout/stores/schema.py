@@ -277,7 +277,7 @@ TRAINING_TABLES = Table(
     Column("removals", BigInteger, nullable=False),
     Column("rows", BigInteger, nullable=False),
 )
-"""What voters are taught, by account: docs/decisions/0022-training-tables.md."""
+"""What voters are taught, by account: docs/decisions/0024-training-tables.md."""
 
 TRAINING_ROWS = Table(
     "training_rows",
