@@ -181,7 +181,7 @@ def test_a_key_does_no_more_requests_a_minute_than_it_may_on_all_workers_togethe
     replies = [ask(gateway, secret, stream=stream) for _ in range(8)]
     assert [reply.status for reply in replies] == [200] * 5 + [429] * 3
     assert replies[-1].json()["error"]["code"] == 429
-    assert 1 <= int(replies[-1].headers["retry-after"]) <= 61
+    assert 1 <= int(replies[-1].headers["retry-after"]) <= 65
 
 
 def test_tokens_per_minute_count_what_answers_have_really_used(gateway: Gateway) -> None:

@@ -240,7 +240,9 @@ class _Worker:
         self._orders.announce(self._first, self._house.rails.routes.snapshot.providers)
 
     def _prepare_catalog(self) -> None:
-        """Make the catalog's replies before somebody asks for them."""
+        """Make the catalog's replies before somebody asks for them, unless nobody will."""
+        if self._control.draining:
+            return
         shelf = asyncio.ensure_future(self._control.desk.shelf())
         self._background.add(shelf)
         shelf.add_done_callback(self._background.discard)
