@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-import turnout.plugins
 from turnout.contracts.plugin import NoParameters, Plugin, Work
 from turnout.plugins import find_plugin, installed_plugins, load_plugins
 
@@ -63,7 +62,7 @@ def test_a_package_adds_a_plugin_that_is_loaded_when_it_is_named(monkeypatch: py
             raise ModuleNotFoundError
         return FOREIGN if point.name == "acme-foreign" else WRONG
 
-    monkeypatch.setattr(turnout.plugins, "entry_points", lambda **_: points)
+    monkeypatch.setattr("turnout.contracts.extension.entry_points", lambda **_: points)
     monkeypatch.setattr(EntryPoint, "load", load)
     for cached in (find_plugin, installed_plugins):
         cached.cache_clear()

@@ -225,7 +225,7 @@ def test_a_package_that_does_not_keep_its_word_is_a_mistake_of_the_configuration
 @pytest.mark.usefixtures("_afresh")
 def test_a_package_cannot_take_the_place_of_a_shipped_dialect(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("openai", "nowhere_at_all:DIALECT", "turnout.providers")
-    monkeypatch.setattr(dialects, "entry_points", lambda **_: [point])
+    monkeypatch.setattr("turnout.contracts.extension.entry_points", lambda **_: [point])
     assert installed_dialects() == frozenset()
     assert find_dialect("openai") is load_dialects()["openai"]
 
