@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from answers import Answer, Said, ToolCall, read_stream, read_whole
+from answers import Answer, Said, ToolCall
 from converters.anthropic import (
     Inexpressible,
     chat_request,
@@ -18,55 +18,45 @@ from converters.anthropic import (
     read_events,
     read_message,
 )
-from gateway import Gateway, Reply, model_tables, provider_table
-from openrouter_schema import check
-from recordings import Exchange, StandIn, exchanges, sse_events, stand_in
+from gateway import Reply, provider_table
+from recordings import Exchange, exchanges, sse_events
+from stage import WITHOUT_DATA, Stage, ask, cases, read, staged
 
 _ALL = exchanges("anthropic")
 _WHOLE = [exchange for exchange in _ALL if not exchange.streamed]
 _MODEL = "claude-sonnet-4-5"
-_WITHOUT_DATA = pytest.mark.skip(reason="TURNOUT_TEST_DATA names no folder with recorded-traffic")
 
 
-class Stage(NamedTuple):
-    """A gateway, and the stand-in for the provider behind it. ``models`` are ours by the provider's name."""
-
-    gateway: Gateway
-    provider: StandIn
-    models: dict[str, str]
-
-
-def _cases(found: list[Exchange]) -> list[Any]:
-    return [pytest.param(one, id=one.id) for one in found] or [pytest.param(None, marks=_WITHOUT_DATA)]
+def _tables(url: str) -> str:
+    return provider_table("anthropic", url)
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    names = sorted({one.request["model"] for one in _ALL} | {_MODEL})
-    models = {name: f"recorded/model-{number}" for number, name in enumerate(names)}
-    with stand_in() as server:
-        toml = "[catalog]\nbundled = false\n" + provider_table("anthropic", server.url)
-        for name, model in models.items():
-            toml += model_tables(model, [("anthropic", name, '{ prompt = "0.000001", completion = "0.000002" }')])
-        with Gateway(tmp_path_factory.mktemp("gateway"), toml) as gateway:
-            yield Stage(gateway, server, models)
+    names = {one.request["model"] for one in _ALL} | {_MODEL}
+    with staged(
+        tmp_path_factory.mktemp("gateway"),
+        _tables,
+        {name: ("anthropic", name) for name in names},
+    ) as made:
+        yield made
 
 
 @pytest.mark.parametrize("sliced", [False, True], ids=["whole", "sliced"])
-@pytest.mark.parametrize("exchange", _cases(_ALL))
+@pytest.mark.parametrize("exchange", cases(_ALL))
 def test_the_client_reads_what_the_provider_said(stage: Stage, exchange: Exchange, sliced: bool) -> None:  # noqa: FBT001 - a parameter of the test
     stage.provider.play(exchange, sliced=sliced)
-    reply = _ask(stage, exchange, stream=exchange.streamed)
-    _assert_same(_read(reply, streamed=exchange.streamed), _said(exchange))
+    reply = ask(stage, exchange.request["model"], stream=exchange.streamed)
+    _assert_same(read(reply, streamed=exchange.streamed), _said(exchange))
 
 
-@pytest.mark.parametrize("exchange", _cases(_WHOLE))
+@pytest.mark.parametrize("exchange", cases(_WHOLE))
 def test_a_client_that_streams_reads_an_answer_that_came_in_one_piece(stage: Stage, exchange: Exchange) -> None:
     stage.provider.play(exchange)
-    _assert_same(_read(_ask(stage, exchange, stream=True), streamed=True), _said(exchange))
+    _assert_same(read(ask(stage, exchange.request["model"], stream=True), streamed=True), _said(exchange))
 
 
-@pytest.mark.parametrize("exchange", _cases(_ALL))
+@pytest.mark.parametrize("exchange", cases(_ALL))
 def test_the_provider_is_sent_what_it_was_sent_then(stage: Stage, exchange: Exchange) -> None:
     try:
         chat = chat_request(exchange.request)
@@ -120,7 +110,7 @@ def test_an_overloaded_provider_is_an_error_before_the_answer_begins(
     if exchange.streamed and not stream:
         pytest.skip("a provider streams only when asked to")
     stage.provider.play(exchange, sliced=True)
-    reply = _ask(stage, exchange, stream=stream)
+    reply = ask(stage, exchange.request["model"], stream=stream)
     assert reply.status == 503, reply.body
     assert reply.json()["error"]["metadata"]["error_type"] == "provider_overloaded"
     assert reply.json()["error"]["metadata"]["provider_code"] == "overloaded_error"
@@ -129,7 +119,7 @@ def test_an_overloaded_provider_is_an_error_before_the_answer_begins(
 def test_an_answer_that_breaks_off_says_so_after_what_it_said(stage: Stage) -> None:
     exchange = _scripted(_text_of(*_BEGUN, _FAILURE))
     stage.provider.play(exchange)
-    heard = _read(_ask(stage, exchange, stream=True), streamed=True)
+    heard = read(ask(stage, exchange.request["model"], stream=True), streamed=True)
     assert (heard.choices[0].text, heard.choices[0].finish) == ("So far", "error")
     assert heard.error is not None
     assert heard.error["metadata"]["error_type"] == "provider_overloaded"
@@ -148,7 +138,7 @@ def _continued() -> list[Any]:
         following = by_id.get(f"{stem}-{int(number) + 1}")
         if following is not None and _answered_with(exchange) in map(_essence, following.request["messages"]):
             pairs.append(pytest.param(exchange, following, id=following.id))
-    return pairs or [pytest.param(None, None, marks=_WITHOUT_DATA)]
+    return pairs or [pytest.param(None, None, marks=WITHOUT_DATA)]
 
 
 def _answered_with(exchange: Exchange) -> Any:  # noqa: ANN401 - JSON
@@ -183,7 +173,7 @@ def test_an_answer_that_the_client_sends_back_reaches_the_provider_as_it_left(
     except Inexpressible as reason:
         pytest.skip(str(reason))
     stage.provider.play(exchange, sliced=True)
-    reply = _ask(stage, exchange, stream=exchange.streamed)
+    reply = ask(stage, exchange.request["model"], stream=exchange.streamed)
     message = _collected(reply) if exchange.streamed else reply.json()["choices"][0]["message"]
     place = [_essence(turn) for turn in following.request["messages"]].index(_answered_with(exchange))
     replaced = [one for one in chat["messages"] if one["role"] == "assistant"]
@@ -229,35 +219,13 @@ def _as_stream(message: dict[str, Any]) -> str:
 
 def _collected(reply: Reply) -> dict[str, Any]:
     """The message that a simple client makes of a stream: details are put into one list as they come."""
-    said = _read(reply, streamed=True).choices[0]
+    said = read(reply, streamed=True).choices[0]
     calls = [
         {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
         for call in said.tool_calls
     ]
     message = {"role": "assistant", "content": said.text, "reasoning": said.reasoning}
     return message | {"reasoning_details": said.details, "tool_calls": calls}
-
-
-def _ask(stage: Stage, exchange: Exchange, *, stream: bool) -> Reply:
-    """What the client asks does not matter here: the answer is set."""
-    body = {
-        "model": stage.models[exchange.request["model"]],
-        "messages": [{"role": "user", "content": "as recorded"}],
-        "stream": stream,
-    }
-    return stage.gateway.request("POST", "/api/v1/chat/completions", json.dumps(body).encode())
-
-
-def _read(reply: Reply, *, streamed: bool) -> Answer:
-    assert reply.status == 200, reply.body
-    if not streamed:
-        check("ChatResult", reply.json())
-        return read_whole(reply.json())
-    events = reply.events()
-    assert events.pop() == "[DONE]"
-    for event in events:
-        check("ChatStreamChunk", event)
-    return read_stream(events)
 
 
 def _assert_same(heard: Answer, said: Answer) -> None:

@@ -6,11 +6,11 @@ import json
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from answers import Answer, Said, ToolCall, read_stream, read_whole
+from answers import Answer, Said, ToolCall
 from converters.bedrock import (
     Inexpressible,
     chat_request,
@@ -20,73 +20,58 @@ from converters.bedrock import (
     read_events,
     read_message,
 )
-from gateway import Gateway, Reply, model_tables, provider_table
-from openrouter_schema import check
-from recordings import Exchange, StandIn, exchanges, stand_in
+from gateway import Reply, provider_table
+from recordings import Exchange, exchanges
+from stage import WITHOUT_DATA, Stage, ask, cases, read, staged
 
 _ALL = exchanges("bedrock-converse")
 _ANSWERED = [exchange for exchange in _ALL if exchange.status == 200]
 _REFUSED = [exchange for exchange in _ALL if exchange.status != 200]
 _BINARY = "application/vnd.amazon.eventstream"
 _WHOLE = [exchange for exchange in _ANSWERED if exchange.content_type != _BINARY]
-_WITHOUT_DATA = pytest.mark.skip(reason="TURNOUT_TEST_DATA names no folder with recorded-traffic")
-
-
-class Stage(NamedTuple):
-    """A gateway, and the stand-in for the provider behind it. ``models`` are ours by the provider's name."""
-
-    gateway: Gateway
-    provider: StandIn
-    models: dict[str, str]
-
-
-def _cases(found: list[Exchange]) -> list[Any]:
-    return [pytest.param(one, id=one.id) for one in found] or [pytest.param(None, marks=_WITHOUT_DATA)]
 
 
 def _streamed(exchange: Exchange) -> bool:
     return exchange.path.endswith("-stream")
 
 
+def _tables(url: str) -> str:
+    keys = {
+        "region": '"us-east-1"',
+        "access_key_id": '"AKIDEXAMPLE"',
+        "secret_access_key": '"a-secret-that-signs"',
+        "session_token": '"a-session"',
+    }
+    return provider_table("bedrock", url, **keys).replace('api_key = "sk-upstream-secret"\n', "")
+
+
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    names = sorted({model_of(one.path) for one in _ALL})
-    models = {name: f"recorded/model-{number}" for number, name in enumerate(names)}
-    with stand_in() as server:
-        keys = {
-            "region": '"us-east-1"',
-            "access_key_id": '"AKIDEXAMPLE"',
-            "secret_access_key": '"a-secret-that-signs"',
-            "session_token": '"a-session"',
-        }
-        table = provider_table("bedrock", server.url, **keys).replace('api_key = "sk-upstream-secret"\n', "")
-        toml = "[catalog]\nbundled = false\n" + table
-        for name, model in models.items():
-            toml += model_tables(model, [("bedrock", name, '{ prompt = "0.000001", completion = "0.000002" }')])
-        with Gateway(tmp_path_factory.mktemp("gateway"), toml) as gateway:
-            yield Stage(gateway, server, models)
+    names = {model_of(one.path) for one in _ALL}
+    with staged(tmp_path_factory.mktemp("gateway"), _tables, {name: ("bedrock", name) for name in names}) as made:
+        yield made
 
 
 @pytest.mark.parametrize("sliced", [False, True], ids=["whole", "sliced"])
-@pytest.mark.parametrize("exchange", _cases(_ANSWERED))
+@pytest.mark.parametrize("exchange", cases(_ANSWERED))
 def test_the_client_reads_what_the_provider_said(stage: Stage, exchange: Exchange, sliced: bool) -> None:  # noqa: FBT001 - a parameter of the test
     _play(stage, exchange, sliced=sliced)
-    reply = _ask(stage, exchange, stream=_streamed(exchange))
-    _assert_same(_read(reply, streamed=_streamed(exchange)), _details(reply), _said(exchange))
+    reply = ask(stage, model_of(exchange.path), stream=_streamed(exchange))
+    _assert_same(read(reply, streamed=_streamed(exchange)), _details(reply), _said(exchange))
 
 
-@pytest.mark.parametrize("exchange", _cases(_WHOLE))
+@pytest.mark.parametrize("exchange", cases(_WHOLE))
 def test_a_client_that_streams_reads_an_answer_that_came_in_one_piece(stage: Stage, exchange: Exchange) -> None:
     _play(stage, exchange)
-    reply = _ask(stage, exchange, stream=True)
-    _assert_same(_read(reply, streamed=True), _details(reply), _said(exchange))
+    reply = ask(stage, model_of(exchange.path), stream=True)
+    _assert_same(read(reply, streamed=True), _details(reply), _said(exchange))
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize("exchange", _cases(_REFUSED))
+@pytest.mark.parametrize("exchange", cases(_REFUSED))
 def test_a_refusal_is_told_with_the_providers_words(stage: Stage, exchange: Exchange, stream: bool) -> None:  # noqa: FBT001 - a parameter of the test
     _play(stage, exchange)
-    reply = _ask(stage, exchange, stream=stream)
+    reply = ask(stage, model_of(exchange.path), stream=stream)
     assert reply.status == exchange.status
     error = reply.json()["error"]
     assert error["message"] == exchange.response["message"]
@@ -94,7 +79,7 @@ def test_a_refusal_is_told_with_the_providers_words(stage: Stage, exchange: Exch
     assert error["metadata"]["provider_name"] == "Amazon Bedrock"
 
 
-@pytest.mark.parametrize("exchange", _cases(_ALL))
+@pytest.mark.parametrize("exchange", cases(_ALL))
 def test_the_provider_is_sent_what_it_was_sent_then(stage: Stage, exchange: Exchange) -> None:
     try:
         chat = chat_request(exchange.request, stream=_streamed(exchange))
@@ -122,7 +107,7 @@ def _continued() -> list[Any]:
         said = exchange.response["output"]["message"]
         if following is not None and said in following.request["messages"]:
             pairs.append(pytest.param(exchange, following, id=following.id))
-    return pairs or [pytest.param(None, None, marks=_WITHOUT_DATA)]
+    return pairs or [pytest.param(None, None, marks=WITHOUT_DATA)]
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
@@ -134,7 +119,7 @@ def test_an_answer_that_the_client_sends_back_reaches_the_provider_as_it_left(
     streamed: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     _play(stage, exchange)
-    reply = _ask(stage, exchange, stream=streamed)
+    reply = ask(stage, model_of(exchange.path), stream=streamed)
     message = _collected(reply) if streamed else reply.json()["choices"][0]["message"]
     chat = chat_request(following.request, stream=False)
     turns = following.request["messages"]
@@ -149,7 +134,7 @@ def test_an_answer_that_the_client_sends_back_reaches_the_provider_as_it_left(
 
 def _collected(reply: Reply) -> dict[str, Any]:
     """The message that a simple client makes of a stream: details are put into one list as they come."""
-    said = _read(reply, streamed=True).choices[0]
+    said = read(reply, streamed=True).choices[0]
     calls = [
         {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
         for call in said.tool_calls
@@ -168,28 +153,6 @@ def _play(stage: Stage, exchange: Exchange, *, sliced: bool = False) -> None:
     stage.provider.play(exchange, sliced=sliced)
     if exchange.content_type == _BINARY:
         stage.provider.answer = b64decode(exchange.response["$base64"])
-
-
-def _ask(stage: Stage, exchange: Exchange, *, stream: bool) -> Reply:
-    """What the client asks does not matter here: the answer is set."""
-    body = {
-        "model": stage.models[model_of(exchange.path)],
-        "messages": [{"role": "user", "content": "as recorded"}],
-        "stream": stream,
-    }
-    return stage.gateway.request("POST", "/api/v1/chat/completions", json.dumps(body).encode())
-
-
-def _read(reply: Reply, *, streamed: bool) -> Answer:
-    assert reply.status == 200, reply.body
-    if not streamed:
-        check("ChatResult", reply.json())
-        return read_whole(reply.json())
-    events = reply.events()
-    assert events.pop() == "[DONE]"
-    for event in events:
-        check("ChatStreamChunk", event)
-    return read_stream(events)
 
 
 def _details(reply: Reply) -> list[Any]:

@@ -4,72 +4,63 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from answers import Answer, read_stream, read_whole
+from answers import Answer
 from converters.google import Inexpressible, Told, as_chat, normal, tell, turns_of
-from gateway import Gateway, Reply, model_tables, provider_table
-from openrouter_schema import check
-from recordings import Exchange, StandIn, exchanges, sse_events, stand_in
+from gateway import Reply, provider_table
+from recordings import Exchange, exchanges, sse_events
+from stage import Stage, cases, read, staged
 
 _ALL = exchanges("google")
-_WITHOUT_DATA = pytest.mark.skip(reason="TURNOUT_TEST_DATA names no folder with recorded-traffic")
 _OK = [one for one in _ALL if one.status == 200]
 _PRICE = '{ prompt = "0.000001", completion = "0.000002" }'
-
-
-class Stage(NamedTuple):
-    """A gateway, and the stand-in for Google behind it. ``models`` are ours by the path of Google's."""
-
-    gateway: Gateway
-    provider: StandIn
-    models: dict[str, str]
-
-
-def _cases(found: list[Exchange]) -> list[Any]:
-    return [pytest.param(one, id=one.id) for one in found] or [pytest.param(None, marks=_WITHOUT_DATA)]
 
 
 def _place(exchange: Exchange) -> str:
     return exchange.path.rpartition(":")[0]
 
 
+def _offer(place: str) -> tuple[str, str]:
+    """The provider that serves what stands at *place*, and its name for it."""
+    slug = f"v-{place.split('/')[3]}" if "/projects/" in place else "google"
+    return slug, place.rpartition("/")[2]
+
+
+def _tables(url: str) -> str:
+    projects = sorted({_place(one).split("/")[3] for one in _ALL if "/projects/" in one.path})
+    vertex = [provider_table(f"v-{name}", url, dialect='"vertex"', project=f'"{name}"') for name in projects]
+    return provider_table("google", url) + "".join(vertex)
+
+
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    models = {place: f"recorded/model-{number}" for number, place in enumerate(sorted({_place(one) for one in _ALL}))}
-    projects = sorted({place.split("/")[3] for place in models if "/projects/" in place})
-    with stand_in() as server:
-        toml = "[catalog]\nbundled = false\n" + provider_table("google", server.url)
-        for project in projects:
-            toml += provider_table(f"v-{project}", server.url, dialect='"vertex"', project=f'"{project}"')
-        for place, model in models.items():
-            slug = f"v-{place.split('/')[3]}" if "/projects/" in place else "google"
-            toml += model_tables(model, [(slug, place.rpartition("/")[2], _PRICE)])
-        with Gateway(tmp_path_factory.mktemp("gateway"), toml) as gateway:
-            yield Stage(gateway, server, models)
+    places = {_place(one) for one in _ALL}
+    with staged(tmp_path_factory.mktemp("gateway"), _tables, {place: _offer(place) for place in places}) as made:
+        yield made
 
 
 @pytest.mark.parametrize("sliced", [False, True], ids=["whole", "sliced"])
-@pytest.mark.parametrize("exchange", _cases(_ALL))
+@pytest.mark.parametrize("exchange", cases(_ALL))
 def test_the_client_reads_what_google_said(stage: Stage, exchange: Exchange, sliced: bool) -> None:  # noqa: FBT001 - a parameter of the test
     stage.provider.play(exchange, sliced=sliced)
     reply = _ask(stage, _chat(stage, exchange))
     if exchange.status != 200:
         _assert_refused(reply, exchange)
     else:
-        _assert_same(_read(reply, streamed=exchange.streamed), _told(exchange))
+        _assert_same(read(reply, streamed=exchange.streamed), _told(exchange))
 
 
-@pytest.mark.parametrize("exchange", _cases([one for one in _OK if not one.streamed]))
+@pytest.mark.parametrize("exchange", cases([one for one in _OK if not one.streamed]))
 def test_a_client_that_streams_reads_an_answer_that_came_in_one_piece(stage: Stage, exchange: Exchange) -> None:
     stage.provider.play(exchange)
     reply = _ask(stage, _chat(stage, exchange) | {"stream": True})
-    _assert_same(_read(reply, streamed=True), _told(exchange))
+    _assert_same(read(reply, streamed=True), _told(exchange))
 
 
-@pytest.mark.parametrize("exchange", _cases(_ALL))
+@pytest.mark.parametrize("exchange", cases(_ALL))
 def test_google_is_sent_what_it_was_sent(stage: Stage, exchange: Exchange) -> None:
     try:
         as_chat(exchange.request)
@@ -96,12 +87,12 @@ def test_google_is_sent_what_it_was_sent(stage: Stage, exchange: Exchange) -> No
     assert sent.get("cachedContent") == recorded.get("cachedContent")
 
 
-@pytest.mark.parametrize("exchange", _cases(_OK))
+@pytest.mark.parametrize("exchange", cases(_OK))
 def test_the_parts_of_an_answer_go_back_byte_for_byte(stage: Stage, exchange: Exchange) -> None:
     """The client sends the message back as it read it, with a result for each call, three times over."""
     stage.provider.play(exchange)
     chat = _chat(stage, exchange)
-    answer = _read(_ask(stage, chat), streamed=exchange.streamed)
+    answer = read(_ask(stage, chat), streamed=exchange.streamed)
     said = answer.choices[0]
     message: dict[str, Any] = {"role": "assistant", "content": said.text or None, "reasoning_details": said.details}
     if said.tool_calls:
@@ -139,18 +130,6 @@ def _told(exchange: Exchange) -> Told:
 
 def _ask(stage: Stage, body: dict[str, Any]) -> Reply:
     return stage.gateway.request("POST", "/api/v1/chat/completions", json.dumps(body, ensure_ascii=False).encode())
-
-
-def _read(reply: Reply, *, streamed: bool) -> Answer:
-    assert reply.status == 200, reply.body
-    if not streamed:
-        check("ChatResult", reply.json())
-        return read_whole(reply.json())
-    events = reply.events()
-    assert events.pop() == "[DONE]"
-    for event in events:
-        check("ChatStreamChunk", event)
-    return read_stream(events)
 
 
 def _assert_same(heard: Answer, told: Told) -> None:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from answers import Answer, Said, ToolCall, read_stream, read_whole
+from answers import Answer, Said, ToolCall
 from converters.mistral import Inexpressible, chat_request, normal_request, read_answer
-from gateway import Gateway, Reply, model_tables, provider_table
-from openrouter_schema import check
-from recordings import Exchange, StandIn, exchanges, stand_in
+from gateway import provider_table
+from recordings import Exchange, exchanges
+from stage import Stage, ask, cases, read, staged
 
 _ALL = exchanges("mistral")
 _MODEL = "mistral-large-latest"
-_WITHOUT_DATA = pytest.mark.skip(reason="TURNOUT_TEST_DATA names no folder with recorded-traffic")
 
 _TOO_MANY = {"object": "error", "message": "Requests rate limit exceeded", "type": "rate_limited", "code": "1300"}
 _UNKNOWN = {"object": "error", "message": "Invalid model: mistral-z", "type": "invalid_model", "code": "1500"}
@@ -28,47 +27,42 @@ _FAILURES = [(422, _WRONG, 422, "unprocessable"), (400, _UNKNOWN, 400, "invalid_
              (500, {"object": "error", "message": "Service unavailable."}, 502, "provider_unavailable")]  # fmt: skip
 
 
-class Stage(NamedTuple):
-    """A gateway, and the stand-in for the provider behind it. ``models`` are ours by the provider's name."""
-
-    gateway: Gateway
-    provider: StandIn
-    models: dict[str, str]
-
-
-def _cases(found: list[Exchange]) -> list[Any]:
-    return [pytest.param(one, id=one.id) for one in found] or [pytest.param(None, marks=_WITHOUT_DATA)]
+def _tables(url: str) -> str:
+    return provider_table("mistral", f"{url}/v1")
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    names = sorted({one.request["model"] for one in _ALL} | {_MODEL})
-    models = {name: f"recorded/model-{number}" for number, name in enumerate(names)}
-    with stand_in() as server:
-        toml = "[catalog]\nbundled = false\n" + provider_table("mistral", f"{server.url}/v1")
-        for name, model in models.items():
-            toml += model_tables(model, [("mistral", name, '{ prompt = "0.000001", completion = "0.000002" }')])
-        with Gateway(tmp_path_factory.mktemp("gateway"), toml) as gateway:
-            yield Stage(gateway, server, models)
+    names = {one.request["model"] for one in _ALL} | {_MODEL}
+    with staged(
+        tmp_path_factory.mktemp("gateway"),
+        _tables,
+        {name: ("mistral", name) for name in names},
+    ) as made:
+        yield made
 
 
 @pytest.mark.parametrize("sliced", [False, True], ids=["whole", "sliced"])
 @pytest.mark.parametrize("stream", [False, True], ids=["one-piece", "stream"])
-@pytest.mark.parametrize("exchange", _cases(_ALL))
+@pytest.mark.parametrize("exchange", cases(_ALL))
 def test_the_client_reads_what_the_provider_said(stage: Stage, exchange: Exchange, stream: bool, sliced: bool) -> None:  # noqa: FBT001 - parameters of the test
     stage.provider.play(exchange, sliced=sliced)
-    _assert_same(_read(_ask(stage, exchange, stream=stream), streamed=stream), read_answer(exchange.response))
+    _assert_same(
+        read(ask(stage, exchange.request["model"], stream=stream), streamed=stream), read_answer(exchange.response)
+    )
 
 
 @pytest.mark.parametrize("sliced", [False, True], ids=["whole", "sliced"])
-@pytest.mark.parametrize("exchange", _cases(_ALL))
+@pytest.mark.parametrize("exchange", cases(_ALL))
 def test_a_stream_says_the_same(stage: Stage, exchange: Exchange, sliced: bool) -> None:  # noqa: FBT001 - a parameter of the test
     told = replace(exchange, response=_as_stream(exchange.response), content_type="text/event-stream")
     stage.provider.play(told, sliced=sliced)
-    _assert_same(_read(_ask(stage, exchange, stream=True), streamed=True), read_answer(exchange.response))
+    _assert_same(
+        read(ask(stage, exchange.request["model"], stream=True), streamed=True), read_answer(exchange.response)
+    )
 
 
-@pytest.mark.parametrize("exchange", _cases(_ALL))
+@pytest.mark.parametrize("exchange", cases(_ALL))
 def test_the_provider_is_sent_what_it_was_sent_then(stage: Stage, exchange: Exchange) -> None:
     try:
         chat = chat_request(exchange.request)
@@ -98,7 +92,7 @@ def test_a_failure_is_told_as_the_provider_means_it(
         "scripted", "mistral", "/v1/chat/completions", {"model": _MODEL}, status, "application/json", body
     )
     stage.provider.play(exchange)
-    reply = _ask(stage, exchange, stream=stream)
+    reply = ask(stage, exchange.request["model"], stream=stream)
     assert (reply.status, reply.json()["error"]["metadata"]["error_type"]) == (ours, error_type), reply.body
 
 
@@ -128,28 +122,6 @@ def _as_stream(body: dict[str, Any]) -> str:
     ending = {"index": 0, "delta": last, "finish_reason": choice["finish_reason"]}
     chunks.append(head | {"choices": [ending], "usage": body["usage"]})
     return "".join(f"data: {json.dumps(one)}\n\n" for one in chunks) + "data: [DONE]\n\n"
-
-
-def _ask(stage: Stage, exchange: Exchange, *, stream: bool) -> Reply:
-    """What the client asks does not matter here: the answer is set."""
-    body = {
-        "model": stage.models[exchange.request["model"]],
-        "messages": [{"role": "user", "content": "as recorded"}],
-        "stream": stream,
-    }
-    return stage.gateway.request("POST", "/api/v1/chat/completions", json.dumps(body).encode())
-
-
-def _read(reply: Reply, *, streamed: bool) -> Answer:
-    assert reply.status == 200, reply.body
-    if not streamed:
-        check("ChatResult", reply.json())
-        return read_whole(reply.json())
-    events = reply.events()
-    assert events.pop() == "[DONE]"
-    for event in events:
-        check("ChatStreamChunk", event)
-    return read_stream(events)
 
 
 def _assert_same(heard: Answer, said: Answer) -> None:

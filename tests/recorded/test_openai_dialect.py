@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import pytest
 
 from answers import Answer, Said, read_stream, read_whole
-from gateway import Gateway, Reply, model_tables, provider_table
-from openrouter_schema import check
-from recordings import Exchange, StandIn, exchanges, sse_events, stand_in
+from gateway import Reply, provider_table
+from recordings import Exchange, exchanges, sse_events
+from stage import Stage, cases, read, staged
 
 _SLUGS = {
     "cerebras": "cerebras",
@@ -33,36 +33,21 @@ _OURS = {"provider": "names providers behind OpenRouter; through this gateway it
 """Fields that an equivalent request does not have, with the reason."""
 _ALL = [exchange for provider in _SLUGS for exchange in exchanges(provider)]
 _WHOLE = [exchange for exchange in _ALL if not exchange.streamed]
-_WITHOUT_DATA = pytest.mark.skip(reason="TURNOUT_TEST_DATA names no folder with recorded-traffic")
 
 
-class Stage(NamedTuple):
-    """A gateway, and the stand-in for all providers behind it. ``models`` are ours by provider and its own name."""
-
-    gateway: Gateway
-    provider: StandIn
-    models: dict[tuple[str, str], str]
-
-
-def _cases(found: list[Exchange]) -> list[Any]:
-    return [pytest.param(one, id=one.id) for one in found] or [pytest.param(None, marks=_WITHOUT_DATA)]
+def _tables(url: str) -> str:
+    return "".join(provider_table(slug, f"{url}/{slug}/v7") for slug in _SLUGS.values())
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    recorded = sorted({(one.provider, one.request["model"]) for one in _ALL})
-    models = {name: f"recorded/model-{number}" for number, name in enumerate(recorded)}
-    with stand_in() as server:
-        toml = "[catalog]\nbundled = false\n"
-        toml += "".join(provider_table(slug, f"{server.url}/{slug}/v7") for slug in _SLUGS.values())
-        for (provider, name), model in models.items():
-            toml += model_tables(model, [(_SLUGS[provider], name, '{ prompt = "0.000001", completion = "0.000002" }')])
-        with Gateway(tmp_path_factory.mktemp("gateway"), toml) as gateway:
-            yield Stage(gateway, server, models)
+    offers = {(one.provider, one.request["model"]): (_SLUGS[one.provider], one.request["model"]) for one in _ALL}
+    with staged(tmp_path_factory.mktemp("gateway"), _tables, offers) as made:
+        yield made
 
 
 @pytest.mark.parametrize("sliced", [False, True], ids=["whole", "sliced"])
-@pytest.mark.parametrize("exchange", _cases(_ALL))
+@pytest.mark.parametrize("exchange", cases(_ALL))
 def test_the_client_reads_what_the_provider_said(stage: Stage, exchange: Exchange, sliced: bool) -> None:  # noqa: FBT001 - a parameter of the test
     stage.provider.play(exchange, sliced=sliced)
     reply = _ask(stage, _equivalent(stage, exchange))
@@ -70,33 +55,33 @@ def test_the_client_reads_what_the_provider_said(stage: Stage, exchange: Exchang
         _assert_refused(reply, exchange)
         return
     said = read_stream(sse_events(exchange.response)) if exchange.streamed else read_whole(exchange.response)
-    heard = _read(reply, streamed=exchange.streamed)
+    heard = read(reply, streamed=exchange.streamed)
     if said.error is not None:
         _assert_broken_off(heard, said)
     _assert_same(heard, said)
 
 
-@pytest.mark.parametrize("exchange", _cases(_WHOLE))
+@pytest.mark.parametrize("exchange", cases(_WHOLE))
 def test_a_client_that_streams_reads_an_answer_that_came_in_one_piece(stage: Stage, exchange: Exchange) -> None:
     stage.provider.play(exchange)
     reply = _ask(stage, _equivalent(stage, exchange) | {"stream": True})
     if exchange.status != 200:
         _assert_refused(reply, exchange)
     else:
-        _assert_same(_read(reply, streamed=True), read_whole(exchange.response))
+        _assert_same(read(reply, streamed=True), read_whole(exchange.response))
 
 
-@pytest.mark.parametrize("exchange", _cases([*{one.provider: one for one in _WHOLE}.values()]))
+@pytest.mark.parametrize("exchange", cases([*{one.provider: one for one in _WHOLE}.values()]))
 def test_an_answer_in_one_piece_is_known_by_its_first_byte_where_its_type_says_nothing(
     stage: Stage, exchange: Exchange
 ) -> None:
     stage.provider.play(replace(exchange, content_type="text/plain"))
     reply = _ask(stage, _equivalent(stage, exchange) | {"stream": True})
-    _assert_same(_read(reply, streamed=True), read_whole(exchange.response))
+    _assert_same(read(reply, streamed=True), read_whole(exchange.response))
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["one-piece", "stream"])
-@pytest.mark.parametrize("exchange", _cases(_ALL))
+@pytest.mark.parametrize("exchange", cases(_ALL))
 def test_the_provider_is_sent_what_the_client_sent(stage: Stage, exchange: Exchange, stream: bool) -> None:  # noqa: FBT001 - a parameter of the test
     stage.provider.play(exchange)
     sent = _equivalent(stage, exchange) | {"stream": stream}
@@ -136,20 +121,6 @@ def _text(body: dict[str, Any]) -> bytes:
 
 def _raw_fields(body: bytes) -> dict[str, bytes]:
     return {name: bytes(value) for name, value in msgspec.json.decode(body, type=dict[str, msgspec.Raw]).items()}
-
-
-def _read(reply: Reply, *, streamed: bool) -> Answer:
-    assert reply.status == 200, reply.body
-    if not streamed:
-        assert reply.headers["content-type"] == "application/json"
-        check("ChatResult", reply.json())
-        return read_whole(reply.json())
-    assert reply.headers["content-type"] == "text/event-stream"
-    events = reply.events()
-    assert events.pop() == "[DONE]"
-    for event in events:
-        check("ChatStreamChunk", event)
-    return read_stream(events)
 
 
 def _assert_same(heard: Answer, said: Answer) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from answers import Answer, Said, ToolCall, read_stream, read_whole
+from answers import Answer, Said, ToolCall
 from converters.openai_responses import (
     Inexpressible,
     chat_request,
@@ -18,9 +18,9 @@ from converters.openai_responses import (
     read_events,
     read_response,
 )
-from gateway import Gateway, Reply, model_tables
-from openrouter_schema import check
-from recordings import Exchange, StandIn, exchanges, sse_events, stand_in
+from gateway import Reply, provider_table
+from recordings import Exchange, exchanges, sse_events
+from stage import WITHOUT_DATA, Stage, ask, cases, read, staged
 
 _EVERY = exchanges("openai-responses")
 _UNFINISHED = [
@@ -29,71 +29,55 @@ _UNFINISHED = [
 _ALL = [one for one in _EVERY if one not in _UNFINISHED]
 _WHOLE = [one for one in _ALL if not one.streamed]
 _MODEL = "gpt-5"
-_WITHOUT_DATA = pytest.mark.skip(reason="TURNOUT_TEST_DATA names no folder with recorded-traffic")
 
 
-class Stage(NamedTuple):
-    """A gateway, and the stand-in for the provider behind it. ``models`` are ours by the provider's name."""
-
-    gateway: Gateway
-    provider: StandIn
-    models: dict[str, str]
-
-
-def _cases(found: list[Exchange]) -> list[Any]:
-    return [pytest.param(one, id=one.id) for one in found] or [pytest.param(None, marks=_WITHOUT_DATA)]
+def _tables(url: str) -> str:
+    return provider_table("openai", f"{url}/v1", dialect='"openai-responses"')
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    names = sorted({one.request["model"] for one in _ALL} | {_MODEL})
-    models = {name: f"recorded/model-{number}" for number, name in enumerate(names)}
-    with stand_in() as server:
-        toml = "[catalog]\nbundled = false\n"
-        toml += f'[providers.openai]\ndialect = "openai-responses"\nbase_url = "{server.url}/v1"\n'
-        toml += 'api_key = "sk-upstream-secret"\n'
-        for name, model in models.items():
-            toml += model_tables(model, [("openai", name, '{ prompt = "0.000001", completion = "0.000002" }')])
-        with Gateway(tmp_path_factory.mktemp("gateway"), toml) as gateway:
-            yield Stage(gateway, server, models)
+    names = {one.request["model"] for one in _ALL} | {_MODEL}
+    with staged(tmp_path_factory.mktemp("gateway"), _tables, {name: ("openai", name) for name in names}) as made:
+        yield made
 
 
 @pytest.mark.parametrize("sliced", [False, True], ids=["whole", "sliced"])
-@pytest.mark.parametrize("exchange", _cases(_ALL))
+@pytest.mark.parametrize("exchange", cases(_ALL))
 def test_the_client_reads_what_the_provider_said(stage: Stage, exchange: Exchange, sliced: bool) -> None:  # noqa: FBT001 - a parameter of the test
     stage.provider.play(exchange, sliced=sliced)
-    reply = _ask(stage, exchange, stream=exchange.streamed)
+    reply = ask(stage, exchange.request["model"], stream=exchange.streamed)
     if exchange.status != 200:
         _assert_refused(reply, exchange)
     else:
-        _assert_same(_read(reply, streamed=exchange.streamed), _said(exchange))
+        _assert_same(read(reply, streamed=exchange.streamed), _said(exchange))
 
 
-@pytest.mark.parametrize("exchange", _cases(_WHOLE))
+@pytest.mark.parametrize("exchange", cases(_WHOLE))
 def test_a_client_that_streams_reads_an_answer_that_came_in_one_piece(stage: Stage, exchange: Exchange) -> None:
     stage.provider.play(exchange)
-    reply = _ask(stage, exchange, stream=True)
+    reply = ask(stage, exchange.request["model"], stream=True)
     if exchange.status != 200:
         _assert_refused(reply, exchange)
     else:
-        _assert_same(_read(reply, streamed=True), _said(exchange))
+        _assert_same(read(reply, streamed=True), _said(exchange))
 
 
-@pytest.mark.parametrize("exchange", _cases([one for one in _WHOLE if one.status == 200]))
+@pytest.mark.parametrize("exchange", cases([one for one in _WHOLE if one.status == 200]))
 def test_a_stream_that_tells_everything_at_its_end_says_the_same(stage: Stage, exchange: Exchange) -> None:
     last = {"type": f"response.{exchange.response['status']}", "response": exchange.response}
     stage.provider.play(_as_stream(exchange, [last]), sliced=True)
-    _assert_same(_read(_ask(stage, exchange, stream=True), streamed=True), _said(exchange))
+    _assert_same(read(ask(stage, exchange.request["model"], stream=True), streamed=True), _said(exchange))
 
 
-@pytest.mark.parametrize("exchange", _cases([one for one in _ALL if one.streamed]))
+@pytest.mark.parametrize("exchange", cases([one for one in _ALL if one.streamed]))
 def test_a_stream_without_deltas_says_the_same_with_its_done_events(stage: Stage, exchange: Exchange) -> None:
     events = [one for one in sse_events(exchange.response) if not one["type"].endswith((".delta", "annotation.added"))]
     stage.provider.play(_as_stream(exchange, events))
-    _assert_same(_read(_ask(stage, exchange, stream=True), streamed=True), _said(exchange))
+    _assert_same(read(ask(stage, exchange.request["model"], stream=True), streamed=True), _said(exchange))
 
 
-@pytest.mark.parametrize("exchange", _cases(_ALL))
+@pytest.mark.parametrize("exchange", cases(_ALL))
 def test_the_provider_is_sent_what_it_was_sent_then(stage: Stage, exchange: Exchange) -> None:
     try:
         chat = chat_request(exchange.request)
@@ -113,10 +97,10 @@ def test_the_provider_is_sent_what_it_was_sent_then(stage: Stage, exchange: Exch
     assert normal_request(sent) == normal_request(exchange.request)
 
 
-@pytest.mark.parametrize("exchange", _cases(_UNFINISHED))
+@pytest.mark.parametrize("exchange", cases(_UNFINISHED))
 def test_an_answer_that_is_to_be_fetched_later_is_a_failure(stage: Stage, exchange: Exchange) -> None:
     stage.provider.play(exchange)
-    assert _ask(stage, exchange, stream=False).status == 502
+    assert ask(stage, exchange.request["model"], stream=False).status == 502
 
 
 def _said(exchange: Exchange) -> Answer:
@@ -132,7 +116,7 @@ def _continued() -> list[Any]:
         following = by_id.get(f"{stem}-{int(number) + 1}")
         if exchange.status == 200 and following is not None and _place(exchange, following) is not None:
             pairs.append(pytest.param(exchange, following, id=following.id))
-    return pairs or [pytest.param(None, None, marks=_WITHOUT_DATA)]
+    return pairs or [pytest.param(None, None, marks=WITHOUT_DATA)]
 
 
 def _place(exchange: Exchange, following: Exchange) -> int | None:
@@ -169,7 +153,7 @@ def test_an_answer_that_the_client_sends_back_reaches_the_provider_as_it_left(
     streamed: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     stage.provider.play(exchange, sliced=True)
-    reply = _ask(stage, exchange, stream=streamed or exchange.streamed)
+    reply = ask(stage, exchange.request["model"], stream=streamed or exchange.streamed)
     streamed = streamed or exchange.streamed
     chat = chat_request(following.request)
     place = _place(exchange, following)
@@ -187,7 +171,7 @@ def test_an_answer_that_the_client_sends_back_reaches_the_provider_as_it_left(
 @pytest.mark.parametrize(
     ("exchange", "following"),
     [one for one in _continued() if one.id and _calls_after_thoughts(one.values[0])]
-    or [pytest.param(None, None, marks=_WITHOUT_DATA)],
+    or [pytest.param(None, None, marks=WITHOUT_DATA)],
 )
 def test_thoughts_that_the_client_drops_come_back_with_their_calls(
     stage: Stage,
@@ -197,7 +181,7 @@ def test_thoughts_that_the_client_drops_come_back_with_their_calls(
 ) -> None:
     stage.provider.play(exchange)
     streamed = streamed or exchange.streamed
-    reply = _ask(stage, exchange, stream=streamed, tools=chat_request(exchange.request)["tools"])
+    reply = ask(stage, exchange.request["model"], stream=streamed, tools=chat_request(exchange.request)["tools"])
     chat = chat_request(following.request)
     place = _place(exchange, following)
     assert place is not None
@@ -221,7 +205,7 @@ def _essence(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _collected(reply: Reply) -> dict[str, Any]:
     """The message that a simple client makes of a stream: details are put into one list as they come."""
-    said = _read(reply, streamed=True).choices[0]
+    said = read(reply, streamed=True).choices[0]
     calls = [
         {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
         for call in said.tool_calls
@@ -246,7 +230,7 @@ def test_a_stream_that_fails_before_it_says_anything_is_an_error(
 ) -> None:
     exchange = _as_stream(_scripted({}), [*_BEGUN[:before], failure])
     stage.provider.play(exchange)
-    reply = _ask(stage, exchange, stream=True)
+    reply = ask(stage, exchange.request["model"], stream=True)
     assert reply.status == 429, reply.body
     assert reply.json()["error"]["metadata"]["provider_code"] == "rate_limit_exceeded"
 
@@ -254,7 +238,7 @@ def test_a_stream_that_fails_before_it_says_anything_is_an_error(
 def test_an_answer_that_breaks_off_says_so_after_what_it_said(stage: Stage) -> None:
     exchange = _as_stream(_scripted({}), [*_BEGUN, _FAILED])
     stage.provider.play(exchange)
-    heard = _read(_ask(stage, exchange, stream=True), streamed=True)
+    heard = read(ask(stage, exchange.request["model"], stream=True), streamed=True)
     assert (heard.choices[0].text, heard.choices[0].finish) == ("So far", "error")
     assert heard.error is not None
     assert heard.error["metadata"]["error_type"] == "rate_limit_exceeded"
@@ -269,28 +253,6 @@ def _scripted(response: Any, status: int = 200) -> Exchange:  # noqa: ANN401 - J
 def _as_stream(exchange: Exchange, events: list[dict[str, Any]]) -> Exchange:
     text = "".join(f"event: {one['type']}\ndata: {json.dumps(one)}\n\n" for one in events)
     return replace(exchange, response=text, content_type="text/event-stream")
-
-
-def _ask(stage: Stage, exchange: Exchange, *, stream: bool, **more: object) -> Reply:
-    """What the client asks does not matter here: the answer is set."""
-    body = {
-        "model": stage.models[exchange.request["model"]],
-        "messages": [{"role": "user", "content": "as recorded"}],
-        "stream": stream,
-    }
-    return stage.gateway.request("POST", "/api/v1/chat/completions", json.dumps(body | more).encode())
-
-
-def _read(reply: Reply, *, streamed: bool) -> Answer:
-    assert reply.status == 200, reply.body
-    if not streamed:
-        check("ChatResult", reply.json())
-        return read_whole(reply.json())
-    events = reply.events()
-    assert events.pop() == "[DONE]"
-    for event in events:
-        check("ChatStreamChunk", event)
-    return read_stream(events)
 
 
 def _assert_refused(reply: Reply, exchange: Exchange) -> None:
