@@ -295,7 +295,7 @@ def test_an_event_without_an_end_is_cut_at_its_cap(tmp_path: Path) -> None:
             for _ in range(4):
                 reply = gateway.chat("raw/flood", stream=True)
                 assert reply.events()[-2]["error"]["code"] == 502
-            assert _peak_memory(gateway) - before < 32 + 16
+            assert _peak_memory(gateway) - before < 2 * 32  # of four floods, one at a time and none kept
 
 
 def _peak_memory(gateway: Gateway) -> float:

@@ -6,39 +6,19 @@ import asyncio
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from turnout.base.limits import MAX_UPSTREAM_REPLY_BYTES
 from turnout.catalog.rows import Row
 from turnout.catalog.sources.listing import UnreadableListing, parse
 from turnout.catalog.sync_fetch import Bounds, NotReadError, fetch, request_of
+from turnout.contracts.provider import Listing
 from turnout.domain.provider import Provider
 from turnout.net.client import Client, Origin
+from turnout.providers.dialects import find_dialect
 
 __all__ = ["listed_rows", "listing_address", "listing_headers", "lists_models"]
 
 
-class _List(NamedTuple):
-    """How a dialect lists models: the version in the path, unless the address has one; query, headers, credential.
-
-    ``path`` None: what the provider itself says.
-    """
-
-    version: str = ""
-    path: str | None = None
-    credential: tuple[str, str] = ("Authorization", "Bearer ")
-    version_header: tuple[str, str] | None = None
-
-
-_LISTS: Mapping[str, _List] = {
-    "openai": _List(),
-    "openai-responses": _List(),
-    "mistral": _List(),
-    "anthropic": _List("/v1", "/models?limit=1000", ("x-api-key", ""), ("anthropic-version", "2023-06-01")),
-    "google": _List("/v1beta", "/models?pageSize=1000", ("x-goog-api-key", "")),
-    "cohere": _List("/v1", "/models?page_size=1000"),
-}
-"""By dialect; the others have no list that a plain credential opens."""
 _VERSIONED = re.compile(r"/v\d+\w*$")
 
 _log = logging.getLogger(__name__)
@@ -63,7 +43,7 @@ def listing_address(provider: Provider) -> str:
 
 def listing_headers(provider: Provider) -> dict[str, str]:
     """What *provider* wants to be sent along: its credential, and what the operator adds."""
-    how = _LISTS.get(provider.dialect, _List())
+    how = _how(provider) or Listing()
     headers = {}
     if how.version_header is not None:
         headers[how.version_header[0]] = provider.api_version or how.version_header[1]
@@ -72,8 +52,13 @@ def listing_headers(provider: Provider) -> dict[str, str]:
     return headers | dict(provider.headers)
 
 
+def _how(provider: Provider) -> Listing | None:
+    dialect = find_dialect(provider.dialect)
+    return None if dialect is None else dialect.listing
+
+
 def _path(provider: Provider) -> str:
-    how = _LISTS.get(provider.dialect)
+    how = _how(provider)
     if how is None:
         return ""
     if how.path is None:

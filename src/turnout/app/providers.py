@@ -14,9 +14,22 @@ from turnout.domain.provider import Capabilities, Policy, Provider, Timeouts
 from turnout.providers.compatible import CompatibleProvider, Resolved, load_compatible
 from turnout.providers.dialects import find_dialect, load_dialects
 
-__all__ = ["FAKE", "adapters_for", "embedders_for", "known_slugs", "providers_of", "wants_reasoning_back"]
+__all__ = [
+    "FAKE",
+    "adapters_for",
+    "embedders_for",
+    "known_slugs",
+    "providers_of",
+    "read_headers",
+    "wants_reasoning_back",
+]
 
 FAKE = "fake"
+
+
+def read_headers() -> frozenset[bytes]:
+    """The headers of answers that some dialect reads, in lower case."""
+    return frozenset().union(*(dialect.headers for dialect in load_dialects().values()))
 
 
 def known_slugs() -> frozenset[str]:

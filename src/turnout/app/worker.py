@@ -29,6 +29,7 @@ from turnout.app.machines import Machines
 from turnout.app.memory import keep_freed_memory, spare_the_collector
 from turnout.app.metrics import TallyFiles
 from turnout.app.outside import Poster, fetch_limits, outside_of
+from turnout.app.providers import read_headers
 from turnout.app.rails import Switchman
 from turnout.app.server import DrainingServer, make_server
 from turnout.app.shared import shared_of
@@ -126,7 +127,7 @@ class _Worker:
         self._till = Till(settings, store, head=orders.alone, alone=orders.alone)
         self._journal = Journal(journals_of(settings), self._till.journal_name)
         outbox = Outbox(loop, self._journal.commit)
-        client = Client(deadlines, outbox)
+        client = Client(deadlines, outbox, keep=read_headers())
         self._fetcher = Fetcher(client.exchange, fetch_limits(settings))
         outside = outside_of(client, self._fetcher)
         self._switchman = Switchman(orders.environment, orders.fake_address, outside)

@@ -22,6 +22,7 @@ __all__ = [
     "Embedder",
     "Fetched",
     "KnownProvider",
+    "Listing",
     "Outgoing",
     "Outside",
     "Prepare",
@@ -172,6 +173,22 @@ class KnownProvider(Struct, frozen=True, kw_only=True):
     status_page_url: str | None = None
 
 
+class Listing(Struct, frozen=True, kw_only=True):
+    """How a dialect's providers list their models.
+
+    Attributes:
+        version: what stands before the path, unless the provider's address has a version of its own.
+        path: below that, with its query; None: what the provider itself says.
+        credential: the header that carries the credential, and what stands before it there.
+        version_header: a header that the API's version goes into, and the version unless the operator states one.
+    """
+
+    version: str = ""
+    path: str | None = None
+    credential: tuple[str, str] = ("Authorization", "Bearer ")
+    version_header: tuple[str, str] | None = None
+
+
 class Dialect(Struct, frozen=True, kw_only=True):
     """A wire dialect, found by standing in ``providers/dialects`` as the module's ``DIALECT``.
 
@@ -185,6 +202,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
             may be None too.
         recalls: its models want their reasoning back with the tool calls that it led to; where a client drops it, the
             gateway puts it back as ``reasoning_details``.
+        listing: how models are listed; None: by nothing that a plain credential opens.
+        headers: of answers, in lower case, that it reads beside the usual ones.
     """
 
     name: str
@@ -194,3 +213,5 @@ class Dialect(Struct, frozen=True, kw_only=True):
     address: Callable[[Provider], str] | None = None
     embedder: Callable[[Provider, Outside], Embedder | None] | None = None
     recalls: bool = False
+    listing: Listing | None = None
+    headers: frozenset[bytes] = frozenset()

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol, final
 from urllib.parse import urlsplit
 
@@ -26,11 +26,8 @@ _STALE_SECONDS = 1.0
 """A kept connection that closes later than this after a request was not stale: the provider may have worked."""
 _UNANSWERED = "The provider closed the connection without an answer"
 _KEPT_HEADERS = frozenset(
-    {
-        b"retry-after", b"content-type", b"content-encoding", b"content-length", b"location", b"etag", b"last-modified",
-        b"x-amzn-bedrock-input-token-count",
-    }
-)  # fmt: skip
+    {b"retry-after", b"content-type", b"content-encoding", b"content-length", b"location", b"etag", b"last-modified"}
+)
 _OK = 200
 
 
@@ -107,7 +104,11 @@ class Client:
         deadlines: Deadlines,
         outbox: Outbox,
         tls_context: Callable[[], ssl.SSLContext] = ssl.create_default_context,
+        *,
+        keep: Iterable[bytes] = (),
     ) -> None:
+        """*keep* are headers of answers, in lower case, that sinks want beside the usual ones."""
+        self._kept = _KEPT_HEADERS.union(keep)
         self._loop = asyncio.get_running_loop()
         self._deadlines = deadlines
         self._outbox = outbox
@@ -150,7 +151,7 @@ class Client:
         try:
             async with asyncio.timeout(seconds):
                 _, connection = await self._loop.create_connection(
-                    lambda: _Connection(self._loop, origin, self._deadlines, self._outbox),
+                    lambda: _Connection(self._loop, origin, self._deadlines, self._outbox, self._kept),
                     origin.address,
                     origin.port,
                     ssl=tls,
@@ -202,6 +203,7 @@ class _Connection(asyncio.Protocol):
         "_headers_seen",
         "_idle",
         "_idle_seconds",
+        "_kept",
         "_loop",
         "_origin",
         "_outbox",
@@ -215,8 +217,16 @@ class _Connection(asyncio.Protocol):
         "transport",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, origin: Origin, deadlines: Deadlines, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        origin: Origin,
+        deadlines: Deadlines,
+        outbox: Outbox,
+        kept: frozenset[bytes],
+    ) -> None:
         self._loop = loop
+        self._kept = kept
         self._outbox = outbox
         self._origin = origin
         self._deadlines = deadlines
@@ -360,7 +370,7 @@ class _Connection(asyncio.Protocol):
         if self._header_bytes > _MAX_HEADER_BYTES:
             raise _head_too_large()
         name = name.lower()
-        if name in _KEPT_HEADERS:
+        if name in self._kept:
             self._headers[name] = value
             self._framed = self._framed or name == b"content-length"
         elif name == b"transfer-encoding":

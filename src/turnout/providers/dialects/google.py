@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit
 
-from turnout.contracts.provider import Adapter, Dialect, Embedder, KnownProvider, Outside
+from turnout.contracts.provider import Adapter, Dialect, Embedder, KnownProvider, Listing, Outside
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.embedding import EmbeddingRequest
@@ -72,6 +72,7 @@ def _base_path(provider: Provider) -> str:
 
 DIALECT: Final = Dialect(
     name="google",
+    listing=Listing(version="/v1beta", path="/models?pageSize=1000", credential=("x-goog-api-key", "")),
     recalls=True,
     adapter=_adapter,
     embedder=_embedder,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from turnout.contracts.provider import Dialect
+from turnout.contracts.provider import Dialect, Listing
 from turnout.providers.embeddings.openai import openai_embedder
 from turnout.providers.openai import OpenAIAdapter
 
@@ -12,6 +12,7 @@ __all__ = ["DIALECT"]
 
 DIALECT: Final = Dialect(
     name="openai",
+    listing=Listing(),
     adapter=lambda provider, outside: OpenAIAdapter(provider, outside.wall),
     embedder=lambda provider, outside: openai_embedder(provider, outside.wall),
 )

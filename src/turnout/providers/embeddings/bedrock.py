@@ -20,13 +20,13 @@ from turnout.providers.embeddings.cohere import COHERE_BATCH, cohere_body, read_
 from turnout.providers.embeddings.words import completion_of, has_media, messages_in, texts_in
 from turnout.providers.failures import nonsense, unsaid
 
-__all__ = ["BedrockEmbedder"]
+__all__ = ["COUNT_HEADER", "BedrockEmbedder"]
 
 Head = Callable[[str, bytes], bytes]
 Failure = Callable[[int, str | None, bytes], UpstreamError]
 
 _ONE: Final = Batch(1)
-_COUNT: Final = b"x-amzn-bedrock-input-token-count"
+COUNT_HEADER: Final = b"x-amzn-bedrock-input-token-count"
 
 
 class _Titan(Struct, rename="camel"):
@@ -72,7 +72,7 @@ class BedrockEmbedder:
 
     def vectors(self, body: bytes, headers: Mapping[bytes, bytes]) -> Completion:
         """The vectors of any of the models. Raises UpstreamError: the body is no answer of theirs."""
-        header = headers.get(_COUNT, b"")
+        header = headers.get(COUNT_HEADER, b"")
         counted = int(header) if header.isdigit() and len(header) < 10 else None
         try:
             titan = _read_titan(body)

@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import encode
-from turnout.contracts.provider import ChunkDecoder, Dialect, KnownProvider, Outgoing, Outside, Prepare
+from turnout.contracts.provider import ChunkDecoder, Dialect, KnownProvider, Listing, Outgoing, Outside, Prepare
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Completion
@@ -105,6 +105,12 @@ def _head(provider: Provider) -> bytes:
 
 DIALECT: Final = Dialect(
     name="anthropic",
+    listing=Listing(
+        version="/v1",
+        path="/models?limit=1000",
+        credential=("x-api-key", ""),
+        version_header=("anthropic-version", "2023-06-01"),
+    ),
     recalls=True,
     adapter=AnthropicAdapter,
     providers=(

@@ -21,7 +21,7 @@ from turnout.providers.dialects.bedrock.failures import failure_of
 from turnout.providers.dialects.bedrock.families import family_of
 from turnout.providers.dialects.bedrock.request import write_letter
 from turnout.providers.dialects.bedrock.stream import AnswerDecoder
-from turnout.providers.embeddings.bedrock import BedrockEmbedder
+from turnout.providers.embeddings.bedrock import COUNT_HEADER, BedrockEmbedder
 from turnout.providers.embeddings.words import inlined
 from turnout.providers.failures import retry_after_seconds
 from turnout.providers.media import inline
@@ -157,6 +157,7 @@ def _address(provider: Provider) -> str:
 
 DIALECT: Final = Dialect(
     name="bedrock",
+    headers=frozenset({COUNT_HEADER}),
     recalls=True,
     adapter=BedrockAdapter,
     embedder=lambda provider, outside: BedrockAdapter(provider, outside).embedder(),

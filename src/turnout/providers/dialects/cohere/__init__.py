@@ -9,7 +9,16 @@ from msgspec import Raw
 
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import encode
-from turnout.contracts.provider import ChunkDecoder, Dialect, Embedder, KnownProvider, Outgoing, Outside, Prepare
+from turnout.contracts.provider import (
+    ChunkDecoder,
+    Dialect,
+    Embedder,
+    KnownProvider,
+    Listing,
+    Outgoing,
+    Outside,
+    Prepare,
+)
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Completion
@@ -99,6 +108,7 @@ def _any_part(_: Part) -> bool:
 
 DIALECT: Final = Dialect(
     name="cohere",
+    listing=Listing(version="/v1", path="/models?page_size=1000"),
     adapter=CohereAdapter,
     embedder=_embedder,
     providers=(

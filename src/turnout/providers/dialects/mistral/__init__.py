@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import encode
-from turnout.contracts.provider import ChunkDecoder, Dialect, Outgoing, Outside, Prepare
+from turnout.contracts.provider import ChunkDecoder, Dialect, Listing, Outgoing, Outside, Prepare
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Completion
@@ -70,6 +70,7 @@ class MistralAdapter:
 
 DIALECT: Final = Dialect(
     name="mistral",
+    listing=Listing(),
     adapter=MistralAdapter,
     embedder=lambda provider, outside: openai_embedder(provider, outside.wall, "mistral"),
 )

@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import encode
-from turnout.contracts.provider import ChunkDecoder, Dialect, Outgoing, Outside, Prepare
+from turnout.contracts.provider import ChunkDecoder, Dialect, Listing, Outgoing, Outside, Prepare
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Completion
@@ -74,6 +74,7 @@ class ResponsesAdapter:
 
 DIALECT: Final = Dialect(
     name="openai-responses",
+    listing=Listing(),
     recalls=True,
     adapter=ResponsesAdapter,
     embedder=lambda provider, outside: openai_embedder(provider, outside.wall),
