@@ -9,8 +9,8 @@ from math import isfinite
 from typing import Final, final
 
 from turnout.api.shelf import Shelf, shelf_of
-from turnout.api.stored import Stored
 from turnout.base.clock import Clock
+from turnout.base.stored import Stored
 from turnout.catalog.entries import PriceWeights
 from turnout.catalog.listing import Listing
 from turnout.contracts.measured import Measured

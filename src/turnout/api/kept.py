@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Final, final
 
 from turnout.api.hot import Connection, NoEvent
-from turnout.api.stored import Stored, is_known
+from turnout.base.stored import Stored, is_known
 from turnout.contracts.reply import Flow
 
 __all__ = ["KeptReply"]

@@ -13,8 +13,8 @@ from fastapi import FastAPI, Request, Response
 from turnout.api.desk import CatalogDesk
 from turnout.api.listing_parameters import BENCHMARK_PARAMETERS, LISTING_PARAMETERS, PAGE_PARAMETERS
 from turnout.api.shelf import MOUNTS, PUBLIC, Shelf
-from turnout.api.stored import Stored, is_known
 from turnout.base.errors import BadRequest, NotFound, Unauthenticated
+from turnout.base.stored import Stored, is_known
 from turnout.catalog.feeds import atom, feed_items, rss
 from turnout.catalog.grouped import flat_reply, grouped_reply
 from turnout.catalog.listing import MEASURED_SECONDS

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from turnout.api.reply import Heads
-from turnout.api.stored import Stored
+from turnout.base.stored import Stored
 from turnout.contracts.surface import Surface
 from turnout.engine.house import Call, House
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, final
 
-from turnout.api.stored import Stored
+from turnout.base.stored import Stored
 from turnout.catalog.listing import Listing
 from turnout.catalog.offers import image_models_reply, providers_reply
 from turnout.catalog.query import Query

@@ -8,7 +8,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.api.stored import Stored, accepted, is_known
+from turnout.base.stored import Stored, accepted, is_known
 
 _BODY = b'{"data":[%b]}' % (b"0," * 2_000)
 
