@@ -29,7 +29,8 @@ run: $(VENV)/.run ## serve on 127.0.0.1:8000 (PORT=, HOST=, WORKERS= and CONFIG=
 	@exec $(IN_VENV) -m turnout serve $(SERVE_FLAGS)
 
 test: $(VENV)/.dev ## the test suite; what needs PostgreSQL or Redis is skipped where there is none
-	$(IN_VENV) -m pytest -m "not slow"
+	$(IN_VENV) -m pytest -m "not slow and not alone" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(IN_VENV) -m pytest -m "alone and not slow"
 
 test-slow: $(VENV)/.dev ## the long tests that `test` leaves out
 	$(IN_VENV) -m pytest -m "slow and not soak" || test $$? = 5  # 5: there are none
