@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+import pytest
+
 from catalogs import bundled
 from gateway import Gateway, Reply
 from turnout.api.desk import CatalogDesk, Sources
@@ -40,6 +42,7 @@ def _copy(snapshot: CatalogSnapshot) -> CatalogSnapshot:
     return CatalogSnapshot(models=models, names=snapshot.names, providers=snapshot.providers, built=snapshot.built)
 
 
+@pytest.mark.alone
 async def test_a_swap_holds_the_loop_for_less_than_twenty_milliseconds() -> None:
     present = [bundled()]
     sources = Sources(

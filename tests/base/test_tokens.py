@@ -37,6 +37,7 @@ def test_more_text_is_never_fewer_tokens(text: bytes, more: bytes) -> None:
     assert at_most(more) == 0 or more
 
 
+@pytest.mark.alone
 def test_a_megabyte_is_estimated_in_a_moment() -> None:
     text = (_TEXTS["English"] * 11_000).encode()
     began = time.process_time()

@@ -161,6 +161,7 @@ def test_prices_are_those_of_the_hour() -> None:
     assert _listing(snapshot).until <= NOW + 10
 
 
+@pytest.mark.alone
 def test_two_thousand_models_are_filtered_and_sorted_within_three_milliseconds() -> None:
     few = list(bundled().models.values())
     models = {}

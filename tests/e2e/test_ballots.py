@@ -199,6 +199,7 @@ def test_a_kept_vote_costs_nothing_and_is_weighed_anew(gateway: Gateway) -> None
 # -- early ends --
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_early_stop_cancels_voters_that_cannot_matter(served: tuple[Gateway, FakeServer], stream: bool) -> None:  # noqa: FBT001 - a parameter
     gateway, _ = served
@@ -242,6 +243,7 @@ def _cpu_ms(pid: int) -> float:
     return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e6
 
 
+@pytest.mark.alone
 def test_thirty_two_voters_take_little_longer_than_one(tmp_path: Path) -> None:
     with Gateway(tmp_path) as gateway:
         assert gateway.process is not None

@@ -34,6 +34,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SQLiteStore]:
     await opened.close()
 
 
+@pytest.mark.alone
 async def test_a_hundred_thousand_reservations_in_hand_take_three_microseconds_each_and_no_statement(
     store: SQLiteStore,
 ) -> None:

@@ -73,6 +73,7 @@ def test_relevance_keeps_a_needle_in_the_middle_that_middle_out_loses() -> None:
     assert found >= 0.8 * lost
 
 
+@pytest.mark.alone
 def test_a_megabyte_takes_less_than_thirty_milliseconds() -> None:
     dice = Random(24)
     messages: list[dict[str, Any]] = []

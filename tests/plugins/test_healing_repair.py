@@ -40,6 +40,7 @@ def test_what_is_json_already_is_never_touched() -> None:
     assert all(is_sound(one.text) for one in undamaged(Random(12), 500))
 
 
+@pytest.mark.alone
 def test_a_text_of_two_kilobytes_takes_less_than_a_tenth_of_a_millisecond() -> None:
     dice, took = Random(13), []
     for _, one in damaged(dice, 2000):

@@ -67,6 +67,7 @@ def test_weights_of_many_rows_are_those_of_each_left_out(top: int) -> None:
         assert found[place].tolist() == pytest.approx([taught_weight(one, WEIGHT).weight for one in alone], abs=1e-4)
 
 
+@pytest.mark.alone
 def test_the_50_most_similar_of_100_000_rows_are_found_in_10_ms() -> None:
     near = Neighbours(256)
     rows = vectors(1000, 1, 256)

@@ -120,6 +120,7 @@ async def test_one_process_remembers_a_bounded_number_of_keys(monkeypatch: pytes
     assert len(pace._keys) == 5
 
 
+@pytest.mark.alone
 async def test_counting_in_process_costs_about_a_microsecond() -> None:
     pace = PaceInProcess()
     key = replace(KEY, requests_per_minute=10**9, tokens_per_minute=10**12)
