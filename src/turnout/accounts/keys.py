@@ -9,6 +9,8 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import TypeVar, final
 
+from msgspec.structs import replace
+
 from turnout.accounts.holdings import Budgets, budgets_of
 from turnout.base.clock import Clock
 from turnout.base.errors import Unauthenticated
@@ -21,6 +23,9 @@ __all__ = ["KeyRing"]
 _MAX_KNOWN = 100_000
 _MAX_UNKNOWN = 10_000
 _INTERVAL = 0.5  # seconds
+_BEARER = b"bearer"
+_PLAYGROUND = b"playground"
+_SCHEMES = frozenset({_BEARER, _PLAYGROUND, b"session"})
 _MISSING = "This needs an API key, sent as `Authorization: Bearer <key>`"
 _INVALID = "This API key is not valid"
 _EXPIRED = "This API key has expired"
@@ -62,7 +67,9 @@ class KeyRing:
         return key
 
     async def find(self, authorization: bytes | None) -> Key:
-        """The key of that header value (``Bearer`` and the secret).
+        """The key of that header value: ``Bearer`` and its secret, or what the website puts there for a session.
+
+        ``Session`` and a session's secret mean the key it signed in with, ``Playground`` the one that it spends with.
 
         Raises:
             Unauthenticated: there is no header, it is no bearer token, or the key is unknown, disabled or expired.
@@ -70,12 +77,12 @@ class KeyRing:
         """
         scheme, _, token = (authorization or b"").partition(b" ")
         token = token.strip()
-        if authorization is None or scheme.lower() != b"bearer" or not token:
+        if authorization is None or (scheme := scheme.lower()) not in _SCHEMES or not token:
             raise Unauthenticated(_MISSING)
         place = sha256(authorization).digest()
         if place in self._unknown:
             raise Unauthenticated(_INVALID)
-        key = self._known.get(place) or await self._look_up(place, token)
+        key = self._known.get(place) or await self._look_up(place, scheme, token)
         if key is None:
             raise Unauthenticated(_INVALID)
         if key.expires is not None and key.expires <= self._clock.wall():
@@ -124,10 +131,10 @@ class KeyRing:
                     await self._look.wait()
             self._look.clear()
 
-    async def _look_up(self, place: bytes, token: bytes) -> Key | None:
+    async def _look_up(self, place: bytes, scheme: bytes, token: bytes) -> Key | None:
         """Ask the store, and remember the answer unless keys have changed meanwhile."""
         epoch = self._epoch
-        key = await self._store.key(sha256(token).hexdigest())
+        key = await self._key_of(scheme, sha256(token).hexdigest())
         if key is not None and key.disabled:
             key = None
         budgets = None if key is None else budgets_of(key, await self._store.budgets(key.account_id))
@@ -139,6 +146,20 @@ class KeyRing:
         if key is not None and budgets is not None:  # even one that is out of date holds better than none
             _remember(self._budgets, key.hash, budgets, _MAX_KNOWN)
         return key
+
+    async def _key_of(self, scheme: bytes, digest: str) -> Key | None:
+        if scheme == _BEARER:
+            return await self._store.key(digest)
+        session = await self._store.session(digest)
+        if session is None:
+            return None
+        key = await self._store.key(session.key_hash)
+        if key is None or key.disabled:
+            return None
+        expires = session.expires if key.expires is None else min(session.expires, key.expires)
+        if scheme == _PLAYGROUND and session.spending_hash != session.key_hash:
+            key = await self._store.key(session.spending_hash)
+        return None if key is None else replace(key, expires=min(expires, key.expires or expires))
 
 
 def _remember(memory: dict[K, T], place: K, value: T, limit: int) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from turnout.contracts.archive import Archive
 from turnout.contracts.definitions import Definitions
+from turnout.contracts.sessions import Sessions
 from turnout.contracts.training import TrainingTables
 from turnout.domain.account import Account, Generation, GenerationRow, Key
 from turnout.domain.activity import ActivityQuery, ActivitySum, Page, Search
@@ -26,7 +27,7 @@ class Delivery(NamedTuple):
     node: str = ""
 
 
-class Store(Definitions, Archive, TrainingTables, Protocol):
+class Store(Definitions, Archive, Sessions, TrainingTables, Protocol):
     """Accounts, keys, generations, voters. It owns its threads; all methods may be called from one event loop."""
 
     async def open(self) -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "delete_key",
     "find_account",
     "find_key",
+    "keys_have_changed",
     "put_account",
     "put_budget",
     "put_key",
@@ -57,7 +58,7 @@ def put_account(connection: Connection, account: Account, now: float) -> None:
     before = find_account(connection, account.id)
     connection.execute(_putting(ACCOUNTS, connection.dialect), account_row(account))
     _follow(connection, None if before is None else before.budget, account.budget, now)
-    _bump(connection)
+    keys_have_changed(connection)
 
 
 def put_key(connection: Connection, key: Key, now: float) -> None:
@@ -69,7 +70,7 @@ def put_key(connection: Connection, key: Key, now: float) -> None:
     before = find_key(connection, key.hash)
     connection.execute(_putting(KEYS, connection.dialect), key_row(key))
     _follow(connection, None if before is None else before.budget, key.budget, now)
-    _bump(connection)
+    keys_have_changed(connection)
 
 
 def change_account(
@@ -101,7 +102,7 @@ def delete_account(connection: Connection, account_id: str) -> bool:
     connection.execute(delete(BUDGETS).where(BUDGETS.c.account_id == account_id))
     connection.execute(delete(KEYS).where(KEYS.c.account_id == account_id))
     found = connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.id == account_id)).rowcount > 0
-    _bump(connection)
+    keys_have_changed(connection)
     return found
 
 
@@ -110,7 +111,7 @@ def delete_key(connection: Connection, key_hash: str) -> bool:
     found = connection.execute(delete(KEYS).where(KEYS.c.hash == key_hash)).rowcount > 0
     if found:
         connection.execute(delete(BUDGETS).where(BUDGETS.c.scope == "key", BUDGETS.c.subject == key_hash))
-        _bump(connection)
+        keys_have_changed(connection)
     return found
 
 
@@ -127,14 +128,14 @@ def put_budget(connection: Connection, budget: Budget, now: float) -> None:
     row = {"budget_id": budget.id, "begins": began, "booked": spent, "leased": 0}
     connection.execute(insert_into(WINDOWS, connection).values(row).on_conflict_do_nothing())
     connection.execute(update(WINDOWS).where(here, WINDOWS.c.booked < spent).values(booked=spent))
-    _bump(connection)
+    keys_have_changed(connection)
 
 
 def delete_budget(connection: Connection, budget_id: str) -> bool:
     """Remove a budget; False when there is none."""
     found = connection.execute(delete(BUDGETS).where(BUDGETS.c.id == budget_id)).rowcount > 0
     if found:
-        _bump(connection)
+        keys_have_changed(connection)
     return found
 
 
@@ -158,7 +159,8 @@ def _spent(connection: Connection, budget: Budget, began: int) -> int:
     return 0
 
 
-def _bump(connection: Connection) -> None:
+def keys_have_changed(connection: Connection) -> None:
+    """Make caches of keys elsewhere forget."""
     connection.execute(_bumping(connection.dialect))
 
 

@@ -39,13 +39,14 @@ __all__ = [
     "NODES",
     "REVISION",
     "REVISIONS",
+    "SESSIONS",
     "TOTALS",
     "TRAINING_ROWS",
     "TRAINING_TABLES",
     "WINDOWS",
 ]
 
-REVISION = "0008"
+REVISION = "0009"
 """The newest migration: the schema that this module describes."""
 
 METADATA = MetaData()
@@ -306,3 +307,16 @@ DEFINITION_NAMES = Table(
     Column("definition_id", Text, nullable=False),
 )
 """What accounts call definitions: a name may come to mean another one."""
+
+SESSIONS = Table(
+    "sessions",
+    METADATA,
+    Column("hash", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("key_hash", Text, nullable=False),
+    Column("spending_hash", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("expires", Double, nullable=False),
+    Index("sessions_expires", "expires"),
+)
+"""Browsers that are signed in."""

@@ -25,6 +25,7 @@ from turnout.stores.archive import SQLArchive
 from turnout.stores.definitions import SQLDefinitions
 from turnout.stores.leasing import beat, give_back, lease, lease_rest, reclaim, spent_in
 from turnout.stores.schema import ACCOUNTS, ACTIVITY, BUDGETS, GENERATIONS, JOURNALS, KEYS, REVISIONS
+from turnout.stores.sessions import SQLSessions
 from turnout.stores.training import SQLTraining
 
 __all__ = ["SQLStore"]
@@ -39,7 +40,7 @@ _tokens = select(
 ).group_by(ACTIVITY.c.model)
 
 
-class SQLStore(SQLDefinitions, SQLArchive, SQLTraining):
+class SQLStore(SQLDefinitions, SQLArchive, SQLSessions, SQLTraining):
     """Accounts, keys, generations and budgets. A database adds how it is opened, and how a transaction is run."""
 
     def __init__(self, clock: Clock) -> None:
