@@ -46,7 +46,7 @@ class Everything:
                 if self.path.startswith("/token"):
                     outer._answer(self, b'{"access_token":"t"}', "application/json", 201)
                 elif self.path.startswith("/endless"):
-                    outer._answer(self, b"x" * 300_000, "text/plain")
+                    outer._answer(self, b"x" * 3_000_000, "text/plain")
                 else:
                     outer._answer(self, json.dumps(ANSWER).encode(), "application/json")
 

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from turnout import config
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.errors import BadRequest, UpstreamError
-from turnout.base.limits import MAX_UPSTREAM_ERROR_BYTES
 from turnout.contracts.provider import Fetched, Outside
 from turnout.domain.provider import Timeouts
 from turnout.net.client import Client, Exchange, Origin
@@ -17,6 +16,7 @@ from turnout.net.fetch import Fetcher, Limits
 
 __all__ = ["NOTHING_OUTSIDE", "Poster", "fetch_limits", "outside_of"]
 
+_MOST_BYTES = 2 * 2**20
 _POST_TIMEOUTS = Timeouts(connect=5.0, first_byte=15.0, whole=15.0, idle=15.0, total=30.0)
 
 
@@ -34,7 +34,8 @@ NOTHING_OUTSIDE = Outside(SYSTEM_CLOCK.wall, _fetch, _post)
 
 def outside_of(client: Client, fetcher: Fetcher) -> Outside:
     """What the adapters of a worker may reach, by *client* and *fetcher*."""
-    return Outside(SYSTEM_CLOCK.wall, fetcher, Poster(client))
+    poster = Poster(client)
+    return Outside(SYSTEM_CLOCK.wall, fetcher, poster, poster.get)
 
 
 def fetch_limits(settings: config.Settings) -> Limits:
@@ -45,40 +46,47 @@ def fetch_limits(settings: config.Settings) -> Limits:
 
 @final
 class Poster:
-    """Posts to addresses of the operator's, which are few."""
+    """Calls addresses of the operator's, which are few."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._origins: dict[tuple[str, str], Origin] = {}
 
     async def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        """Status and body of the answer.
+        """Status and body of the answer to a POST.
 
         Raises:
             UpstreamError: there is none, or *url* is no address.
         """
+        return await self._exchange(url, _message("POST", url, headers, body))
+
+    async def get(self, url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """The same of a GET."""
+        return await self._exchange(url, _message("GET", url, headers))
+
+    async def _exchange(self, url: str, message: bytes) -> tuple[int, bytes]:
         parts = urlsplit(url)
         place = (parts.scheme, parts.netloc)
         try:
             origin = self._origins.get(place) or Origin(url)
         except ValueError:
-            raise UpstreamError("This is no address to post to") from None
+            raise UpstreamError("This is no address") from None
         self._origins[place] = origin
         answer = _Answer()
-        await self._client.exchange(origin, _message(url, headers, body), answer, _POST_TIMEOUTS, _POST_TIMEOUTS.whole)
+        await self._client.exchange(origin, message, answer, _POST_TIMEOUTS, _POST_TIMEOUTS.whole)
         return answer.status, b"".join(answer.parts)
 
 
-def _message(url: str, headers: Mapping[str, str], body: bytes) -> bytes:
+def _message(method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> bytes:
     """Raises UpstreamError for control characters and letters that a head cannot hold."""
     parts = urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     usual = {"Host": parts.netloc.rpartition("@")[2], "Accept-Encoding": "identity", "User-Agent": "turnout"}
-    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {text}" for name, text in (usual | dict(headers)).items())]
-    head = "\r\n".join([*lines, f"Content-Length: {len(body)}"])
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {text}" for name, text in (usual | dict(headers)).items())]
+    head = "\r\n".join(lines if body is None else [*lines, f"Content-Length: {len(body)}"])
     if not all(line.isprintable() for line in lines) or not head.isascii():
         raise UpstreamError("The address, or what it is sent, holds strange letters")
-    return head.encode("ascii") + b"\r\n\r\n" + body
+    return head.encode("ascii") + b"\r\n\r\n" + (body or b"")
 
 
 @final
@@ -102,6 +110,6 @@ class _Answer:
     def piece(self, data: bytes) -> None:
         """Keep *data*. Raises UpstreamError when there is too much of it."""
         self._size += len(data)
-        if self._size > MAX_UPSTREAM_ERROR_BYTES:
+        if self._size > _MOST_BYTES:
             raise UpstreamError("The answer is too large")
         self.parts.append(data)

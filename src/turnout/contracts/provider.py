@@ -140,19 +140,25 @@ class Fetched(Struct, frozen=True):
     data: bytes
 
 
+async def _get_nothing(_url: str, _headers: Mapping[str, str]) -> tuple[int, bytes]:
+    raise UpstreamError("Nothing can be read from here")
+
+
 class Outside(Struct, frozen=True):
     """What an adapter may reach besides its arguments.
 
     Attributes:
         wall: unix seconds.
         fetch: the guarded read of a foreign URL (http, https); raises BadRequest with a message for the client.
-        post: a form or JSON body to an address that the operator or a table of ours names, for access tokens:
+        post: a form or JSON body to an address that the operator or a table of ours names, never a client:
             ``await post(url, headers, body)`` gives status and body; raises UpstreamError.
+        get: the same without a body, ``await get(url, headers)``. Neither follows redirects.
     """
 
     wall: Callable[[], float]
     fetch: Callable[[str], Awaitable[Fetched]]
     post: Callable[[str, Mapping[str, str], bytes], Awaitable[tuple[int, bytes]]]
+    get: Callable[[str, Mapping[str, str]], Awaitable[tuple[int, bytes]]] = _get_nothing
 
 
 class KnownProvider(Struct, frozen=True, kw_only=True):

@@ -114,6 +114,10 @@ class Rack:
             chosen = []
         return (request if squeezed == request.squeezed else replace(request, squeezed=squeezed)), tuple(chosen)
 
+    def find(self, plugin_id: str) -> Fitted | None:
+        """The plugin of that id as the operator wants it; None where there is none."""
+        return self._plugins.get(plugin_id)
+
     def of_themselves(self) -> tuple[Chosen, ...]:
         """Those that work for small endpoints though nobody asked for them."""
         return tuple(
