@@ -14,7 +14,8 @@ _USAGE = (
     b'"upstream_inference_completions_cost":%a},'
     b'"completion_tokens_details":{"reasoning_tokens":%d,"audio_tokens":%d,"image_tokens":%d}%b}'
 )
-_SEARCHES = b',"server_tool_use_details":{"web_search_requests":%d}'
+_SEARCHES = b'"web_search_requests":%d'
+_TOOLS = b'"tool_calls_requested":%d,"tool_calls_executed":%d,'
 
 
 def usage_json(usage: Usage, price: Cost) -> bytes:
@@ -36,5 +37,12 @@ def usage_json(usage: Usage, price: Cost) -> bytes:
         usage.reasoning,
         usage.audio_completion,
         usage.image_completion,
-        _SEARCHES % usage.web_searches if usage.web_searches else b"",
+        _server_tools(usage) if usage.web_searches or usage.tools_requested else b"",
     )
+
+
+def _server_tools(usage: Usage) -> bytes:
+    """What was searched and run for the model; clients know the searches under two names."""
+    searches = _SEARCHES % usage.web_searches
+    tools = _TOOLS % (usage.tools_requested, usage.tools_executed) if usage.tools_requested else b""
+    return b',"server_tool_use_details":{%b%b},"server_tool_use":{%b}' % (tools, searches, searches)

@@ -24,12 +24,14 @@ __all__ = [
     "PluginFailed",
     "Purchase",
     "StreamFilter",
+    "Tool",
+    "ToolResult",
     "Work",
 ]
 
-Phase = Literal["request", "candidate", "answer", "stream"]
+Phase = Literal["request", "candidate", "answer", "stream", "tool"]
 """When a plugin is asked: once before the endpoints are chosen, before each attempt with the endpoint that it goes to,
-for a whole answer, or for the chunks of a stream."""
+for a whole answer, for the chunks of a stream, or when a model calls its tool."""
 
 
 class PluginFailed(TurnoutError):
@@ -132,6 +134,35 @@ class StreamFilter(Protocol):
         ...
 
 
+class ToolResult(Struct, frozen=True):
+    """What a model reads of a call. ``annotations`` are JSON objects for the answer that is made of it."""
+
+    text: str
+    annotations: tuple[Mapping[str, Any], ...] = ()
+
+
+class Tool(Struct, frozen=True, kw_only=True):
+    """A function that models may call while they answer; the gateway runs it, and the client sees one answer.
+
+    Attributes:
+        type: what an entry of a request's ``tools`` says, such as ``openrouter:datetime``.
+        name: of the function, as the model knows it.
+        description: what the model is told of it.
+        arguments: what it takes; each field should have a ``Meta(description=…)``.
+        parameters: what the entry may say in ``parameters``; None: the same as the plugin's own.
+        aliases: other types of entries that mean it; what they say of it may stand beside the type.
+        most: pico-dollars that one call may cost at most, models left out. None: nothing.
+    """
+
+    type: str
+    name: str
+    description: str
+    arguments: type[Struct] = NoParameters
+    parameters: type[Struct] | None = None
+    aliases: frozenset[str] = frozenset()
+    most: Callable[[Any, Any], int] | None = None
+
+
 class Work:
     """A plugin at work on one request: a subclass overrides the methods of its phases, and no others are called.
 
@@ -161,6 +192,12 @@ class Work:
         del request, candidate
         return None
 
+    async def call(self, arguments: Any) -> ToolResult:  # noqa: ANN401 - of the type that the tool names
+        """Phase ``tool``: what the model reads of a call with *arguments*. All calls of one request come here, several
+        at once. A BadRequest is told to the model; so is, in one sentence, that the tool has failed or took too long.
+        """
+        raise NotImplementedError
+
 
 class Plugin(Struct, frozen=True, kw_only=True):
     """A plugin, found by standing in ``plugins`` as the module's ``PLUGIN``; packages add theirs by entry points.
@@ -181,6 +218,7 @@ class Plugin(Struct, frozen=True, kw_only=True):
         on_failure: what becomes of the request when the plugin fails, unless the operator says otherwise.
         seconds: the same of how long it may take in each phase.
         stage: what ``openrouter_metadata.pipeline`` calls its kind.
+        tool: what models may call, in phase ``tool``. With no other phase, an entry in ``plugins`` offers it too.
     """
 
     id: str
@@ -197,3 +235,4 @@ class Plugin(Struct, frozen=True, kw_only=True):
     on_failure: Literal["fail", "skip"] = "fail"
     seconds: float = 30.0
     stage: Literal["plugin", "guardrail", "response_healing", "context_compression", "server_tools"] = "plugin"
+    tool: Tool | None = None

@@ -121,7 +121,8 @@ class Generation(Struct, frozen=True, kw_only=True, array_like=True):
 
     What a generation says of model, endpoint, provider, usage, cost and times is what its last attempt did: most have
     no other, and so most records say nothing twice. ``earlier`` holds the attempts before it, and the calls that
-    plugins made beside it; ``aside_cost`` is the part of ``cost`` that went into those. ``started_ms`` and
+    plugins made beside it; ``aside_cost`` is the part of ``cost`` that went into those. Where tools of the gateway made
+    several calls one answer, ``usage`` is that of them all, and ``last_usage`` the last one's. ``started_ms`` and
     ``ended_ms`` count from the arrival of the request, ``latency_ms`` from the start of the last attempt to its first
     byte.
     """
@@ -161,6 +162,7 @@ class Generation(Struct, frozen=True, kw_only=True, array_like=True):
     user_agent: str | None = None
     earlier: tuple[AttemptRecord, ...] = ()
     aside_cost: Pico = Pico(0)
+    last_usage: Usage | None = None
 
     @property
     def generation_ms(self) -> float | None:
@@ -185,7 +187,7 @@ class Generation(Struct, frozen=True, kw_only=True, array_like=True):
             error_type=self.error_type,
             may_be_billed=self.may_be_billed,
             upstream_id=self.upstream_id,
-            usage=self.usage,
+            usage=self.usage if self.last_usage is None else self.last_usage,
             cost=Pico(self.cost - self.aside_cost),
         )
         return (*self.earlier, last)

@@ -9,13 +9,26 @@ from msgspec.structs import replace
 
 from turnout.base.money import Pico
 
-__all__ = ["COUNTS", "NO_USAGE", "PRICES", "Cost", "PriceOverride", "Pricing", "Usage", "cost", "dearest", "effective"]
+__all__ = [
+    "COUNTS",
+    "NO_USAGE",
+    "PRICES",
+    "Cost",
+    "PriceOverride",
+    "Pricing",
+    "Usage",
+    "added",
+    "cost",
+    "dearest",
+    "effective",
+]
 
 
 class Usage(Struct, frozen=True, omit_defaults=True):
     """Counts of one generation. The buckets are disjoint: each token stands in exactly one of them.
 
     ``web_searches`` are those that the provider made for the model; they are no tokens, and have a price of their own.
+    ``tools_requested`` and ``tools_executed`` are calls of tools that the gateway runs; they cost nothing themselves.
     ``estimated`` says that the provider sent no usable counts and ours stand in. ``billed`` is what the provider bills
     where it says so and that differs from what its model read and wrote; it is never billed otherwise itself.
     """
@@ -30,6 +43,8 @@ class Usage(Struct, frozen=True, omit_defaults=True):
     audio_completion: int = 0
     image_completion: int = 0
     web_searches: int = 0
+    tools_requested: int = 0
+    tools_executed: int = 0
     estimated: bool = False
     billed: Usage | None = None
 
@@ -47,6 +62,16 @@ class Usage(Struct, frozen=True, omit_defaults=True):
 NO_USAGE = Usage()
 COUNTS = tuple(name for name in Usage.__struct_fields__ if name not in {"estimated", "billed"})
 """The names of the fields that count something."""
+
+
+def added(usages: Sequence[Usage]) -> Usage:
+    """The sum of several counts."""
+    if len(usages) == 1:
+        return usages[0]
+    sums = {name: sum(getattr(usage, name) for usage in usages) for name in COUNTS}
+    otherwise = any(usage.billed is not None for usage in usages)
+    billed = added([usage.billed or usage for usage in usages]) if otherwise else None
+    return Usage(**sums, estimated=any(usage.estimated for usage in usages), billed=billed)
 
 
 class PriceOverride(Struct, frozen=True, omit_defaults=True):

@@ -13,7 +13,7 @@ from turnout.domain.account import AttemptRecord, Generation, Key, Outcome
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Completion
 from turnout.domain.routing import Candidate
-from turnout.domain.usage import NO_USAGE, Cost, Pricing, Usage, cost, effective
+from turnout.domain.usage import NO_USAGE, Cost, Pricing, Usage, added, cost, effective
 from turnout.engine.house import Call, House
 from turnout.engine.tool_calls import ToolCalls
 from turnout.ledger.purse import Reservation
@@ -53,11 +53,14 @@ class Draft:
         "_failure",
         "_house",
         "_more_held",
+        "_more_than_held",
         "_now",
         "_pricing",
         "_request",
+        "_rounds",
         "_searches",
         "_settled",
+        "_turn",
         "_usage",
         "aside_cost",
         "created",
@@ -70,6 +73,8 @@ class Draft:
         "native_finish_reason",
         "service_tier",
         "tool_calls",
+        "tools_executed",
+        "tools_requested",
         "upstream_id",
     )
 
@@ -79,7 +84,8 @@ class Draft:
         """*held* is what the request's budgets keep for it: it ends with the draft.
 
         ``aside_cost`` is what plugins have spent so far, in pico-dollars; ``mending_seconds`` is how long they have
-        worked on the answer, which is no fault of the provider's.
+        worked on the answer, which is no fault of the provider's. ``tools_requested`` and ``tools_executed`` count
+        calls of the gateway's own tools.
         """
         self.created = house.clock.wall() if held is None else held.made
         self.id = house.ids.next(self.created)
@@ -98,6 +104,9 @@ class Draft:
         self._now = house.clock.monotonic
         self.mending_seconds = 0.0
         self._more_held: tuple[Reservation, ...] = ()
+        self._more_than_held = self.tools_requested = self.tools_executed = 0
+        self._turn: Cost | None = None
+        self._rounds: tuple[tuple[Usage, Cost], ...] = ()
         self._asides: tuple[AttemptRecord, ...] = ()
         self.aside_cost = self._searches = 0
         self._earlier: tuple[AttemptRecord, ...] = ()
@@ -112,8 +121,21 @@ class Draft:
 
     @property
     def usage(self) -> Usage:
-        """What the answer used, with the searches that plugins made for it."""
-        return self._usage
+        """What the answer used, with all its rounds, and the tools and searches of plugins."""
+        usage = added([*(used for used, _ in self._rounds), self._usage]) if self._rounds else self._usage
+        if self._searches or self.tools_requested:
+            usage = replace(
+                usage,
+                web_searches=usage.web_searches + self._searches,
+                tools_requested=self.tools_requested,
+                tools_executed=self.tools_executed,
+            )
+        return usage
+
+    @property
+    def spent(self) -> int:
+        """Pico-dollars that went into attempts that are over, and into plugins."""
+        return self._cost + self.aside_cost
 
     @property
     def account_id(self) -> str:
@@ -125,15 +147,19 @@ class Draft:
         self._more_held += (more,)
 
     async def grow(self, due: int) -> None:
-        """The request may cost *due* (pico-dollars) after all, if that is more than is held.
+        """The request may cost *due* (pico-dollars) in all, if that is more than is held. What asides hold is apart.
 
         Raises:
             PaymentRequired: a budget does not afford the difference.
             Unavailable: the store cannot be asked.
         """
         held, ledger = self.held, self._house.ledger
-        if held is not None and ledger is not None and due > held.amount:
-            self.hold(await ledger.reserve(held.claims, due - held.amount, held.made))
+        if held is None or ledger is None:
+            return
+        more = due - held.amount - self._more_than_held
+        if more > 0:
+            self.hold(await ledger.reserve(held.claims, more, held.made))
+            self._more_than_held += more
 
     def aside(self, record: AttemptRecord, searches: int = 0) -> None:
         """A plugin has called a model or bought something, beside the answer: it is charged with it."""
@@ -146,9 +172,12 @@ class Draft:
         return _ms(moment - self._call.arrived)
 
     def attempt(self, candidate: Candidate) -> None:
-        """An upstream call begins; the one before it, if any, has failed."""
+        """An upstream call begins; the one before it, if any, has failed, or was a round of several."""
         if self._candidate is not None:
-            self._earlier += (self._failed_attempt(self._candidate),)
+            if self._turn is None:
+                self._earlier += (self._earlier_attempt(self._candidate, "failed"),)
+            else:
+                self._end_round(self._candidate, self._turn)
             self.first_byte_at = self.finish_reason = self.native_finish_reason = None
             self.service_tier = self.upstream_id = self._failure = None
             self._ended = 0.0
@@ -196,15 +225,28 @@ class Draft:
         self._note_failure(candidate.endpoint_id, error, now)
         return now
 
+    def turned(self, usage: Usage, request: ChatRequest) -> None:
+        """The present attempt asked for tools of the gateway: it is counted and priced, and *request* follows."""
+        candidate = self._candidate
+        assert candidate is not None  # noqa: S101 - an attempt answers only after it began
+        self._turn = self._count_answer(candidate, usage)
+        self._request = request
+
     def stumbled(self, delivered: Usage) -> None:
         """A mistake of ours ends the request: the attempt that was under way, if any, is recorded and charged."""
         if self._candidate is not None and not self._ended:
             self._end(self._now(), delivered)
 
     def answered(self, usage: Usage) -> Cost:
-        """The present attempt answered in full: count, price and settle it. What plugins have spent is in the price."""
+        """The present attempt answered in full: count, price and settle it. All that was spent is in the price."""
         candidate = self._candidate
         assert candidate is not None  # noqa: S101 - an attempt answers only after it began
+        price = self._count_answer(candidate, usage)
+        self._settle("answered")
+        return self._whole_price(price) if self.aside_cost else price
+
+    def _count_answer(self, candidate: Candidate, usage: Usage) -> Cost:
+        """The price of what *candidate* answered, which is counted everywhere."""
         house = self._house
         now = self._now()
         price = self._charge(candidate, usage)
@@ -217,11 +259,21 @@ class Draft:
         counts.duration.observe(now - self._began)
         if self.first_byte_at is not None and self._request.stream:  # else it comes with the last one
             counts.first_byte.observe(self.first_byte_at - self._began)
-        if self._searches:
-            usage = replace(usage, web_searches=usage.web_searches + self._searches)
         self._ended, self._usage, self._cost = now, usage, price.total
-        self._settle("answered")
-        return _dearer(price, self.aside_cost) if self.aside_cost else price
+        return price
+
+    def _end_round(self, candidate: Candidate, price: Cost) -> None:
+        """The present attempt is one of several that make the answer: it gets its row, and another one begins."""
+        self.aside(replace(self._earlier_attempt(candidate, "answered"), usage=self._usage, cost=price.total))
+        self._rounds += ((self._usage, price),)
+        self._usage, self._cost, self._turn = NO_USAGE, _NOTHING, None
+
+    def _whole_price(self, price: Cost) -> Cost:
+        """*price* with that of the rounds before it, and with what plugins have spent."""
+        prices = [price, *(paid for _, paid in self._rounds)]
+        prompt, completion = sum(one.prompt for one in prices), sum(one.completion for one in prices)
+        total = price.total + self.aside_cost
+        return Cost(Pico(prompt), Pico(completion), Pico(total - prompt - completion), Pico(total))
 
     def broke(self, error: TurnoutError) -> None:
         """The request ends in *error*, and with it the attempt that was under way: what could not even be sent."""
@@ -235,7 +287,8 @@ class Draft:
             return
         if self._candidate is not None:
             self._house.tally.provider(self._candidate.provider.slug).cancelled += 1
-            self._end(self._now(), delivered)
+            if self._turn is None:  # else the client left while a tool ran
+                self._end(self._now(), delivered)
         self._settle("cancelled")
 
     def _note_failure(self, endpoint_id: str, error: UpstreamError, now: float) -> None:
@@ -281,21 +334,21 @@ class Draft:
             pricing = self._pricing = effective(pricing, usage.prompt_tokens, self.created)
         return cost(usage, pricing)
 
-    def _failed_attempt(self, candidate: Candidate) -> AttemptRecord:
-        """The record of an attempt that another one follows: nothing of it has reached the client."""
+    def _earlier_attempt(self, candidate: Candidate, outcome: Outcome) -> AttemptRecord:
+        """The record of an attempt that another one follows: it failed, or was a round of several."""
         arrived, first, failure = self._call.arrived, self.first_byte_at, self._failure
         return AttemptRecord(
             endpoint_id=candidate.endpoint_id,
             model=candidate.model.id,
             provider=candidate.endpoint.provider,
             provider_name=candidate.provider.name,
-            outcome="failed",
+            outcome=outcome,
             started_ms=_ms(self._began - arrived),
             first_byte_ms=None if first is None else _ms(first - arrived),
             ended_ms=_ms(self._ended - arrived),
             status=self._status(),
             error_type=None if failure is None else failure.error_type,
-            may_be_billed=self._may_be_billed(),
+            may_be_billed=outcome == "failed" and self._may_be_billed(),
             upstream_id=self.upstream_id,
         )
 
@@ -311,6 +364,7 @@ class Draft:
         if self._settled:
             return
         self._settled = True
+        usage = self.usage
         house, call, request, candidate = self._house, self._call, self._request, self._candidate
         house.tally.open_requests -= 1
         house.tally.request(outcome)
@@ -341,7 +395,7 @@ class Draft:
                 native_finish_reason=self.native_finish_reason,
                 error_type=error_type,
                 service_tier=self.service_tier,
-                usage=self._usage,
+                usage=usage,
                 budgets=() if held is None else held.budget_ids,
                 pricing=self._pricing,
                 cost=Pico(self._cost + self.aside_cost),
@@ -357,13 +411,9 @@ class Draft:
                 user_agent=_header(headers, b"user-agent"),
                 earlier=self._earlier + self._asides,
                 aside_cost=Pico(self.aside_cost),
+                last_usage=self._usage if self._rounds else None,
             )
         )
-
-
-def _dearer(price: Cost, aside: int) -> Cost:
-    """*price* with what plugins have spent."""
-    return Cost(price.prompt, price.completion, Pico(price.request + aside), Pico(price.total + aside))
 
 
 def _ms(seconds: float) -> float:

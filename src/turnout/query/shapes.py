@@ -13,14 +13,13 @@ from turnout.base.money import Pico
 from turnout.domain.account import Generation
 from turnout.domain.completion import NULL, Choice
 from turnout.domain.query import OutputMode, Roster, Tally, Voter
-from turnout.domain.usage import COUNTS, Cost, Usage, cost
+from turnout.domain.usage import Cost, Usage, added, cost
 from turnout.query.poll import Seat
 from turnout.query.selection import Slip, written
 from turnout.query.voters import Heard, Line
 
 __all__ = [
     "Border",
-    "added",
     "ballot_report",
     "message_of",
     "metadata_of",
@@ -43,16 +42,6 @@ class Border(NamedTuple):
 def total(line: Line) -> tuple[Usage, Cost]:
     """What all questions of *line* used and cost, whatever became of them."""
     return _sums(line.records)
-
-
-def added(usages: Sequence[Usage]) -> Usage:
-    """The sum of several counts."""
-    if len(usages) == 1:
-        return usages[0]
-    sums = {name: sum(getattr(usage, name) for usage in usages) for name in COUNTS}
-    otherwise = any(usage.billed is not None for usage in usages)
-    billed = added([usage.billed or usage for usage in usages]) if otherwise else None
-    return Usage(**sums, estimated=any(usage.estimated for usage in usages), billed=billed)
 
 
 def _content_of(choice: Choice, mode: OutputMode | None) -> Raw:
