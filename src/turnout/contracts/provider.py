@@ -27,6 +27,7 @@ __all__ = [
     "Outside",
     "Prepare",
     "PrepareEmbedding",
+    "VerbatimDecoder",
 ]
 
 Prepare = Callable[[ChatRequest, Endpoint], Awaitable[ChatRequest]]
@@ -36,12 +37,15 @@ PrepareEmbedding = Callable[[EmbeddingRequest, Endpoint], Awaitable[EmbeddingReq
 class Outgoing(Struct, frozen=True):
     """One upstream request: the head up to and including ``Content-Length: ``, and the body.
 
-    ``dropped`` names the parameters that the client sent and this provider does not get.
+    ``dropped`` names the parameters that the client sent and this provider does not get. ``verbatim``: it says what the
+    client wrote, in the same language, and so the client reads the answer as it comes; the adapter's decoders are
+    :class:`VerbatimDecoder` then.
     """
 
     head: bytes
     body: bytes
     dropped: tuple[str, ...] = ()
+    verbatim: bool = False
 
 
 class ChunkDecoder(Protocol):
@@ -61,6 +65,13 @@ class ChunkDecoder(Protocol):
     def flush(self) -> list[Chunk]:
         """What the end of the stream completes: the last event may lack its blank line."""
         ...
+
+
+class VerbatimDecoder(ChunkDecoder, Protocol):
+    """A decoder whose chunks can carry what the provider sent."""
+
+    verbatim: bool
+    """They shall: set before the first piece."""
 
 
 class Adapter(Protocol):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Raw, Struct, field
 
 from turnout.base.limits import MAX_MODELS_IN_REQUEST, MAX_TOKENS
+from turnout.domain.preset import AppliedPreset
 from turnout.domain.routing import Preferences
 
-__all__ = ["ChatParameters", "ChatRequest", "PluginEntry", "Reasoning", "ResponseFormat", "Traits"]
+__all__ = ["ChatParameters", "ChatRequest", "Original", "PluginEntry", "Reasoning", "ResponseFormat", "Traits"]
 
 _Effort = Literal["max", "xhigh", "high", "medium", "low", "minimal", "none"]
 _Count = Annotated[int, Meta(ge=1, le=MAX_TOKENS)]
@@ -89,6 +91,27 @@ class Traits(Struct, frozen=True):
     developer: bool = False
     reasoning: bool = False
     cache_marks: bool = False
+    rich_results: bool = False
+    """Results of tools that hold more than a text, or say that the tool has failed."""
+
+
+class Original(Struct, frozen=True):
+    """A request as its client wrote it in a provider's own language, for endpoints that speak it.
+
+    Attributes:
+        language: the dialect's name.
+        fields: the top level of the body as sent, values as JSON bytes.
+        retold: the chat fields that were made of it.
+        peculiar: what only this language and its ``kin`` (dialects) say; endpoints of others refuse it. Empty: nothing.
+        headers: those that came with it; a dialect reads the few that belong to its language.
+    """
+
+    language: str
+    fields: dict[str, Raw]
+    retold: dict[str, Raw]
+    peculiar: str = ""
+    kin: frozenset[str] = frozenset()
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)
 
 
 class ChatRequest(Struct, frozen=True):
@@ -102,6 +125,8 @@ class ChatRequest(Struct, frozen=True):
         traits: what the messages hold.
         at_once: most bytes that a model reads at once, where that is less than all of them; None is all.
         squeezed: endpoints of at most so many tokens are not ruled out when the prompt does not fit: it is made to.
+        preset: what it was completed from.
+        original: what the client wrote, where that was in a provider's own language.
     """
 
     embeds: ClassVar[bool] = False
@@ -113,6 +138,8 @@ class ChatRequest(Struct, frozen=True):
     traits: Traits = Traits()
     at_once: int | None = None
     squeezed: int = 0
+    preset: AppliedPreset | None = None
+    original: Original | None = None
 
     @property
     def stream(self) -> bool:
@@ -124,3 +151,8 @@ class ChatRequest(Struct, frozen=True):
         """The output limit under its new or its old name."""
         parameters = self.parameters
         return parameters.max_completion_tokens or parameters.max_tokens
+
+    def as_written(self, language: str) -> Original | None:
+        """What the client wrote, if that was in *language* and nobody has changed a field of it since."""
+        own = self.original
+        return own if own is not None and own.language == language and own.retold is self.fields else None

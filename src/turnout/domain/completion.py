@@ -60,13 +60,17 @@ class ChunkChoice(Struct):
 
 
 class Chunk(Struct):
-    """One event of a stream, as a dialect decoded it. ``choices`` may be empty: then it only carries usage."""
+    """One event of a stream, as a dialect decoded it. ``choices`` may be empty: then it only carries usage.
+
+    ``verbatim`` is the event's data as the provider sent it, where the client speaks the provider's language.
+    """
 
     choices: list[ChunkChoice]
     usage: Usage | None = None
     upstream_id: str | None = None
     service_tier: str | None = None
     system_fingerprint: str | None = None
+    verbatim: bytes | None = None
 
 
 class Choice(Struct):
@@ -80,10 +84,11 @@ class Choice(Struct):
 
 
 class Completion(Struct):
-    """A whole answer."""
+    """A whole answer; ``verbatim`` is its body, where the client speaks the provider's language."""
 
     choices: list[Choice]
     usage: Usage | None = None
     upstream_id: str | None = None
     service_tier: str | None = None
     system_fingerprint: str | None = None
+    verbatim: bytes | None = None

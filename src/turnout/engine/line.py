@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from msgspec.structs import replace
+
 from turnout.base.errors import Forbidden, Internal, ModelNotFound, TurnoutError, Unavailable, UpstreamError
 from turnout.domain.account import Key
 from turnout.domain.embedding import EmbeddingRequest
@@ -84,6 +86,8 @@ async def _accepted(call: Call, house: House) -> Trip:
     _refuse_managers(key)
     request = call.surface.decode(call.body)
     rails = house.rails
+    if request.original is not None:
+        request = replace(request, original=replace(request.original, headers=call.headers))
     rack = rails.rack
     chosen: tuple[Chosen, ...] = ()
     if (
@@ -158,6 +162,8 @@ async def _answer(trip: Trip) -> None:
             await trip.put_pace_right(usage)
         if candidate.endpoint.provider in trip.rails.recalling:
             await trip.remember(completion)
+        if sink.verbatim and (trip.chain is None or not trip.chain.works("answer")):
+            completion.verbatim = sink.body()
         trip.encoder.served_by(candidate.model.id, candidate.provider.name)
         body = trip.encoder.whole(completion, draft.usage, price)
         if trip.told is not None:

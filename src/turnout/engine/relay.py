@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import cast, final
 
 import msgspec
 from msgspec import Raw
@@ -10,7 +10,7 @@ from msgspec import Raw
 from turnout.base.errors import UpstreamError
 from turnout.base.limits import MAX_UPSTREAM_ERROR_BYTES, MAX_UPSTREAM_REPLY_BYTES
 from turnout.contracts.plugin import StreamFilter
-from turnout.contracts.provider import Adapter
+from turnout.contracts.provider import Adapter, VerbatimDecoder
 from turnout.contracts.reply import Reply
 from turnout.contracts.surface import Encoder
 from turnout.domain.completion import Chunk, ChunkChoice, Completion
@@ -33,20 +33,21 @@ _decode_delta = msgspec.json.Decoder(dict[str, object]).decode
 class Whole:
     """Collects an answer that is of use only when it is complete."""
 
-    __slots__ = ("_draft", "_house", "_parts", "_size", "dropped", "headers", "status")
+    __slots__ = ("_draft", "_house", "_parts", "_size", "dropped", "headers", "status", "verbatim")
 
     def __init__(self, draft: Draft, house: House) -> None:
         self.status = 0
         self.headers: dict[bytes, bytes] = {}
         self.dropped = ""
+        self.verbatim = False
         self._draft = draft
         self._house = house
         self._parts: list[bytes] = []
         self._size = 0
 
-    def announce(self, dropped: str) -> None:
-        """Parameters that the provider does not get, for the head of the reply."""
-        self.dropped = dropped
+    def announce(self, dropped: str, *, verbatim: bool = False) -> None:
+        """Parameters that the provider does not get, for the head of the reply; whether the answer goes on as it is."""
+        self.dropped, self.verbatim = dropped, verbatim
 
     def begin(self, exchange: Exchange) -> None:
         """Nothing is steered."""
@@ -100,6 +101,12 @@ class Relay(Whole):
         self._answer_bytes = 0
         self.thoughts: Thoughts | None = None
         self.filters: StreamFilter | None = None
+
+    def announce(self, dropped: str, *, verbatim: bool = False) -> None:
+        """The same; what plugins change on its way does not go on as it is."""
+        super().announce(dropped, verbatim=verbatim)
+        if verbatim and self.filters is None:
+            cast("VerbatimDecoder", self._decoder).verbatim = True
 
     def begin(self, exchange: Exchange) -> None:
         """Keep hold of the exchange, to pause it for a slow client."""
@@ -186,7 +193,7 @@ class Relay(Whole):
                     draft.finish_reason = choice.finish_reason
                     draft.native_finish_reason = choice.native_finish_reason
         if self.committed:
-            if any(chunk.choices for chunk in chunks):
+            if any(chunk.choices or chunk.verbatim for chunk in chunks):
                 self._reply.write(self._encoder.chunks(chunks))
             return
         self._held += chunks

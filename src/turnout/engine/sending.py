@@ -7,6 +7,7 @@ from turnout.domain.chat import ChatRequest
 from turnout.domain.routing import Candidate
 from turnout.engine.house import House, Rails
 from turnout.engine.relay import Whole
+from turnout.providers.failures import unsaid
 
 __all__ = ["send"]
 
@@ -19,10 +20,13 @@ async def send(house: House, rails: Rails, request: ChatRequest, candidate: Cand
     """
     provider = candidate.endpoint.provider
     adapter = rails.adapters[provider]
+    original = request.original
+    if original is not None and original.peculiar and candidate.provider.dialect not in original.kin:
+        raise unsaid(original.peculiar)
     if adapter.prepare is not None:
         request = await adapter.prepare(request, candidate.endpoint)
     outgoing = adapter.outgoing(request, candidate.endpoint)
-    sink.announce(",".join(outgoing.dropped))
+    sink.announce(",".join(outgoing.dropped), verbatim=outgoing.verbatim)
     body = outgoing.body
     message = b"%b%d\r\n\r\n%b" % (outgoing.head, len(body), body)
     timeouts = candidate.provider.timeouts

@@ -25,10 +25,10 @@ _kind = reader(_Kind)
 class EventDecoder(ABC):
     """Splits a stream and hands on its events, until one of them ends it."""
 
-    __slots__ = ("_failure", "_splitter", "ended")
+    __slots__ = ("_failure", "_splitter", "ended", "verbatim")
 
     def __init__(self) -> None:
-        self.ended = False
+        self.ended = self.verbatim = False
         self._splitter = EventSplitter()
         self._failure: UpstreamError | None = None
 
