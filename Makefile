@@ -20,15 +20,18 @@ make_venv = $(PYTHON) -m venv $(VENV)
 install = $(IN_VENV) -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: help run servers test test-slow test-soak test-kill test-all check lint types floors format bench lock clean
+.PHONY: help run web servers test test-slow test-soak test-kill test-all check lint types floors format bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-run: $(VENV)/.run ## serve on 127.0.0.1:8000 (PORT=, HOST=, WORKERS= and CONFIG= change that)
+run: $(VENV)/.web ## serve on 127.0.0.1:8000 (PORT=, HOST=, WORKERS= and CONFIG= change that)
 	@exec $(IN_VENV) -m turnout serve $(SERVE_FLAGS)
 
-test: $(VENV)/.dev ## the test suite; what needs PostgreSQL or Redis is skipped where there is none
+web: $(VENV)/.run ## build the website's front end (frontend/); `run` does it too
+	$(IN_VENV) hatch_build.py
+
+test: $(VENV)/.dev $(VENV)/.web ## the test suite; what needs PostgreSQL or Redis is skipped where there is none
 	$(IN_VENV) -m pytest -m "not slow and not alone" --numprocesses auto --maxprocesses 4 --dist loadfile
 	$(IN_VENV) -m pytest -m "alone and not slow"
 
@@ -78,7 +81,7 @@ LOCK_FLAGS = --quiet --universal --python-version 3.11 --generate-hashes --no-em
 	--no-annotate --no-header $(if $(UPGRADE),--upgrade)
 
 clean: ## remove what was built, not what was served: turnout-data stays
-	rm -rf $(VENV) build dist bench/.build .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
+	rm -rf $(VENV) build dist src/turnout/web/static frontend/node_modules bench/.build .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
 	find . -name __pycache__ -type d -not -path './.git/*' -exec rm -rf {} +
 
 # A stamp for each set of packages: they are installed again only when a lock file or the package's own table changes.
@@ -88,8 +91,13 @@ $(VENV)/.run: requirements.lock pyproject.toml
 	@echo "Installing Turnout into $(VENV) ..."
 	@$(make_venv) || { echo "No virtual environment could be made; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@$(install) --require-hashes -r requirements.lock
-	@$(install) --no-deps --no-build-isolation --editable .
+	@TURNOUT_SKIP_FRONTEND=1 $(install) --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# Without npm's registry there is no front end; the gateway serves its API and its pages without scripts all the same.
+$(VENV)/.web: $(VENV)/.run $(shell find frontend -name node_modules -prune -o -type f -print 2>/dev/null)
+	@echo "Building the website ..."
+	@$(IN_VENV) hatch_build.py && touch $@ || true
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@echo "Installing what tests and checks need ..."
