@@ -25,13 +25,12 @@ __all__ = [
     "Purchase",
     "StreamFilter",
     "Tool",
-    "ToolResult",
     "Work",
 ]
 
-Phase = Literal["request", "candidate", "answer", "stream", "tool"]
+Phase = Literal["request", "candidate", "answer", "stream"]
 """When a plugin is asked: once before the endpoints are chosen, before each attempt with the endpoint that it goes to,
-for a whole answer, for the chunks of a stream, or when a model calls its tool."""
+for a whole answer, or for the chunks of a stream."""
 
 
 class PluginFailed(TurnoutError):
@@ -89,8 +88,14 @@ class Job(Protocol):
     request: ChatRequest
     """As the client sent it."""
 
+    candidates: Sequence[Candidate]
+    """In phase ``request``: who is going to be tried, in this order, as it is planned so far."""
+
     account_id: str
     generation_id: str
+
+    candidates: Sequence[Candidate]
+    """The endpoints of the first plan, in the order in which they are tried."""
 
     @property
     def outside(self) -> Outside:
@@ -106,6 +111,14 @@ class Job(Protocol):
 
         Raises:
             TurnoutError: nobody answers, or the request makes no sense.
+        """
+        ...
+
+    async def afford(self, cost: int) -> None:
+        """Hold so much more (pico-dollars) of the request's budgets, for what :meth:`buy` will record.
+
+        Raises:
+            PaymentRequired: a budget does not afford it.
         """
         ...
 
@@ -134,32 +147,27 @@ class StreamFilter(Protocol):
         ...
 
 
-class ToolResult(Struct, frozen=True):
-    """What a model reads of a call. ``annotations`` are JSON objects for the answer that is made of it."""
-
-    text: str
-    annotations: tuple[Mapping[str, Any], ...] = ()
-
-
 class Tool(Struct, frozen=True, kw_only=True):
     """A function that models may call while they answer; the gateway runs it, and the client sees one answer.
 
     Attributes:
-        type: what an entry of a request's ``tools`` says, such as ``openrouter:datetime``.
+        kind: the ``type`` that an entry of a request's ``tools`` has, such as ``openrouter:datetime``.
         name: of the function, as the model knows it.
         description: what the model is told of it.
-        arguments: what it takes; each field should have a ``Meta(description=…)``.
+        arguments: what the model says; each field should have a ``Meta(description=…)``.
         parameters: what the entry may say in ``parameters``; None: the same as the plugin's own.
-        aliases: other types of entries that mean it; what they say of it may stand beside the type.
+        aliases: other types of entries that mean it; what those say of it may stand beside the type.
+        work: makes what is called; None: the same as the plugin's own.
         most: pico-dollars that one call may cost at most, models left out. None: nothing.
     """
 
-    type: str
+    kind: str
     name: str
     description: str
     arguments: type[Struct] = NoParameters
     parameters: type[Struct] | None = None
     aliases: frozenset[str] = frozenset()
+    work: Callable[[Job], Work] | None = None
     most: Callable[[Any, Any], int] | None = None
 
 
@@ -192,11 +200,20 @@ class Work:
         del request, candidate
         return None
 
-    async def call(self, arguments: Any) -> ToolResult:  # noqa: ANN401 - of the type that the tool names
-        """Phase ``tool``: what the model reads of a call with *arguments*. All calls of one request come here, several
-        at once. A BadRequest is told to the model; so is, in one sentence, that the tool has failed or took too long.
+    def left_over(self) -> Mapping[str, object]:
+        """What is told in the ``metadata`` of the error that ends the request, whoever raised it."""
+        return {}
+
+    async def call(self, arguments: Any) -> str:  # noqa: ANN401 - of the type that the tool names
+        """What the model reads of a call of the tool with *arguments*. All calls of one request come here, perhaps
+        several at once. A BadRequest is told to the model, and so is, in a sentence, any failure of the tool.
         """
         raise NotImplementedError
+
+    def cite(self, text: str) -> Sequence[Mapping[str, Any]]:
+        """The ``annotations`` of an answer with *text* that was made with the tool: JSON objects."""
+        del text
+        return ()
 
 
 class Plugin(Struct, frozen=True, kw_only=True):
@@ -215,10 +232,11 @@ class Plugin(Struct, frozen=True, kw_only=True):
         holds_stream: it keeps the chunks of a stream back until it has seen them all.
         fits: it makes prompts fit endpoints that are too small for them, which are then not ruled out.
         unasked: it works of itself for endpoints of at most so many tokens, when a prompt does not fit. Needs ``fits``.
+        for_files: it works of itself on requests with files.
         on_failure: what becomes of the request when the plugin fails, unless the operator says otherwise.
         seconds: the same of how long it may take in each phase.
         stage: what ``openrouter_metadata.pipeline`` calls its kind.
-        tool: what models may call, in phase ``tool``. With no other phase, an entry in ``plugins`` offers it too.
+        tool: what models may call. Where the plugin has no phases, an entry of ``plugins`` offers it too.
     """
 
     id: str
@@ -232,6 +250,7 @@ class Plugin(Struct, frozen=True, kw_only=True):
     holds_stream: bool = False
     fits: bool = False
     unasked: int = 0
+    for_files: bool = False
     on_failure: Literal["fail", "skip"] = "fail"
     seconds: float = 30.0
     stage: Literal["plugin", "guardrail", "response_healing", "context_compression", "server_tools"] = "plugin"
