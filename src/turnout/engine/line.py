@@ -19,7 +19,7 @@ from turnout.engine.house import Call, House
 from turnout.engine.pace import keep_pace
 from turnout.engine.plan import make_plan
 from turnout.engine.plugins import Chain
-from turnout.engine.rack import Chosen
+from turnout.engine.rack import Chosen, goes_online
 from turnout.engine.relay import Relay, Whole, estimate, refuse_blank
 from turnout.engine.trip import Trip
 from turnout.engine.why import explanation, metadata, spliced, wants_metadata
@@ -96,6 +96,7 @@ async def _accepted(call: Call, house: House) -> Trip:
         or request.prompt_bytes > rack.least
         or key.rules.plugins
         or "transforms" in request.fields
+        or goes_online(request.parameters)
     ) and not request.embeds:
         request, chosen = rack.choose(request, key.rules.plugins)
     session = house.sticky.session(request, call.headers, key.account_id, call.arrived)
@@ -130,7 +131,7 @@ async def _prepare(trip: Trip, chain: Chain) -> None:
     if not chain.works("request"):
         return
     before, draft, house = trip.request, trip.draft, trip.house
-    request = trip.request = await chain.before(before)
+    request = trip.request = await chain.before(before, trip.plan.candidates)
     if request is before:
         return
     outlook = house.outlook(draft.key, trip.session)

@@ -44,14 +44,15 @@ class Chain:
         """Whether any of them is asked in *phase*."""
         return any(phase in stage.phases for stage in self._stages)
 
-    async def before(self, request: ChatRequest) -> ChatRequest:
-        """What is planned and sent in place of *request*.
+    async def before(self, request: ChatRequest, candidates: Sequence[Candidate] = ()) -> ChatRequest:
+        """What is planned and sent in place of *request*, for which *candidates* are planned so far.
 
         Raises:
             TurnoutError: a plugin refuses the request, or has failed and may not be left out.
         """
         for stage in self._stages:
             if "request" in stage.phases:
+                stage.job.candidates = candidates
                 request = await self._run(stage, stage.work.before(request), request)
         return request
 
@@ -178,6 +179,7 @@ class _Job:
         self.facts: dict[str, object] = {}
         self.warnings: list[str] = []
         self.spent = 0
+        self.candidates: Sequence[Candidate] = ()
         self._house = house
         self._draft = draft
         self._asides = asides

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple, final
 
 import msgspec
@@ -12,14 +13,17 @@ from msgspec.structs import replace
 from turnout.base.errors import BadRequest
 from turnout.base.jsons import BadJSON, encode, reader
 from turnout.base.secrets import Secret
+from turnout.base.slugs import InvalidModelName, parse_model_name
 from turnout.contracts.plugin import Plugin
-from turnout.domain.chat import ChatRequest
+from turnout.domain.chat import ChatParameters, ChatRequest
 from turnout.domain.routing import Candidate
 
-__all__ = ["Chosen", "Fitted", "Rack", "is_tight"]
+__all__ = ["Chosen", "Fitted", "Rack", "goes_online", "is_tight"]
 
-_ELSEWHERE = frozenset({"auto-beta-router", "auto-router", "fusion", "pareto-router", "web", "file-parser"})
+_ELSEWHERE = frozenset({"auto-beta-router", "auto-router", "fusion", "pareto-router", "file-parser"})
 """Entries that are no plugin's: routers read their own when they choose."""
+_ONLINE = "online"
+_WEB = "web"
 _OLD_NAMES = {"middle-out": "context-compression"}
 """What ``transforms`` called them."""
 _NO_LIMIT = 2**63
@@ -92,10 +96,13 @@ class Rack:
         Raises:
             BadRequest: an entry names no plugin, stands twice, or says what its plugin does not know.
         """
-        nothing_said = request.parameters.plugins is None and "transforms" not in request.fields
+        online = goes_online(request.parameters)
+        nothing_said = request.parameters.plugins is None and "transforms" not in request.fields and not online
         if nothing_said and not self.standing and not of_key:  # all that speaks for a plugin is a long prompt
             return replace(request, squeezed=self.unasked), ()
         own = self._entries(_named(request))
+        if online and _WEB in self._plugins:
+            own.setdefault(_WEB, {"id": Raw(encode(_WEB))})
         defaults = self._entries([_read_entry(text.encode()) for text in of_key])
         chosen: list[Chosen] = []
         squeezed = 0
@@ -137,11 +144,27 @@ class Rack:
         return found
 
 
+def goes_online(parameters: ChatParameters) -> bool:
+    """Whether a model is named with the suffix that switches the plugin ``web`` on."""
+    model = parameters.model
+    if model is not None and ":" in model and _is_online(model):
+        return True
+    return parameters.models is not None and any(map(_is_online, parameters.models))
+
+
 def is_tight(candidate: Candidate, request: ChatRequest) -> bool:
     """Whether *request* may be too long for *candidate*, by a quick look."""
     if candidate.room is None:
         return False
     return request.prompt_bytes // _FEWEST_BYTES_PER_TOKEN + (request.max_tokens or 0) > candidate.room // 2
+
+
+@lru_cache(4_096)
+def _is_online(name: str) -> bool:
+    try:
+        return _ONLINE in parse_model_name(name).virtual
+    except InvalidModelName:
+        return False
 
 
 def _unasked(fitted: Fitted) -> int:

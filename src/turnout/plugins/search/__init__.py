@@ -20,7 +20,7 @@ from turnout.contracts.provider import Outside
 from turnout.contracts.search import Engine, Found, Reading, SearchFailed, SearchQuery, SearchResult
 from turnout.plugins.search.domains import is_wanted
 
-__all__ = ["SEARCH", "SearchSettings", "Searcher", "engine_names", "find_engine"]
+__all__ = ["SEARCH", "SearchSettings", "Searcher", "dearest_search", "engine_names", "find_engine"]
 
 SEARCH = "web_search"
 """What an attempt row says was bought."""
@@ -77,6 +77,12 @@ class SearchSettings(Struct, frozen=True, forbid_unknown_fields=True):
         """What one search with *engine* costs, in pico-dollars."""
         stated = self.prices.get(engine.slug)
         return engine.price if stated is None else parse_price(stated)
+
+
+def dearest_search(settings: SearchSettings) -> Pico:
+    """What one search costs at most, in pico-dollars, whichever engine answers."""
+    engines = [find_engine(slug) for slug in settings.engines or engine_names()]
+    return max((settings.price(one) for one in engines if one is not None), default=Pico(0))
 
 
 @final

@@ -92,8 +92,15 @@ class _Location(Struct):
     approximate: dict[str, str | None] | None = None
 
 
+class _Filters(Struct):
+    allowed_domains: list[str] | None = None
+    blocked_domains: list[str] | None = None
+
+
 class _Options(Struct):
     user_location: _Location | None = None
+    max_uses: int | None = None
+    filters: _Filters | None = None
 
 
 _choice = reader(_Choice)
@@ -169,6 +176,10 @@ def _search(
     tool: dict[str, Any] = {"type": _SEARCH, "name": "web_search"}
     if stated.user_location is not None and stated.user_location.approximate:
         tool["user_location"] = {"type": "approximate"} | stated.user_location.approximate
+    if stated.max_uses is not None:
+        tool["max_uses"] = stated.max_uses
+    if stated.filters is not None:
+        tool |= {name: hosts for name, hosts in msgspec.structs.asdict(stated.filters).items() if hosts}
     return ServerTool(_SEARCH, Raw(encode(tool)))
 
 

@@ -72,9 +72,14 @@ class _Location(Struct):
     approximate: dict[str, str | None] | None = None
 
 
+class _WireFilters(Struct):
+    allowed_domains: list[str] | None = None
+
+
 class _WireSearch(Struct):
     search_context_size: str | None = None
     user_location: _Location | None = None
+    filters: _WireFilters | None = None
 
 
 _tool = reader(_WireTool)
@@ -164,6 +169,8 @@ def _web_search(request: ChatRequest) -> dict[str, Any]:
         tool["search_context_size"] = stated.search_context_size
     if stated.user_location is not None and stated.user_location.approximate:
         tool["user_location"] = {"type": "approximate"} | stated.user_location.approximate
+    if stated.filters is not None and stated.filters.allowed_domains:
+        tool["filters"] = {"allowed_domains": stated.filters.allowed_domains}
     return tool
 
 
