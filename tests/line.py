@@ -61,6 +61,7 @@ class Paper:
         self.flow: Flow | None = None
         self.gone = self.started = False
         self.written = 0
+        self.more = b""
         self.status: int | None = None
         self.body = b""
         self.error: TurnoutError | None = None

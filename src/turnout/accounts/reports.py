@@ -152,7 +152,7 @@ def generation_report(generation: Generation) -> dict[str, Any]:
         "upstream_id": generation.upstream_id,
         "request_id": None,
         "session_id": generation.session_id,
-        "response_cache_source_id": None,
+        "response_cache_source_id": generation.source_id,
         "total_cost": paid,
         "usage": paid,
         "cache_discount": _cache_discount(generation),

@@ -12,7 +12,6 @@ from turnout.base.errors import PayloadTooLarge, TurnoutError
 from turnout.contracts.reply import Flow
 from turnout.contracts.surface import Surface
 from turnout.engine.house import Call
-from turnout.engine.line import serve
 
 __all__ = ["AsgiApplication", "hot_over_asgi"]
 
@@ -54,7 +53,7 @@ async def _serve(plane: DataPlane, surface: Surface, scope: _Message, receive: _
     headers = dict(scope["headers"])
     arrived = plane.house.clock.monotonic()
     call = Call(surface, headers.get(b"authorization"), bytes(body), reply, arrived, headers)
-    line = asyncio.ensure_future(plane.serving.get(surface.name, serve)(call, plane.house))
+    line = asyncio.ensure_future(plane.line(call))
     watcher = asyncio.ensure_future(_watch(receive, reply, line))
     try:
         await reply.pump(send)
@@ -89,6 +88,7 @@ class _AsgiReply:
         self.flow: Flow | None = None
         self.gone = self.started = False
         self.written = 0
+        self.more = b""
         self._heads = plane.heads
         self._outbox = plane.house.outbox
         self._waiting: deque[_Message] = deque()
@@ -116,7 +116,7 @@ class _AsgiReply:
 
     def whole(self, generation_id: str, overhead_ms: float, body: bytes, dropped: str) -> None:
         """Send a JSON answer."""
-        self._whole(200, self._heads.answer(generation_id, overhead_ms, dropped, b"application/json"), body)
+        self._whole(200, self._heads.answer(generation_id, overhead_ms, dropped, b"application/json", self.more), body)
 
     def refuse(self, error: TurnoutError, generation_id: str | None) -> None:
         """Send an error."""
@@ -125,7 +125,7 @@ class _AsgiReply:
     def start(self, generation_id: str, overhead_ms: float, dropped: str) -> None:
         """Send the head of a stream."""
         self.started = True
-        lines = self._heads.answer(generation_id, overhead_ms, dropped, b"text/event-stream")
+        lines = self._heads.answer(generation_id, overhead_ms, dropped, b"text/event-stream", self.more)
         headers = _pairs(lines + b"cache-control: no-cache\r\n")
         self._put({"type": "http.response.start", "status": 200, "headers": headers})
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from turnout.base.errors import (
     BadRequest,
+    Conflict,
     Forbidden,
     Internal,
     ModelNotFound,
@@ -59,6 +60,7 @@ _BY_CLASS: Mapping[type[TurnoutError], int] = {
     Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
+    Conflict: 409,
     NoEndpoints: 404,
     RequestTimeout: 408,
     Unavailable: 503,

@@ -12,7 +12,6 @@ from turnout.base.errors import TurnoutError
 from turnout.contracts.reply import Flow
 from turnout.contracts.surface import Surface
 from turnout.engine.house import Call
-from turnout.engine.line import serve
 
 __all__ = ["Connection", "HotReply", "NoEvent"]
 
@@ -60,6 +59,7 @@ class HotReply:
         "gone",
         "headers",
         "keep_alive",
+        "more",
         "parts",
         "response_complete",
         "started",
@@ -81,6 +81,7 @@ class HotReply:
         self.flow: Flow | None = None
         self.gone = self.started = self.disconnected = self.response_complete = False
         self.written = 0
+        self.more = b""
         self.keep_alive = keep_alive
         self.surface = surface
         self.headers = headers
@@ -103,13 +104,13 @@ class HotReply:
 
     async def _serve(self, call: Call) -> None:
         try:
-            await self._plane.serving.get(call.surface.name, serve)(call, self._plane.house)
+            await self._plane.line(call)
         finally:
             self._connection.tasks.discard(self.task)
 
     def whole(self, generation_id: str, overhead_ms: float, body: bytes, dropped: str) -> None:
         """Send a JSON answer."""
-        lines = self._plane.heads.answer(generation_id, overhead_ms, dropped, b"application/json")
+        lines = self._plane.heads.answer(generation_id, overhead_ms, dropped, b"application/json", self.more)
         self._send_whole(200, lines, body)
 
     def refuse(self, error: TurnoutError, generation_id: str | None) -> None:
@@ -119,7 +120,7 @@ class HotReply:
     def start(self, generation_id: str, overhead_ms: float, dropped: str) -> None:
         """Keep the head; it leaves together with the first bytes of the stream."""
         self.started = True
-        lines = self._plane.heads.answer(generation_id, overhead_ms, dropped, b"text/event-stream")
+        lines = self._plane.heads.answer(generation_id, overhead_ms, dropped, b"text/event-stream", self.more)
         framing = b"transfer-encoding: chunked\r\n" if self._chunked else b"connection: close\r\n"
         date = self._plane.date_line(self._connection.server_state.default_headers)
         self._head = b"HTTP/1.1 200 OK\r\n%bcache-control: no-cache\r\n%b%b\r\n" % (lines, framing, date)

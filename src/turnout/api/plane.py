@@ -9,12 +9,10 @@ from typing import Any
 from turnout.api.reply import Heads
 from turnout.base.stored import Stored
 from turnout.contracts.surface import Surface
-from turnout.engine.house import Call, House
+from turnout.engine.house import Call, House, Line
+from turnout.engine.line import serve
 
-__all__ = ["DataPlane", "Serve", "ServerLimits"]
-
-Serve = Callable[[Call, House], Coroutine[Any, Any, None]]
-"""Answers one request, and raises nothing but CancelledError."""
+__all__ = ["DataPlane", "ServerLimits"]
 
 
 def _nothing_kept(_target: bytes) -> Stored | None:
@@ -49,9 +47,16 @@ class DataPlane:
     limits: ServerLimits
     draining: bool = False
     kept: Callable[[bytes], Stored | None] = _nothing_kept
-    serving: Mapping[str, Serve] = field(default_factory=dict)
+    serving: Mapping[str, Line] = field(default_factory=dict)
     _dated: list[tuple[bytes, bytes]] = field(default_factory=list)
     _date: bytes = b""
+
+    def line(self, call: Call) -> Coroutine[Any, Any, None]:
+        """What answers *call*. Headers that ask for a kept answer lead aside; all others pay one look for each."""
+        line, keeping, headers = self.serving.get(call.surface.name, serve), self.house.keeping, call.headers
+        if (b"idempotency-key" in headers or b"x-openrouter-cache" in headers) and keeping is not None:
+            return keeping(call, self.house, line)
+        return line(call, self.house)
 
     def date_line(self, headers: list[tuple[bytes, bytes]]) -> bytes:
         """The ``date`` header as a line; uvicorn makes a new list of *headers* once a second."""

@@ -12,7 +12,9 @@ __all__ = ["Heads"]
 _ANSWER = b"content-type: %b\r\nx-generation-id: %b\r\nx-turnout-overhead-ms: %.3f\r\n%b%b"
 _CORS = (
     b"access-control-allow-origin: *\r\n"
-    b"access-control-expose-headers: x-generation-id, x-turnout-overhead-ms, x-turnout-dropped, retry-after\r\n"
+    b"access-control-expose-headers: x-generation-id, x-turnout-overhead-ms, x-turnout-dropped, retry-after, "
+    b"idempotent-replayed, x-openrouter-cache-status, x-openrouter-cache-age, x-openrouter-cache-ttl, "
+    b"x-openrouter-cache-source-id\r\n"
 )
 
 
@@ -23,9 +25,11 @@ class Heads:
     def __init__(self, *, cors: bool) -> None:
         self._common = _CORS if cors else b""
 
-    def answer(self, generation_id: str, overhead_ms: float, dropped: str, kind: bytes) -> bytes:
-        """Headers of an answer; *kind* is its content type, *dropped* the parameters that were left out."""
-        left_out = b"x-turnout-dropped: %b\r\n" % dropped.encode() if dropped else b""
+    def answer(self, generation_id: str, overhead_ms: float, dropped: str, kind: bytes, more: bytes) -> bytes:
+        """Headers of an answer; *kind* is its content type, *dropped* the parameters that were left out. *more* are
+        lines that come last.
+        """
+        left_out = b"x-turnout-dropped: %b\r\n%b" % (dropped.encode(), more) if dropped else more
         return _ANSWER % (kind, generation_id.encode(), overhead_ms, self._common, left_out)
 
     def refusal(self, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes, bytes]:

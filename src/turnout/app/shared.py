@@ -10,7 +10,8 @@ from pathlib import Path
 from turnout import config
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.errors import Unavailable
-from turnout.contracts.shared import Bulletin, HealthExchange, Pace, ReasoningMemory
+from turnout.contracts.shared import AnswerMemory, Bulletin, HealthExchange, Pace, ReasoningMemory
+from turnout.shared.answers_file import AnswersInFile
 from turnout.shared.bulletin import SilentBulletin
 from turnout.shared.pace import PaceInFile, PaceInProcess
 from turnout.shared.reasoning import ReasoningInProcess
@@ -30,6 +31,8 @@ class Shared:
         reasoning: thoughts of answers that called tools.
         bulletin: what workers tell each other at once.
         health: windows of other machines; None for one machine.
+        once: answers by ``Idempotency-Key``.
+        cache: answers that equal requests get.
         close: gives everything back.
     """
 
@@ -37,6 +40,8 @@ class Shared:
     reasoning: ReasoningMemory
     bulletin: Bulletin
     health: HealthExchange | None
+    once: AnswerMemory
+    cache: AnswerMemory
     close: Callable[[], Awaitable[None]]
 
 
@@ -54,11 +59,16 @@ def shared_of(settings: config.Settings, *, alone: bool) -> Shared:
             else ReasoningInFile(Path(settings.server.data_dir) / "reasoning.sqlite", SYSTEM_CLOCK)
         )
 
+        folder = Path(settings.server.data_dir)
+        once, cache = (AnswersInFile(folder / f"{name}.sqlite", SYSTEM_CLOCK) for name in ("idempotency", "cache"))
+
         async def close() -> None:
             reasoning.close()
+            await once.close()
+            await cache.close()
             await pace.close()
 
-        return Shared(pace, reasoning, SilentBulletin(), None, close)
+        return Shared(pace, reasoning, SilentBulletin(), None, once, cache, close)
     try:
         return _over_redis(settings.store.shared, pace)
     except ImportError as error:
@@ -96,6 +106,7 @@ def _local_pace(settings: config.Settings, *, alone: bool) -> Pace:
 
 def _over_redis(address: str, fallback: Pace) -> Shared:
     # The package is an option.
+    from turnout.shared.redis_answers import AnswersInRedis  # noqa: PLC0415 - see above
     from turnout.shared.redis_bulletin import BulletinInRedis  # noqa: PLC0415 - see above
     from turnout.shared.redis_health import HealthInRedis  # noqa: PLC0415 - see above
     from turnout.shared.redis_link import Link  # noqa: PLC0415 - see above
@@ -104,9 +115,11 @@ def _over_redis(address: str, fallback: Pace) -> Shared:
 
     link = Link(address, SYSTEM_CLOCK)
     pace = PaceInRedis(link, fallback)
+    answers = AnswersInRedis(link)
 
     async def close() -> None:
+        await answers.close()
         await pace.close()
         await link.close()
 
-    return Shared(pace, ReasoningInRedis(link), BulletinInRedis(link), HealthInRedis(link), close)
+    return Shared(pace, ReasoningInRedis(link), BulletinInRedis(link), HealthInRedis(link), answers, answers, close)

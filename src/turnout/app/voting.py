@@ -7,11 +7,10 @@ from typing import Final
 
 from turnout.api.errors import chunk_error, status_of
 from turnout.api.figures import usage_json
-from turnout.api.plane import Serve
 from turnout.api.query import VotingSurface
 from turnout.contracts.store import Store
 from turnout.contracts.surface import Surface
-from turnout.engine.house import House
+from turnout.engine.house import House, Line
 from turnout.query.front import Voting
 from turnout.query.registry import Registry
 from turnout.query.shapes import Border
@@ -38,6 +37,6 @@ def voting_surfaces(mounts: Iterable[bytes]) -> Mapping[bytes, Surface]:
     return {mount + b"/%b/completions" % name.encode(): surfaces[name] for mount in mounts for name in _FAMILIES}
 
 
-def serving_of(voting: Voting) -> Mapping[str, Serve]:
+def serving_of(voting: Voting) -> Mapping[str, Line]:
     """What answers, by name of the surface."""
     return {"query": voting.query, "score": voting.score, "multichat": voting.multichat}

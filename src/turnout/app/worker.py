@@ -44,6 +44,7 @@ from turnout.contracts.store import Store
 from turnout.contracts.surface import Surface
 from turnout.domain.provider import Provider
 from turnout.engine.house import House, Rails
+from turnout.engine.keeping import Keeping
 from turnout.engine.recall import Recall
 from turnout.ledger.journal import Journal
 from turnout.ledger.writer import JournalWriter
@@ -152,6 +153,7 @@ class _Worker:
             recall=Recall(self._shared.reasoning),
             comment_seconds=settings.limits.keepalive_comment_seconds,
             outside=outside,
+            keeping=Keeping(self._shared.once, self._shared.cache).serve,
         )
         self._machines = Machines(self._house, self._shared, self._till.node)
         surfaces = {mount + path: surface for mount in _MOUNTS for path, surface in _SURFACES.items()}

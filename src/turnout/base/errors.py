@@ -8,6 +8,7 @@ TurnoutError
 ├── PaymentRequired       a budget does not afford it
 ├── Forbidden             the key may not do this
 ├── NotFound              no such thing, or not yours
+├── Conflict              the same is under way already
 ├── NoEndpoints           routing leads nowhere
 ├── TooManyRequests       the key does more than it may in a minute
 ├── RequestTimeout        the client took too long
@@ -23,6 +24,7 @@ from typing import Literal
 
 __all__ = [
     "BadRequest",
+    "Conflict",
     "Forbidden",
     "Internal",
     "ModelNotFound",
@@ -111,6 +113,12 @@ class NotFound(TurnoutError):
     """Nothing of that name, or nothing of yours."""
 
     error_type = "not_found"
+
+
+class Conflict(TurnoutError):
+    """What was asked clashes with what was asked before. It says whether to come again."""
+
+    error_type = "conflict"
 
 
 class NoEndpoints(TurnoutError):

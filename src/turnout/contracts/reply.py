@@ -36,6 +36,9 @@ class Reply(Protocol):
     written: int
     """How often something was written: tells whether the stream has been silent."""
 
+    more: bytes
+    """Lines of the head of an answer beside the usual ones, each with its end; set before there is a head."""
+
     def whole(self, generation_id: str, overhead_ms: float, body: bytes, dropped: str) -> None:
         """A JSON answer in one piece. *dropped* lists parameters that the provider did not get."""
         ...

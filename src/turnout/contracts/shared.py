@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from turnout.domain.account import Key
 
-__all__ = ["Bulletin", "HealthExchange", "Pace", "ReasoningMemory"]
+__all__ = ["AnswerMemory", "Bulletin", "Claim", "HealthExchange", "Pace", "ReasoningMemory"]
 
 
 class Bulletin(Protocol):
@@ -71,6 +71,48 @@ class ReasoningMemory(Protocol):
         ...
 
     def close(self) -> None:
+        """Give back what is held open."""
+        ...
+
+
+class Claim(NamedTuple):
+    """What came of claiming a name: ``mine`` gives it up again, where it was free; else ``found`` is what stands there,
+    or None where that has just gone.
+    """
+
+    mine: bytes | None
+    found: bytes | None
+
+
+class AnswerMemory(Protocol):
+    """Keeps answers under names that tell nothing, each for a time of its own.
+
+    What waits may raise Unavailable: the memory cannot be asked, or not in time. An answer that was kept is found by
+    other workers at once, and after a kill of all processes; which of them make room when there are too many is the
+    memory's own business.
+    """
+
+    async def find(self, name: bytes) -> bytes | None:
+        """What is kept under *name*."""
+        ...
+
+    async def keep(self, name: bytes, answer: bytes, seconds: float) -> None:
+        """Keep *answer* under *name* for *seconds*, in place of what is there."""
+        ...
+
+    async def claim(self, name: bytes, note: bytes, seconds: float) -> Claim:
+        """Keep *note* under *name* for *seconds* unless something is there: of many who try, one succeeds."""
+        ...
+
+    def renew(self, name: bytes, claim: bytes, seconds: float) -> None:
+        """Let a claim of ours hold for *seconds* from now on. Waits for nothing and never fails."""
+        ...
+
+    def release(self, name: bytes, claim: bytes) -> None:
+        """Give a claim of ours up, unless an answer has taken its place. Waits for nothing and never fails."""
+        ...
+
+    async def close(self) -> None:
         """Give back what is held open."""
         ...
 

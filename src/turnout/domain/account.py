@@ -124,7 +124,7 @@ class Generation(Struct, frozen=True, kw_only=True, array_like=True):
     plugins made beside it; ``aside_cost`` is the part of ``cost`` that went into those. Where tools of the gateway made
     several calls one answer, ``usage`` is that of them all, and ``last_usage`` the last one's. ``started_ms`` and
     ``ended_ms`` count from the arrival of the request, ``latency_ms`` from the start of the last attempt to its first
-    byte.
+    byte. ``source_id`` is the generation whose answer was kept and given again; then there was no attempt.
     """
 
     id: str
@@ -163,6 +163,7 @@ class Generation(Struct, frozen=True, kw_only=True, array_like=True):
     earlier: tuple[AttemptRecord, ...] = ()
     aside_cost: Pico = Pico(0)
     last_usage: Usage | None = None
+    source_id: str | None = None
 
     @property
     def generation_ms(self) -> float | None:

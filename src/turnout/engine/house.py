@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -33,7 +33,7 @@ from turnout.net.deadlines import Deadlines
 from turnout.net.outbox import Outbox
 from turnout.observe.tally import Tally
 
-__all__ = ["Call", "House", "Rails", "Recorder"]
+__all__ = ["Call", "House", "Line", "Rails", "Recorder"]
 
 
 class Recorder(Protocol):
@@ -67,7 +67,8 @@ class House:
     """The collaborators of one worker. ``rails`` is the one thing that is replaced while it runs.
 
     ``report`` tells the operator of a mistake of ours, in a text that quotes no request. ``outside`` is what plugins
-    may reach. ``instead`` is asked about names of models that lead nowhere, and may answer in place of the line.
+    may reach. ``instead`` is asked about names of models that lead nowhere, and may answer in place of the line;
+    ``keeping`` stands before it, for requests whose answers are kept.
     """
 
     rails: Rails
@@ -90,6 +91,7 @@ class House:
     sticky: StickyMemory = field(default_factory=StickyMemory)
     instead: Callable[[Call, House], Awaitable[bool]] | None = None
     outside: Outside | None = None
+    keeping: Callable[[Call, House, Line], Coroutine[Any, Any, None]] | None = None
 
     def mistake(self, error: Exception) -> None:
         """Report the kind and place of *error*, a mistake of ours, without its message: that may quote the request."""
@@ -121,3 +123,7 @@ class Call(Struct, frozen=True, eq=False):
     reply: Reply
     arrived: float
     headers: Mapping[bytes, bytes]
+
+
+Line = Callable[[Call, House], Coroutine[Any, Any, None]]
+"""What answers one request, and raises nothing but CancelledError."""

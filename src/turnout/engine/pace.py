@@ -11,7 +11,7 @@ from turnout.domain.chat import ChatRequest
 from turnout.domain.usage import Usage
 from turnout.engine.filters import prompt_tokens
 
-__all__ = ["keep_pace", "put_right"]
+__all__ = ["keep_pace", "put_right", "refuse_haste"]
 
 
 async def keep_pace(pace: Pace, key: Key, request: ChatRequest, now: float) -> int:
@@ -21,9 +21,15 @@ async def keep_pace(pace: Pace, key: Key, request: ChatRequest, now: float) -> i
         TooManyRequests: it has done enough; the error says when it may go on.
     """
     tokens = prompt_tokens(request)
+    await refuse_haste(pace, key, tokens, now)
+    return tokens
+
+
+async def refuse_haste(pace: Pace, key: Key, tokens: int, now: float) -> None:
+    """Count a request of *tokens* at *now*. Raises TooManyRequests, as above."""
     seconds = await pace.take(key, 1, tokens, now)
     if seconds is None:
-        return tokens
+        return
     limits = [
         f"{limit} {unit}"
         for limit, unit in ((key.requests_per_minute, "requests"), (key.tokens_per_minute, "tokens"))

@@ -72,6 +72,7 @@ class _Reply:
         self.flow: Flow | None = None
         self.gone = self.started = False
         self.written = 0
+        self.more = b""
         self.body: bytes | None = None
         self.error: TurnoutError | None = None
 

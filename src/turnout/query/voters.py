@@ -243,6 +243,7 @@ class _Reply:
         self.flow: Flow | None = None
         self.gone = self.started = False
         self.written = 0
+        self.more = b""
         self.error: TurnoutError | None = None
 
     def whole(self, generation_id: str, overhead_ms: float, body: bytes, dropped: str) -> None:
