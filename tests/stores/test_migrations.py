@@ -48,7 +48,7 @@ def test_no_column_holds_money_as_a_float() -> None:
             if "cost" in column.name or "price" in column.name:
                 assert isinstance(column.type, BigInteger)
             if isinstance(column.type, Float):
-                times = {"created", "expires", "renewed", "seen", "truth_modified", "updated"}
+                times = {"created", "expires", "renewed", "seen", "status_updated", "truth_modified", "updated"}
                 shares = {"confidence", "contrast"}
                 assert column.name.endswith("_ms") or column.name in times | shares
 

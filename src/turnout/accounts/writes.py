@@ -26,6 +26,8 @@ __all__ = [
     "changed_account",
     "changed_key",
     "read_body",
+    "read_line",
+    "read_optional_line",
     "unix_second",
 ]
 
@@ -111,7 +113,13 @@ def unix_second(text: str) -> float:
         raise ValueError("must be a date that exists") from None
 
 
-def _name(raw: Raw) -> str:
+def read_line(raw: Raw) -> str:
+    """A name or another line of text.
+
+    Raises:
+        ValueError: it is none.
+        DecodeError: it is no text.
+    """
     text = _decode(raw, type=str)
     if not text.strip() or len(text) > _LONGEST_NAME or _CONTROL.search(text):
         raise ValueError(f"must be a line of 1 to {_LONGEST_NAME} characters")
@@ -198,8 +206,11 @@ def _null(raw: Raw) -> None:
         raise ValueError("is not kept here; leave it out")
 
 
+read_optional_line: Final = _or_none(read_line)
+"""As :func:`read_line`; null is None."""
+
 KEY_FIELDS: Final[Mapping[str, _Read]] = {
-    "name": _name,
+    "name": read_line,
     "disabled": _switch,
     "limit": _or_none(_dollars),
     "limit_reset": _or_none(_reset),
@@ -210,24 +221,24 @@ KEY_FIELDS: Final[Mapping[str, _Read]] = {
     "allowed_models": _or_none(_names),
     "allowed_providers": _or_none(_names),
     "tags": _tags,
-    "workspace_id": _or_none(_name),
+    "workspace_id": _or_none(read_line),
 }
 """What ``PATCH /keys/{hash}`` may change."""
 
 NEW_KEY_FIELDS: Final[Mapping[str, _Read]] = {
     **KEY_FIELDS,
-    "account_id": _name,
+    "account_id": read_line,
     "management": _switch,
     "creator_user_id": _null,
 }
 """What ``POST /keys`` may say."""
 
-ACCOUNT_FIELDS: Final[Mapping[str, _Read]] = {"name": _name, "admin": _switch, "credit": _or_none(_dollars)}
+ACCOUNT_FIELDS: Final[Mapping[str, _Read]] = {"name": read_line, "admin": _switch, "credit": _or_none(_dollars)}
 """What may be said of an account."""
 
 BUDGET_FIELDS: Final[Mapping[str, _Read]] = {
     "scope": _scope,
-    "subject": _name,
+    "subject": read_line,
     "window": _window,
     "limit": _dollars,
 }

@@ -24,6 +24,7 @@ from turnout.api.head import HeadAsGet
 from turnout.api.keys import add_keys
 from turnout.api.models import add_models
 from turnout.api.office import Office
+from turnout.api.presets import add_presets
 from turnout.api.query_archive import add_query_archive
 from turnout.api.query_definitions import add_query_definitions
 from turnout.api.training_tables import add_training_tables
@@ -156,6 +157,7 @@ def _add_account(app: FastAPI, office: Office, control: Control, mount: str, *, 
     add_keys(app, mount, office, hidden=hidden)
     add_accounts(app, mount, office, hidden=hidden)
     add_activity(app, mount, office, hidden=hidden)
+    add_presets(app, mount, office, hidden=hidden)
     add_generations(app, mount, office, control.find_generation, hidden=hidden)
 
 

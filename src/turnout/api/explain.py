@@ -14,7 +14,7 @@ from turnout.domain.chat import ChatRequest
 
 __all__ = ["Explain", "add_explain"]
 
-Explain = Callable[[ChatRequest, Key], dict[str, object]]
+Explain = Callable[[ChatRequest, Key], Awaitable[dict[str, object]]]
 """The plan of a request under a key, with its reasons."""
 
 _MOST_BYTES = 8 * 2**20
@@ -33,6 +33,6 @@ def add_explain(
             body += piece
             if len(body) > _MOST_BYTES:
                 raise PayloadTooLarge(f"The body is larger than {_MOST_BYTES} bytes")
-        return {"data": explain(chat_request_in(bytes(body)), key)}
+        return {"data": await explain(chat_request_in(bytes(body)), key)}
 
     app.add_api_route(f"{mount}/explain", answer, methods=["POST"], tags=["routing"], include_in_schema=not hidden)

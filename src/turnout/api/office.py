@@ -9,15 +9,17 @@ from typing import Any, Final, NamedTuple, final
 from fastapi import FastAPI, Request, Response
 
 from turnout.base.clock import Clock
-from turnout.base.errors import Forbidden, NotFound, PayloadTooLarge
+from turnout.base.errors import BadRequest, Forbidden, NotFound, PayloadTooLarge
 from turnout.base.jsons import encode
 from turnout.contracts.store import Store
 from turnout.domain.account import Account, Key
 
-__all__ = ["JSON", "Manager", "Office", "Routes", "body_of", "json_reply", "parameters"]
+__all__ = ["JSON", "Manager", "Office", "Routes", "body_of", "json_reply", "page_of", "parameters"]
 
 JSON: Final = "application/json"
 _MOST_BYTES: Final = 65_536
+_PAGE: Final = 50
+_MOST_ENTRIES: Final = 100
 _NO_ACCOUNT: Final = "There is no account of that id"
 
 
@@ -111,8 +113,8 @@ def json_reply(value: object, status: int = 200) -> Response:
     return Response(encode(value), status, {"Cache-Control": "no-store"}, JSON)
 
 
-async def body_of(request: Request) -> bytes:
-    """The body.
+async def body_of(request: Request, most: int = _MOST_BYTES) -> bytes:
+    """The body, of at most so many bytes.
 
     Raises:
         PayloadTooLarge: nothing of this kind is so long.
@@ -120,6 +122,21 @@ async def body_of(request: Request) -> bytes:
     body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > _MOST_BYTES:
-            raise PayloadTooLarge(f"The body is larger than {_MOST_BYTES} bytes")
+        if len(body) > most:
+            raise PayloadTooLarge(f"The body is larger than {most} bytes")
     return bytes(body)
+
+
+def page_of(request: Request) -> tuple[int, int]:
+    """Which entries of a list are wanted: `offset`, and `limit` of at most a hundred.
+
+    Raises:
+        BadRequest: one of them is no such number.
+    """
+    query = request.query_params
+    offset, limit = query.get("offset") or "0", query.get("limit") or str(_PAGE)
+    if not (offset.isascii() and offset.isdecimal() and len(offset) < 10):
+        raise BadRequest("`offset` must be a whole number of at least 0")
+    if not (limit.isascii() and limit.isdecimal() and len(limit) < 4 and 1 <= int(limit) <= _MOST_ENTRIES):
+        raise BadRequest(f"`limit` must be a whole number from 1 to {_MOST_ENTRIES}")
+    return int(offset), int(limit)

@@ -21,6 +21,7 @@ from turnout.domain.catalog import CatalogSnapshot, Model
 from turnout.domain.chat import ChatRequest
 from turnout.engine.explain import explain
 from turnout.engine.house import House
+from turnout.engine.presets import names_preset, with_preset
 from turnout.query.front import Voting
 
 if TYPE_CHECKING:
@@ -107,7 +108,9 @@ class ControlPlane:
             },
         }
 
-    def _explain(self, request: ChatRequest, key: Key) -> dict[str, object]:
+    async def _explain(self, request: ChatRequest, key: Key) -> dict[str, object]:
+        if names_preset(request) and self._house.presets is not None:
+            request = await with_preset(request, self._house.presets, key.account_id)
         return explain(request, self._house.rails.routes, self._house.outlook(key))
 
     async def _find_generation(self, generation_id: str, account_id: str) -> Generation | None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, final
 from turnout import config
 from turnout.accounts.first_start import FirstKeys, ensure_first_keys
 from turnout.accounts.keys import KeyRing
+from turnout.accounts.presets import PresetBook
 from turnout.api.asgi import hot_over_asgi
 from turnout.api.chat import ChatSurface
 from turnout.api.completions import CompletionsSurface
@@ -133,6 +134,7 @@ class _Worker:
         outside = outside_of(client, self._fetcher)
         self._switchman = Switchman(orders.environment, orders.fake_address, outside)
         self._shared = shared_of(settings, alone=orders.alone)
+        self._presets = PresetBook(store)
         self._writer = JournalWriter(journals_of(settings), store, self._till.node, self._till.booked)
         self._house = House(
             rails=self._switchman.lay(settings),
@@ -154,6 +156,7 @@ class _Worker:
             comment_seconds=settings.limits.keepalive_comment_seconds,
             outside=outside,
             keeping=Keeping(self._shared.once, self._shared.cache).serve,
+            presets=self._presets,
         )
         self._machines = Machines(self._house, self._shared, self._till.node)
         surfaces = {mount + path: surface for mount in _MOUNTS for path, surface in _SURFACES.items()}
@@ -178,7 +181,7 @@ class _Worker:
         """Serve until told to stop."""
         settings = self._loaded.settings
         loop = asyncio.get_running_loop()
-        self._house.keys.changed = self._till.give_back
+        self._house.keys.changed = self._owners_changed
         if self._orders.alone:
             await self._till.begin(self._writer)
             self._first = await _first_keys(self._store, settings)
@@ -209,6 +212,11 @@ class _Worker:
                 await self._writer.drain_once()
             await self._till.give_back()
             self._till.close()
+
+    async def _owners_changed(self) -> None:
+        """Forget what was known of accounts, and have budgets counted anew."""
+        self._presets.forget()
+        await self._till.give_back()
 
     def _jobs(self, reload_wanted: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
         """What runs beside the requests."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["VIRTUAL_VARIANTS", "InvalidModelName", "ModelName", "parse_model_name"]
+__all__ = ["VIRTUAL_VARIANTS", "InvalidModelName", "ModelName", "is_preset_slug", "parse_model_name"]
 
 VIRTUAL_VARIANTS = frozenset({"nitro", "floor", "exacto", "online"})
 """Suffixes that change routing and are not models of their own."""
@@ -16,6 +16,7 @@ _NAME = re.compile(
 )
 _PRESET_MARK = "@preset/"
 _PRESET = re.compile(r"[\w-]+", re.ASCII)
+_LONGEST_PRESET = 64
 _MAX_LENGTH = 256
 
 
@@ -29,6 +30,11 @@ class ModelName(NamedTuple):
     base: str
     virtual: tuple[str, ...]
     preset: str | None
+
+
+def is_preset_slug(text: str) -> bool:
+    """Whether a preset may bear that name: 1 to 64 letters, digits, hyphens and underscores."""
+    return len(text) <= _LONGEST_PRESET and _PRESET.fullmatch(text) is not None
 
 
 def parse_model_name(text: str) -> ModelName:

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from turnout.contracts.archive import Archive
 from turnout.contracts.definitions import Definitions
+from turnout.contracts.presets import Presets
 from turnout.contracts.sessions import Sessions
 from turnout.contracts.training import TrainingTables
 from turnout.domain.account import Account, Generation, GenerationRow, Key
@@ -27,7 +28,7 @@ class Delivery(NamedTuple):
     node: str = ""
 
 
-class Store(Definitions, Archive, Sessions, TrainingTables, Protocol):
+class Store(Definitions, Archive, Sessions, TrainingTables, Presets, Protocol):
     """Accounts, keys, generations, voters. It owns its threads; all methods may be called from one event loop."""
 
     async def open(self) -> None:
@@ -62,7 +63,7 @@ class Store(Definitions, Archive, Sessions, TrainingTables, Protocol):
         ...
 
     async def delete_account(self, account_id: str) -> bool:
-        """Remove an account with its keys and budgets; its generations stay. False when there is none."""
+        """Remove an account with all that is its own; its generations stay. False when there is none."""
         ...
 
     async def put_key(self, key: Key) -> None:
@@ -94,7 +95,7 @@ class Store(Definitions, Archive, Sessions, TrainingTables, Protocol):
         ...
 
     async def keys_revision(self) -> int:
-        """A number that grows with every change of a key: what makes caches elsewhere forget."""
+        """A number that grows with every change of what accounts own: what makes caches elsewhere forget."""
         ...
 
     async def add_generations(self, rows: Iterable[GenerationRow], offsets: Mapping[str, int] | None = None) -> int:

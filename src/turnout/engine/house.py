@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from turnout.accounts.keys import KeyRing
+from turnout.accounts.presets import PresetBook
 from turnout.base.clock import Clock
 from turnout.base.errors import Unavailable
 from turnout.base.ids import GenerationIds
@@ -91,6 +92,7 @@ class House:
     sticky: StickyMemory = field(default_factory=StickyMemory)
     instead: Callable[[Call, House], Awaitable[bool]] | None = None
     outside: Outside | None = None
+    presets: PresetBook | None = None
     keeping: Callable[[Call, House, Line], Coroutine[Any, Any, None]] | None = None
 
     def mistake(self, error: Exception) -> None:

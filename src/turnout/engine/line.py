@@ -19,6 +19,7 @@ from turnout.engine.house import Call, House
 from turnout.engine.pace import keep_pace
 from turnout.engine.plan import make_plan
 from turnout.engine.plugins import Chain
+from turnout.engine.presets import names_preset, with_preset
 from turnout.engine.rack import Chosen, goes_online
 from turnout.engine.relay import Relay, Whole, estimate, refuse_blank
 from turnout.engine.trip import Trip
@@ -85,6 +86,8 @@ async def _accepted(call: Call, house: House) -> Trip:
     key = house.keys.peek(call.authorization) or await house.keys.find(call.authorization)
     _refuse_managers(key)
     request = call.surface.decode(call.body)
+    if names_preset(request) and house.presets is not None:
+        request = await with_preset(request, house.presets, key.account_id)
     rails = house.rails
     if request.original is not None:
         request = replace(request, original=replace(request.original, headers=call.headers))

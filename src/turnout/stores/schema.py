@@ -37,6 +37,8 @@ __all__ = [
     "METADATA",
     "MOMENTS",
     "NODES",
+    "PRESETS",
+    "PRESET_VERSIONS",
     "REVISION",
     "REVISIONS",
     "SESSIONS",
@@ -46,7 +48,7 @@ __all__ = [
     "WINDOWS",
 ]
 
-REVISION = "0009"
+REVISION = "0010"
 """The newest migration: the schema that this module describes."""
 
 METADATA = MetaData()
@@ -320,3 +322,32 @@ SESSIONS = Table(
     Index("sessions_expires", "expires"),
 )
 """Browsers that are signed in."""
+
+PRESETS = Table(
+    "presets",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.id", name="presets_account"), nullable=False),
+    Column("slug", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text),
+    Column("status", Text, nullable=False),
+    Column("status_updated", Double),
+    Column("version", BigInteger, nullable=False),  # the designated one
+    Column("versions", BigInteger, nullable=False),  # how many there are
+    Column("created", Double, nullable=False),
+    Column("updated", Double, nullable=False),
+    Index("presets_by_slug", "account_id", "slug", unique=True),
+)
+
+PRESET_VERSIONS = Table(
+    "preset_versions",
+    METADATA,
+    Column("preset_id", Text, primary_key=True),
+    Column("version", BigInteger, primary_key=True),
+    Column("creator", Text, nullable=False),
+    Column("config", Text, nullable=False),  # JSON
+    Column("system_prompt", Text),
+    Column("created", Double, nullable=False),
+)
+"""What presets say; a version is never changed."""

@@ -24,6 +24,7 @@ from turnout.stores.activity import SECONDS_PER_DAY
 from turnout.stores.archive import SQLArchive
 from turnout.stores.definitions import SQLDefinitions
 from turnout.stores.leasing import beat, give_back, lease, lease_rest, reclaim, spent_in
+from turnout.stores.presets import SQLPresets
 from turnout.stores.schema import ACCOUNTS, ACTIVITY, BUDGETS, GENERATIONS, JOURNALS, KEYS, REVISIONS
 from turnout.stores.sessions import SQLSessions
 from turnout.stores.training import SQLTraining
@@ -40,7 +41,7 @@ _tokens = select(
 ).group_by(ACTIVITY.c.model)
 
 
-class SQLStore(SQLDefinitions, SQLArchive, SQLSessions, SQLTraining):
+class SQLStore(SQLDefinitions, SQLArchive, SQLSessions, SQLTraining, SQLPresets):
     """Accounts, keys, generations and budgets. A database adds how it is opened, and how a transaction is run."""
 
     def __init__(self, clock: Clock) -> None:
@@ -97,7 +98,7 @@ class SQLStore(SQLDefinitions, SQLArchive, SQLSessions, SQLTraining):
         return await self._write(lambda connection: owners.change_account(connection, account_id, change, now))
 
     async def delete_account(self, account_id: str) -> bool:
-        """Remove an account with its keys and budgets; its generations stay. False when there is none."""
+        """Remove an account with all that is its own; its generations stay. False when there is none."""
         return await self._write(lambda connection: owners.delete_account(connection, account_id))
 
     async def put_key(self, key: Key) -> None:
