@@ -89,11 +89,12 @@ def test_replies_are_what_the_public_document_promises(gateway: Gateway, slug: s
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_request_gets_what_it_leaves_out_from_the_preset(gateway: Gateway, slug: str, *, stream: bool) -> None:
-    post(gateway, slug, model="fake/echo", max_tokens=2, messages=[{"role": "system", "content": "S"}])
+    preset = post(gateway, slug, model="fake/echo", max_tokens=2, messages=[{"role": "system", "content": "S"}])
     for named in ({"model": f"@preset/{slug}"}, {"preset": slug}, {"model": f"fake/echo@preset/{slug}"}):
         reply = gateway.request("POST", "/api/v1/chat/completions", {"messages": [_USER], "stream": stream} | named)
         assert reply.status == 200, reply.body
         last = reply.events()[-2] if stream else reply.json()
+        assert gateway.generation(reply)["preset_id"] == preset["id"]
         assert last["model"] == "fake/echo"
         assert last["usage"]["completion_tokens"] == 2
         plan = gateway.request("POST", "/api/v1/explain", {"messages": [_USER]} | named).json()

@@ -167,7 +167,7 @@ def generation_report(generation: Generation) -> dict[str, Any]:
         "http_referer": generation.referer,
         "user_agent": generation.user_agent,
         "external_user": generation.user,
-        "preset_id": None,
+        "preset_id": generation.preset_id,
         "workspace_id": None,
         "data_region": "global",
         "streamed": generation.streamed,

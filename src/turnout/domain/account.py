@@ -164,6 +164,7 @@ class Generation(Struct, frozen=True, kw_only=True, array_like=True):
     aside_cost: Pico = Pico(0)
     last_usage: Usage | None = None
     source_id: str | None = None
+    preset_id: str | None = None
 
     @property
     def generation_ms(self) -> float | None:

@@ -412,6 +412,7 @@ class Draft:
                 earlier=self._earlier + self._asides,
                 aside_cost=Pico(self.aside_cost),
                 last_usage=self._usage if self._rounds else None,
+                preset_id=None if request.preset is None else request.preset.id,
             )
         )
 
