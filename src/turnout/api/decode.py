@@ -25,6 +25,7 @@ class _Message(Struct):
     reasoning_content: Raw = NULL
     reasoning_details: Raw = NULL
     cache_control: Raw = NULL
+    annotations: Raw = NULL
 
 
 class _BadMessages(BadJSON):
@@ -35,6 +36,7 @@ _read_messages = reader(list[_Message])
 PLAIN = Traits()
 """Messages that every provider takes."""
 _LIST = ord("[")
+_FILE = b'"file"'
 _JUDGED_FIELDS = ("provider", "reasoning", "plugins", "response_format", "metadata", "logit_bias")
 
 
@@ -104,7 +106,7 @@ def _read_traits(messages: Raw) -> Traits:
         raise _BadMessages(f"`messages`: {error}") from None
     if not found:
         raise _BadMessages("`messages` is empty")
-    developer = reasoning = cache_marks = False
+    developer = reasoning = cache_marks = files = False
     for message in found:
         developer = developer or message.role == "developer"
         reasoning = reasoning or not (
@@ -112,6 +114,12 @@ def _read_traits(messages: Raw) -> Traits:
         )
         content = memoryview(message.content)
         cache_marks = cache_marks or message.cache_control is not NULL
-        if content[0] == _LIST and not cache_marks:
-            cache_marks = b'"cache_control"' in bytes(content)
-    return Traits(developer, reasoning, cache_marks) if developer or reasoning or cache_marks else PLAIN
+        if content[0] == _LIST and not (cache_marks and files):
+            parts = bytes(content)
+            cache_marks = cache_marks or b'"cache_control"' in parts
+            files = files or _FILE in parts
+        if message.annotations is not NULL:
+            files = files or _FILE in bytes(message.annotations)
+    if not (developer or reasoning or cache_marks or files):
+        return PLAIN
+    return Traits(developer, reasoning, cache_marks, files=files)

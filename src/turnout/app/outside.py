@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from turnout import config
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.errors import BadRequest, UpstreamError
+from turnout.base.limits import MAX_UPSTREAM_REPLY_BYTES
 from turnout.contracts.provider import Fetched, Outside
 from turnout.domain.provider import Timeouts
 from turnout.net.client import Client, Exchange, Origin
@@ -18,6 +19,7 @@ __all__ = ["NOTHING_OUTSIDE", "Poster", "fetch_limits", "outside_of"]
 
 _MOST_BYTES = 2 * 2**20
 _POST_TIMEOUTS = Timeouts(connect=5.0, first_byte=15.0, whole=15.0, idle=15.0, total=30.0)
+_ORDER_TIMEOUTS = Timeouts(connect=5.0, first_byte=300.0, whole=300.0, idle=60.0, total=600.0)
 
 
 async def _fetch(_url: str) -> Fetched:
@@ -35,7 +37,8 @@ NOTHING_OUTSIDE = Outside(SYSTEM_CLOCK.wall, _fetch, _post)
 def outside_of(client: Client, fetcher: Fetcher) -> Outside:
     """What the adapters of a worker may reach, by *client* and *fetcher*."""
     poster = Poster(client)
-    return Outside(SYSTEM_CLOCK.wall, fetcher, poster, poster.get)
+    patient = Poster(client, _ORDER_TIMEOUTS, MAX_UPSTREAM_REPLY_BYTES)
+    return Outside(SYSTEM_CLOCK.wall, fetcher, poster, poster.get, patient)
 
 
 def fetch_limits(settings: config.Settings) -> Limits:
@@ -48,8 +51,11 @@ def fetch_limits(settings: config.Settings) -> Limits:
 class Poster:
     """Calls addresses of the operator's, which are few."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, timeouts: Timeouts = _POST_TIMEOUTS, most: int = _MOST_BYTES) -> None:
+        """*most* are the bytes that an answer may have."""
         self._client = client
+        self._timeouts = timeouts
+        self._most = most
         self._origins: dict[tuple[str, str], Origin] = {}
 
     async def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
@@ -72,8 +78,8 @@ class Poster:
         except ValueError:
             raise UpstreamError("This is no address") from None
         self._origins[place] = origin
-        answer = _Answer()
-        await self._client.exchange(origin, message, answer, _POST_TIMEOUTS, _POST_TIMEOUTS.whole)
+        answer = _Answer(self._most)
+        await self._client.exchange(origin, message, answer, self._timeouts, self._timeouts.whole)
         return answer.status, b"".join(answer.parts)
 
 
@@ -91,10 +97,11 @@ def _message(method: str, url: str, headers: Mapping[str, str], body: bytes | No
 
 @final
 class _Answer:
-    """Collects one short answer."""
+    """Collects one answer of at most so many bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.status = 0
+        self._most = most
         self.parts: list[bytes] = []
         self._size = 0
 
@@ -110,6 +117,6 @@ class _Answer:
     def piece(self, data: bytes) -> None:
         """Keep *data*. Raises UpstreamError when there is too much of it."""
         self._size += len(data)
-        if self._size > _MOST_BYTES:
+        if self._size > self._most:
             raise UpstreamError("The answer is too large")
         self.parts.append(data)

@@ -94,9 +94,6 @@ class Job(Protocol):
     account_id: str
     generation_id: str
 
-    candidates: Sequence[Candidate]
-    """The endpoints of the first plan, in the order in which they are tried."""
-
     @property
     def outside(self) -> Outside:
         """What it may reach: the clock, foreign files, addresses of the operator's."""

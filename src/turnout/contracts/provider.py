@@ -155,6 +155,10 @@ async def _get_nothing(_url: str, _headers: Mapping[str, str]) -> tuple[int, byt
     raise UpstreamError("Nothing can be read from here")
 
 
+async def _order_nothing(_url: str, _headers: Mapping[str, str], _body: bytes) -> tuple[int, bytes]:
+    raise UpstreamError("Nothing can be ordered from here")
+
+
 class Outside(Struct, frozen=True):
     """What an adapter may reach besides its arguments.
 
@@ -164,12 +168,14 @@ class Outside(Struct, frozen=True):
         post: a form or JSON body to an address that the operator or a table of ours names, never a client:
             ``await post(url, headers, body)`` gives status and body; raises UpstreamError.
         get: the same without a body, ``await get(url, headers)``. Neither follows redirects.
+        order: as ``post``, for services that need minutes for a large answer.
     """
 
     wall: Callable[[], float]
     fetch: Callable[[str], Awaitable[Fetched]]
     post: Callable[[str, Mapping[str, str], bytes], Awaitable[tuple[int, bytes]]]
     get: Callable[[str, Mapping[str, str]], Awaitable[tuple[int, bytes]]] = _get_nothing
+    order: Callable[[str, Mapping[str, str], bytes], Awaitable[tuple[int, bytes]]] = _order_nothing
 
 
 class KnownProvider(Struct, frozen=True, kw_only=True):

@@ -93,6 +93,8 @@ class Traits(Struct, frozen=True):
     cache_marks: bool = False
     rich_results: bool = False
     """Results of tools that hold more than a text, or say that the tool has failed."""
+    files: bool = False
+    """Files, or what an earlier answer has told of files."""
 
 
 class Original(Struct, frozen=True):

@@ -62,7 +62,8 @@ class ChunkChoice(Struct):
 class Chunk(Struct):
     """One event of a stream, as a dialect decoded it. ``choices`` may be empty: then it only carries usage.
 
-    ``verbatim`` is the event's data as the provider sent it, where the client speaks the provider's language.
+    ``verbatim`` is the event's data as the provider sent it, where the client speaks the provider's language. A chunk
+    that was ``added`` is a plugin's: it is no part of what the provider wrote.
     """
 
     choices: list[ChunkChoice]
@@ -71,6 +72,7 @@ class Chunk(Struct):
     service_tier: str | None = None
     system_fingerprint: str | None = None
     verbatim: bytes | None = None
+    added: bool = False
 
 
 class Choice(Struct):

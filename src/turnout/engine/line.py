@@ -53,6 +53,8 @@ async def serve(call: Call, house: House) -> None:
             await (_stream(trip) if trip.request.stream else _answer(trip))
     except TurnoutError as error:
         draft.broke(error)
+        if trip.chain is not None:
+            error.metadata.update(trip.chain.left_over())
         _say(trip, error)
     except asyncio.CancelledError:
         draft.cancelled(_delivered(trip))
@@ -100,6 +102,7 @@ async def _accepted(call: Call, house: House) -> Trip:
         or key.rules.plugins
         or "transforms" in request.fields
         or goes_online(request.parameters)
+        or request.traits.files
     ) and not request.embeds:
         request, chosen = rack.choose(request, key.rules.plugins)
     session = house.sticky.session(request, call.headers, key.account_id, call.arrived)

@@ -83,6 +83,10 @@ class Chain:
                     filters.append(_Filter(self._try, stage, made))
         return Filters(filters) if filters else None
 
+    def left_over(self) -> dict[str, object]:
+        """What they tell in the error that ends the request."""
+        return {name: value for stage in self._stages for name, value in stage.work.left_over().items()}
+
     def pipeline(self) -> list[dict[str, object]]:
         """What the plugins did, for ``openrouter_metadata``."""
         return [stage.told() for stage in self._stages if stage.job.facts or stage.chosen.most_room is None]
@@ -197,6 +201,12 @@ class _Job:
             return await self._asides.complete(fields, candidates, self.request.traits)
         finally:
             self.spent += self._draft.aside_cost - before
+
+    async def afford(self, cost: int) -> None:
+        """Hold so much more. Raises PaymentRequired when a budget does not afford it."""
+        held, ledger = self._draft.held, self._house.ledger
+        if cost and held is not None and ledger is not None:
+            self._draft.hold(await ledger.reserve(held.claims, cost, held.made))
 
     def buy(self, purchase: Purchase) -> None:
         """Record what was bought."""

@@ -20,7 +20,7 @@ from turnout.domain.routing import Candidate
 
 __all__ = ["Chosen", "Fitted", "Rack", "goes_online", "is_tight"]
 
-_ELSEWHERE = frozenset({"auto-beta-router", "auto-router", "fusion", "pareto-router", "file-parser"})
+_ELSEWHERE = frozenset({"auto-beta-router", "auto-router", "fusion", "pareto-router"})
 """Entries that are no plugin's: routers read their own when they choose."""
 _ONLINE = "online"
 _WEB = "web"
@@ -98,7 +98,7 @@ class Rack:
         """
         online = goes_online(request.parameters)
         nothing_said = request.parameters.plugins is None and "transforms" not in request.fields and not online
-        if nothing_said and not self.standing and not of_key:  # all that speaks for a plugin is a long prompt
+        if nothing_said and not (self.standing or of_key or request.traits.files):  # a long prompt speaks for a plugin
             return replace(request, squeezed=self.unasked), ()
         own = self._entries(_named(request))
         if online and _WEB in self._plugins:
@@ -111,6 +111,8 @@ class Rack:
             stated = (defaults.get(plugin_id), own.get(plugin_id)) if not fitted.fixed else ()
             layers = [entry for entry in stated if entry is not None]
             wanted = _is_on(layers[-1]) if layers else fitted.enabled
+            if wanted is None and plugin.for_files:
+                wanted = request.traits.files
             if wanted is False or (wanted is None and not _unasked(fitted)):
                 continue
             parameters = _parameters(fitted, layers)

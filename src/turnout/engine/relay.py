@@ -178,6 +178,8 @@ class Relay(Whole):
         for chunk in chunks:
             if chunk.usage is not None:
                 self._usage = chunk.usage
+            if chunk.added:
+                continue
             for choice in chunk.choices:
                 if (size := len(memoryview(choice.delta)) - _EMPTY_DELTA) > 0:
                     self._answer_bytes += size
