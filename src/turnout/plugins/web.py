@@ -100,10 +100,14 @@ class WebSearch(Work):
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
-        self._parameters: Parameters = job.parameters
         self._begun = False
         self._everywhere = False
         self._found: Found | None = None
+
+    @property
+    def _parameters(self) -> Parameters:
+        stated: Parameters = self.job.parameters
+        return stated
 
     @property
     def results(self) -> Sequence[SearchResult]:
@@ -155,10 +159,7 @@ class WebSearch(Work):
         if stated.engine not in {None, "auto", _NATIVE}:
             return False
         provider, supported = candidate.provider, candidate.parameters
-        if supported is None:
-            able = provider.dialect in _SEARCHING or provider.slug == "perplexity"
-        else:
-            able = _OPTIONS in supported
+        able = provider.dialect in _SEARCHING if supported is None else _OPTIONS in supported
         return able and (stated.engine == _NATIVE or self._filters_itself(provider.dialect))
 
     def _filters_itself(self, dialect: str) -> bool:

@@ -28,7 +28,7 @@ SEARCH = "web_search"
 _OK = 200
 _TITLE = 200  # characters
 _MOST_URL = 2_048
-_ODD = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u200b-\u200f\u202a-\u202e]+|\s+")
+_ODD = re.compile(r"[\s\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e]+")
 
 _FOLDER = Folder(
     package=__name__, kind=Engine, word="search engine", attribute="ENGINE", group="turnout.engines",
