@@ -17,9 +17,10 @@ from turnout.contracts.search import Found, SearchQuery, SearchResult
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Choice, Chunk, Completion
 from turnout.domain.routing import Candidate
-from turnout.plugins.search import Searcher, SearchSettings, dearest_search, engine_names
+from turnout.plugins.search import Searcher, SearchSettings, engine_names
 from turnout.plugins.search.citations import url_citations
 from turnout.plugins.search.domains import hosts
+from turnout.plugins.search.tool import SEARCH_TOOL
 
 __all__ = ["PLUGIN", "Parameters"]
 
@@ -31,6 +32,8 @@ _SEARCHING: Final = frozenset({"anthropic", "google", "openai-responses", "verte
 """Dialects that have words for a search by the provider."""
 _FILTERING: Final = frozenset({"anthropic", "openai-responses"})
 """Those of them that have words for domains."""
+_USUAL_USES: Final = 5
+"""So many searches of a provider's are held in budgets, where nobody says how many it may make."""
 _MOST_QUERY = 380  # characters: some engines take 400
 _QUESTION = re.compile(r"[^.!?\n]{3,}\?")
 _PROMPT: Final = (
@@ -133,6 +136,8 @@ class WebSearch(Work):
             return request
         if not self._begun and self._searches_itself(candidate):
             self.job.note(engine=_NATIVE)
+            if price := candidate.endpoint.pricing.web_search:
+                await self.job.afford(price * (self._parameters.max_uses or _USUAL_USES))
             return self._asking(request, candidate)
         if not self._begun:  # the one that would have searched itself has failed
             await self._search()
@@ -207,6 +212,7 @@ class WebSearch(Work):
             country=None if stated.user_location is None else stated.user_location.country,
             engine=engine,
         )
+        await job.afford(searcher.most)
         self._found = await searcher.search(query, job.buy)
         job.note(engine=self._found.engine, results=len(self._found.results))
 
@@ -331,6 +337,6 @@ PLUGIN: Final = Plugin(
     settings=SearchSettings,
     credentials=engine_names(),
     rank=95,
-    most=lambda _, settings: dearest_search(settings),
     on_failure="skip",
+    tool=SEARCH_TOOL,
 )

@@ -112,6 +112,11 @@ class Searcher:
             usable = [one for one in usable if not one.last_resort] or usable
         return sorted(usable, key=lambda one: one.slug != first)
 
+    @property
+    def most(self) -> int:
+        """What one search costs at most, in pico-dollars, whichever of them answers."""
+        return max(map(self._settings.price, self.engines()), default=0)
+
     async def search(self, query: SearchQuery, buy: Callable[[Purchase], None]) -> Found:
         """What the first engine that finds something has found; each one that was asked is told to *buy*.
 
