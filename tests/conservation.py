@@ -76,7 +76,7 @@ def assert_conserved(
         charged = [attempt for attempt in generation.attempts if attempt.cost]
         assert generation.cost == sum(attempt.cost for attempt in charged)
         assert len(charged) <= 1
-        assert charged in ([], [generation.attempts[-1]])
+        assert charged in ([], list(generation.attempts[-1:]))
     spent = asyncio.run(_spent(gateway))
     assert spent == total
     assert assert_money_adds_up(gateway) == total

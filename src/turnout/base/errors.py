@@ -118,7 +118,7 @@ class NotFound(TurnoutError):
 class Conflict(TurnoutError):
     """What was asked clashes with what was asked before. It says whether to come again."""
 
-    error_type = "conflict"
+    error_type = "invalid_request"
 
 
 class NoEndpoints(TurnoutError):
