@@ -144,7 +144,7 @@ class StreamFilter(Protocol):
         ...
 
 
-class Tool(Struct, frozen=True, kw_only=True):
+class Tool(Struct, frozen=True, kw_only=True, eq=False):
     """A function that models may call while they answer; the gateway runs it, and the client sees one answer.
 
     Attributes:

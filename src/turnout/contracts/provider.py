@@ -145,10 +145,11 @@ class Embedder(Protocol):
 
 
 class Fetched(Struct, frozen=True):
-    """A foreign file: its media type without parameters, lower-case, and its bytes."""
+    """A foreign file: its media type without parameters, lower-case, its bytes, and where it was after all redirects."""
 
     media_type: str
     data: bytes
+    url: str = ""
 
 
 async def _get_nothing(_url: str, _headers: Mapping[str, str]) -> tuple[int, bytes]:

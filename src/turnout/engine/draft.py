@@ -225,11 +225,14 @@ class Draft:
         self._note_failure(candidate.endpoint_id, error, now)
         return now
 
-    def turned(self, usage: Usage, request: ChatRequest) -> None:
-        """The present attempt asked for tools of the gateway: it is counted and priced, and *request* follows."""
+    def turned(self, usage: Usage) -> None:
+        """The present attempt asked for tools of the gateway: it is counted and priced, and another one follows."""
         candidate = self._candidate
         assert candidate is not None  # noqa: S101 - an attempt answers only after it began
         self._turn = self._count_answer(candidate, usage)
+
+    def follow(self, request: ChatRequest) -> None:
+        """*request* is what the next attempts send."""
         self._request = request
 
     def stumbled(self, delivered: Usage) -> None:

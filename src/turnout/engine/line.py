@@ -22,6 +22,7 @@ from turnout.engine.plugins import Chain
 from turnout.engine.presets import names_preset, with_preset
 from turnout.engine.rack import Chosen, goes_online
 from turnout.engine.relay import Relay, Whole, estimate, refuse_blank
+from turnout.engine.rounds import offer
 from turnout.engine.trip import Trip
 from turnout.engine.why import explanation, metadata, spliced, wants_metadata
 
@@ -105,6 +106,9 @@ async def _accepted(call: Call, house: House) -> Trip:
         or request.traits.files
     ) and not request.embeds:
         request, chosen = rack.choose(request, key.rules.plugins)
+    rounds = None
+    if rack.offers(request, chosen):
+        request, chosen, rounds = offer(rack, request, chosen)
     session = house.sticky.session(request, call.headers, key.account_id, call.arrived)
     outlook = house.outlook(key, session)
     plan = make_plan(request, rails.routes, outlook)
@@ -114,13 +118,14 @@ async def _accepted(call: Call, house: House) -> Trip:
     claims = house.keys.claims(key, request.parameters.user, outlook.wall)
     clamped = held = None
     if claims and house.ledger is not None:
-        extra = sum(one.most for one in chosen)
+        extra = sum(one.most for one in chosen if one.tool is None)
         request, held, clamped = await afford(house.ledger, claims, plan, request, outlook.wall, extra)
     draft = Draft(call, key, request, house, held)
     encoder = call.surface.encoder(draft.id, int(draft.created), request)
     trip = Trip(call, house, rails, request, plan, draft, encoder, session, paced=paced)
     if chosen:
         trip.chain = Chain(chosen, house, rails, draft, request)
+        trip.take_up(rounds, trip.chain)
     if wants_metadata(call.headers):
         trip.told = explanation(plan, request, outlook)
         if clamped is not None:
@@ -162,11 +167,13 @@ async def _answer(trip: Trip) -> None:
             continue
         draft.note(completion)
         usage = completion.usage or estimate(draft, completion)
+        if trip.rounds is not None and await trip.goes_on(candidate, usage, completion):
+            continue
         if trip.chain is not None:
             completion = await trip.chain.mend(completion, trip.request, candidate)
         price = draft.answered(usage)
         if trip.paced is not None:
-            await trip.put_pace_right(usage)
+            await trip.put_pace_right(draft.usage)
         if candidate.endpoint.provider in trip.rails.recalling:
             await trip.remember(completion)
         if sink.verbatim and (trip.chain is None or not trip.chain.works("answer")):
@@ -203,9 +210,11 @@ async def _stream(trip: Trip) -> None:
                     raise
                 trip.failed(candidate, error)
                 continue
+            if trip.rounds is not None and await trip.goes_on(candidate, usage):
+                continue
             price = draft.answered(usage)
             if trip.paced is not None:
-                await trip.put_pace_right(usage)
+                await trip.put_pace_right(draft.usage)
             if relay.thoughts is not None:
                 await trip.remember(relay.thoughts)
             last = encoder.end(draft.usage, price)

@@ -7,7 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar, final
 
-from turnout.base.errors import TurnoutError, UpstreamError
+import msgspec
+
+from turnout.base.errors import BadRequest, TurnoutError, UpstreamError
+from turnout.base.jsons import encode
 from turnout.base.money import PICO_PER_DOLLAR
 from turnout.base.secrets import Secret
 from turnout.contracts.plugin import Phase, PluginFailed, Purchase, StreamFilter, Work
@@ -38,7 +41,7 @@ class Chain:
         self._house = house
         self._draft = draft
         self._stages = [_Stage(one, _Job(one, house, draft, asides, request)) for one in chosen]
-        self.most = sum(one.most for one in chosen)
+        self.most = sum(one.most for one in chosen if one.tool is None)
 
     def works(self, phase: Phase) -> bool:
         """Whether any of them is asked in *phase*."""
@@ -86,6 +89,41 @@ class Chain:
     def left_over(self) -> dict[str, object]:
         """What they tell in the error that ends the request."""
         return {name: value for stage in self._stages for name, value in stage.work.left_over().items()}
+
+    async def call(self, tool: str, arguments: str) -> str:
+        """What the model reads of a call of the tool of that kind with *arguments*, which should be a JSON object. What
+        goes wrong is told to the model.
+
+        Raises:
+            TurnoutError: it could not be paid, or the like.
+        """
+        stage = next(one for one in self._stages if one.chosen.tool is not None and one.chosen.tool.kind == tool)
+        assert stage.chosen.tool is not None  # noqa: S101 - as above
+        counts = stage.job.facts
+        counts["calls"] = int(str(counts.get("calls", 0))) + 1
+        try:
+            taken = msgspec.json.decode(arguments or "{}", type=stage.chosen.tool.arguments, strict=False)
+            async with asyncio.timeout(stage.seconds):
+                return await stage.work.call(taken)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            how = f"The arguments make no sense: {error}"
+        except TimeoutError:
+            how = f"The tool took longer than {stage.seconds:g} s"
+        except (BadRequest, UpstreamError) as error:
+            how = error.message
+        except TurnoutError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the border of plugins, as below
+            self._house.mistake(error)
+            how = "The tool has failed"
+        stage.job.note(failed=how)
+        return encode({"error": how}).decode()
+
+    def cite(self, text: str) -> list[Mapping[str, Any]]:
+        """The annotations that the tools have for an answer with *text*."""
+        nothing: Sequence[Mapping[str, Any]] = ()
+        tools = [stage for stage in self._stages if stage.chosen.tool is not None]
+        return [one for stage in tools for one in self._try(stage, partial(stage.work.cite, text), nothing)]
 
     def pipeline(self) -> list[dict[str, object]]:
         """What the plugins did, for ``openrouter_metadata``."""
@@ -150,9 +188,10 @@ class _Stage:
     def __init__(self, chosen: Chosen, job: _Job) -> None:
         self.chosen = chosen
         self.job = job
-        self.phases = chosen.fitted.plugin.phases
+        plugin, tool = chosen.fitted.plugin, chosen.tool
+        self.phases = plugin.phases if tool is None else frozenset()
         self.seconds = chosen.fitted.seconds
-        self.work: Work = chosen.fitted.plugin.work(job)
+        self.work: Work = (plugin.work if tool is None or tool.work is None else tool.work)(job)
 
     def minds(self, candidate: Candidate) -> bool:
         most = self.chosen.most_room
@@ -160,7 +199,8 @@ class _Stage:
 
     def told(self) -> dict[str, object]:
         plugin, job = self.chosen.fitted.plugin, self.job
-        found: dict[str, object] = {"type": plugin.stage, "name": plugin.id, "data": job.facts}
+        kind = plugin.stage if self.chosen.tool is None else "server_tools"
+        found: dict[str, object] = {"type": kind, "name": plugin.id, "data": job.facts}
         if job.warnings:
             found["summary"] = " ".join(job.warnings)
         if job.spent:

@@ -14,7 +14,7 @@ from turnout.base.errors import BadRequest
 from turnout.base.jsons import BadJSON, encode, reader
 from turnout.base.secrets import Secret
 from turnout.base.slugs import InvalidModelName, parse_model_name
-from turnout.contracts.plugin import Plugin
+from turnout.contracts.plugin import Plugin, Tool
 from turnout.domain.chat import ChatParameters, ChatRequest
 from turnout.domain.routing import Candidate
 
@@ -29,7 +29,7 @@ _OLD_NAMES = {"middle-out": "context-compression"}
 _NO_LIMIT = 2**63
 _FEWEST_BYTES_PER_TOKEN = 3
 _SHOWN = 64  # characters of an id
-_COMMON = frozenset({"enabled", "id"})
+_COMMON = frozenset({"cache_control", "enabled", "id", "type"})
 _read_entries = reader(list[dict[str, Raw]])
 _read_entry = reader(dict[str, Raw])
 _read_names = reader(list[str])
@@ -57,16 +57,19 @@ class Fitted(Struct, frozen=True, eq=False):
 
 
 class Chosen(NamedTuple):
-    """A plugin that works on a request. ``most_room``: only for endpoints of at most so many tokens; None for all."""
+    """A plugin that works on a request. ``most_room``: only for endpoints of at most so many tokens; None for all.
+    ``tool``: it is its tool that does, when the model calls it.
+    """
 
     fitted: Fitted
     parameters: Struct
     most_room: int | None = None
+    tool: Tool | None = None
 
     @property
     def most(self) -> int:
-        """Pico-dollars that it may spend at most."""
-        most = self.fitted.plugin.most
+        """Pico-dollars that it may spend at most; of a tool, in one call."""
+        most = self.fitted.plugin.most if self.tool is None else self.tool.most
         return 0 if most is None else most(self.parameters, self.fitted.settings)
 
 
@@ -84,6 +87,9 @@ class Rack:
         """*rooms* are the tokens that each endpoint of the catalog takes."""
         in_order = sorted(plugins, key=lambda one: (one.plugin.rank, one.plugin.id))
         self._plugins = {one.plugin.id: one for one in in_order}
+        tools = [(one.plugin.tool, one) for one in in_order if one.plugin.tool is not None]
+        self._tools = {name: one for tool, one in tools for name in (tool.kind, *tool.aliases)}
+        self._marks = (b'"openrouter:', *(b'"%b"' % name.encode() for name in self._tools))
         self.standing = any(one.enabled for one in in_order)
         self.unasked = max((_unasked(one) for one in in_order), default=0)
         small = min((room for room in rooms if room is not None and room <= self.unasked), default=None)
@@ -116,7 +122,8 @@ class Rack:
             if wanted is False or (wanted is None and not _unasked(fitted)):
                 continue
             parameters = _parameters(fitted, layers)
-            chosen.append(Chosen(fitted, parameters, None if wanted else plugin.unasked))
+            tool = None if plugin.phases else plugin.tool
+            chosen.append(Chosen(fitted, parameters, None if wanted else plugin.unasked, tool))
             if plugin.fits:
                 squeezed = max(squeezed, _NO_LIMIT if wanted else plugin.unasked)
         if all(one.most_room is not None for one in chosen):  # they are called when an endpoint turns out to be small
@@ -126,6 +133,39 @@ class Rack:
     def find(self, plugin_id: str) -> Fitted | None:
         """The plugin of that id as the operator wants it; None where there is none."""
         return self._plugins.get(plugin_id)
+
+    def offers(self, request: ChatRequest, chosen: Sequence[Chosen]) -> bool:
+        """Whether *request* names tools of the gateway, or plugins of *chosen* offer some, by a quick look."""
+        if chosen and any(one.tool is not None for one in chosen):
+            return True
+        if request.parameters.tools is None:
+            return False
+        tools = bytes(request.fields["tools"])
+        return any(mark in tools for mark in self._marks)
+
+    def tool(self, kind: str, entry: Raw) -> Chosen | None:
+        """The tool of the gateway that *entry* of type *kind* means; None: it means none. By a name that is not ours,
+        ``native`` as engine means the provider's own.
+
+        Raises:
+            BadRequest: there is no such tool of ours, the operator has switched it off, or the entry says what it does
+                not know.
+        """
+        fitted = self._tools.get(kind)
+        tool = None if fitted is None else fitted.plugin.tool
+        if fitted is None or tool is None:
+            if kind.startswith("openrouter:"):
+                known = ", ".join(sorted(one.plugin.tool.kind for one in self._plugins.values() if one.plugin.tool))
+                raise BadRequest(f"`tools`: there is no {kind[:_SHOWN]}. There are: {known or 'none'}")
+            return None
+        fields = _read_entry(entry)
+        stated = fields.pop("parameters", None)
+        if kind != tool.kind and bytes(fields.get("engine", b"")) == b'"native"':
+            return None
+        if fitted.fixed and fitted.enabled is False:
+            raise BadRequest(f"`tools`: {tool.kind} is switched off here")
+        layers = [fields] if stated is None else [fields, _read_entry(stated)]
+        return Chosen(fitted, _parameters(fitted, () if fitted.fixed else layers, tool), None, tool)
 
     def of_themselves(self) -> tuple[Chosen, ...]:
         """Those that work for small endpoints though nobody asked for them."""
@@ -197,15 +237,16 @@ def _is_on(entry: Mapping[str, Raw]) -> bool:
     return bytes(entry.get("enabled", b"true")) != b"false"
 
 
-def _parameters(fitted: Fitted, layers: Sequence[Mapping[str, Raw]]) -> Struct:
-    plugin = fitted.plugin
-    fields = dict(fitted.defaults)
+def _parameters(fitted: Fitted, layers: Sequence[Mapping[str, Raw]], tool: Tool | None = None) -> Struct:
+    plugin, kind = fitted.plugin, None if tool is None else tool.parameters
+    fields = dict(fitted.defaults) if kind is None else {}
     for layer in layers:
         fields |= {name: value for name, value in layer.items() if name not in _COMMON}
     try:
-        return msgspec.json.decode(encode(fields), type=plugin.parameters)
+        return msgspec.json.decode(encode(fields), type=kind or plugin.parameters)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(f"`plugins`: {plugin.id}: {_plain(str(error))}") from None
+        place = f"`plugins`: {plugin.id}" if tool is None else f"`tools`: {tool.kind}"
+        raise BadRequest(f"{place}: {_plain(str(error))}") from None
 
 
 def _plain(message: str) -> str:

@@ -14,7 +14,7 @@ from turnout.contracts.shared import ReasoningMemory
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import ChunkChoice, Completion
 
-__all__ = ["Recall", "Thoughts"]
+__all__ = ["Recall", "Thoughts", "joined"]
 
 _CALLS: Final = b'"tool_calls"'
 _DETAILS: Final = b'"reasoning_details"'
@@ -125,7 +125,7 @@ class Thoughts:
 
     def said(self) -> list[tuple[list[_Call], list[Raw]]]:
         """The tool calls and the details of each choice, the pieces of a detail put together."""
-        return [(list(calls.values()), _joined(details)) for calls, details in self._by_choice.values()]
+        return [(list(calls.values()), joined(details)) for calls, details in self._by_choice.values()]
 
 
 def _add(call: _Call, piece: _Call) -> None:
@@ -137,7 +137,7 @@ def _add(call: _Call, piece: _Call) -> None:
         function.arguments = f"{function.arguments or ''}{more.arguments or ''}"
 
 
-def _joined(pieces: Sequence[Raw]) -> list[Raw]:
+def joined(pieces: Sequence[Raw]) -> list[Raw]:
     """The details that *pieces* of a stream make: those of one index and type are one, until it is signed."""
     details: list[dict[str, Any]] = []
     for raw in pieces:

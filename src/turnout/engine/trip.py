@@ -20,6 +20,7 @@ from turnout.engine.plugins import Chain
 from turnout.engine.rack import is_tight
 from turnout.engine.recall import Thoughts
 from turnout.engine.relay import Relay, Whole
+from turnout.engine.rounds import Rounds
 from turnout.engine.sending import send
 from turnout.engine.sticky import Session
 from turnout.engine.why import metadata
@@ -40,7 +41,7 @@ class Trip(Struct, eq=False):
 
     ``paced``: the tokens that were counted against the key's limits per minute, None without such limits.
     ``told``: why the plan is as it is, for a client that wants to know how it was routed. ``chain``: the plugins that
-    work on it, if any do.
+    work on it, if any do. ``rounds``: tools of the gateway that the model may call while it answers.
     """
 
     call: Call
@@ -55,6 +56,7 @@ class Trip(Struct, eq=False):
     told: dict[str, object] | None = None
     relay: Relay | None = None
     chain: Chain | None = None
+    rounds: Rounds | None = None
     _failures: tuple[tuple[Candidate, UpstreamError], ...] = ()
     _attempts: tuple[tuple[Candidate, int], ...] = ()
     _doubted_models: frozenset[str] = frozenset()
@@ -66,7 +68,14 @@ class Trip(Struct, eq=False):
         for candidate in self.plan.candidates:
             if self._over:
                 return
-            if candidate.model.id not in self._spoiled_models:
+            if candidate.model.id in self._spoiled_models:
+                continue
+            if self.rounds is not None and self.rounds.model not in {None, candidate.model.id}:
+                continue  # what another model has begun
+            self.draft.attempt(candidate)
+            yield candidate
+            while self.rounds is not None and self.rounds.due:
+                self.rounds.due = False
                 self.draft.attempt(candidate)
                 yield candidate
 
@@ -91,6 +100,26 @@ class Trip(Struct, eq=False):
             chosen = self.rails.rack.of_themselves()
             self.chain = Chain(chosen, self.house, self.rails, self.draft, request)
         return await self.chain.fit(request, candidate)
+
+    def take_up(self, rounds: Rounds | None, chain: Chain) -> None:
+        """What the model says in all *rounds*, if there may be some, is one answer. *chain* has the tools."""
+        if rounds is not None:
+            self.rounds, self.encoder = rounds, rounds.begin(chain, self.encoder)
+
+    async def goes_on(self, candidate: Candidate, usage: Usage, completion: Completion | None = None) -> bool:
+        """Whether the answer of *candidate* (*completion*, or the stream that has just ended) asks for tools of the
+        gateway. Then they have been run, and *candidate* comes again, with what they gave.
+
+        Raises:
+            TurnoutError: a budget does not afford it, or the answer makes no sense.
+        """
+        rounds = self.rounds
+        if rounds is None or not rounds.wanted(completion):
+            return False
+        self.relay = None
+        rounds.model = candidate.model.id
+        self.request = await rounds.another(self.draft, usage, Plan((), (candidate,)), self.request)
+        return True
 
     def thoughts(self, candidate: Candidate) -> Thoughts | None:
         """Where a stream's reasoning is collected, if it may have to be remembered."""

@@ -89,7 +89,7 @@ class Fetcher:
         for _ in range(_MOST_REDIRECTS + 1):
             answer = await self._get(parse_target(url))
             if answer.status == _OK:
-                return Fetched(answer.media_type, b"".join(answer.parts))
+                return Fetched(answer.media_type, b"".join(answer.parts), url)
             if answer.status not in _REDIRECTS or not answer.location:
                 raise ValueError("no file")
             url = urljoin(url, answer.location)
