@@ -224,7 +224,7 @@ def test_any_failure_is_understood(status: int, retry_after: str | None, body: b
     assert error.message
     assert error.message.isprintable()
     assert error.retry_after is None or 1 <= error.retry_after <= 3600
-    json.loads(ChatSurface().refusal(error))
+    json.loads(ChatSurface().refusal(error, None)[1])
 
 
 @pytest.mark.parametrize(

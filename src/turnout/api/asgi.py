@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, final
 
-from turnout.api.plane import DataPlane
+from turnout.api.plane import DataPlane, authorization_in
 from turnout.base.errors import PayloadTooLarge, TurnoutError
 from turnout.contracts.reply import Flow
 from turnout.contracts.surface import Surface
@@ -37,7 +37,7 @@ def hot_over_asgi(plane: DataPlane, rest: AsgiApplication) -> AsgiApplication:
 
 
 async def _serve(plane: DataPlane, surface: Surface, scope: _Message, receive: _Receive, send: _Send) -> None:
-    reply = _AsgiReply(plane)
+    reply = _AsgiReply(plane, surface)
     body = bytearray()
     while True:
         message = await receive()
@@ -52,7 +52,7 @@ async def _serve(plane: DataPlane, surface: Surface, scope: _Message, receive: _
             break
     headers = dict(scope["headers"])
     arrived = plane.house.clock.monotonic()
-    call = Call(surface, headers.get(b"authorization"), bytes(body), reply, arrived, headers)
+    call = Call(surface, authorization_in(headers), bytes(body), reply, arrived, headers)
     line = asyncio.ensure_future(plane.line(call))
     watcher = asyncio.ensure_future(_watch(receive, reply, line))
     try:
@@ -84,12 +84,13 @@ async def _watch(receive: _Receive, reply: _AsgiReply, line: asyncio.Future[None
 class _AsgiReply:
     """The client's side of the line where writing must be awaited: messages wait in a queue for :meth:`pump`."""
 
-    def __init__(self, plane: DataPlane) -> None:
+    def __init__(self, plane: DataPlane, surface: Surface) -> None:
         self.flow: Flow | None = None
         self.gone = self.started = False
         self.written = 0
         self.more = b""
         self._heads = plane.heads
+        self._surface = surface
         self._outbox = plane.house.outbox
         self._waiting: deque[_Message] = deque()
         self._wake = asyncio.Event()
@@ -120,7 +121,7 @@ class _AsgiReply:
 
     def refuse(self, error: TurnoutError, generation_id: str | None) -> None:
         """Send an error."""
-        self._whole(*self._heads.refusal(error, generation_id))
+        self._whole(*self._heads.refusal(self._surface, error, generation_id))
 
     def start(self, generation_id: str, overhead_ms: float, dropped: str) -> None:
         """Send the head of a stream."""

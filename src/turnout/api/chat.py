@@ -8,7 +8,7 @@ from typing import final
 from msgspec import Raw
 
 from turnout.api.decode import chat_request_in, read_fields
-from turnout.api.errors import chunk_error, error_body
+from turnout.api.errors import chunk_error, error_body, status_of
 from turnout.api.figures import usage_json
 from turnout.base.errors import TurnoutError
 from turnout.base.jsons import encode, json_text
@@ -41,9 +41,9 @@ class ChatSurface:
         """A fresh encoder for one answer."""
         return ChatEncoder(generation_id, created, request)
 
-    def refusal(self, error: TurnoutError) -> bytes:
-        """The body of an error."""
-        return error_body(error)
+    def refusal(self, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes]:  # noqa: ARG002 - of a surface
+        """Status and body of an error."""
+        return status_of(error), error_body(error)
 
 
 @final

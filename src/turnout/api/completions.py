@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 
 from turnout.api.chat import hides_reasoning
 from turnout.api.decode import PLAIN, chat_request, prompt_as_messages, read_fields
-from turnout.api.errors import chunk_error, error_body
+from turnout.api.errors import chunk_error, error_body, status_of
 from turnout.api.figures import usage_json
 from turnout.base.errors import BadRequest, TurnoutError
 from turnout.base.jsons import encode
@@ -60,9 +60,9 @@ class CompletionsSurface:
         """A fresh encoder for one answer."""
         return CompletionsEncoder(generation_id, created, request)
 
-    def refusal(self, error: TurnoutError) -> bytes:
-        """The body of an error."""
-        return error_body(error)
+    def refusal(self, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes]:  # noqa: ARG002 - of a surface
+        """Status and body of an error."""
+        return status_of(error), error_body(error)
 
 
 @final

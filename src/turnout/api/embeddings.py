@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, final
 from msgspec import Meta, Raw, Struct
 
 from turnout.api.decode import prompt_as_messages, read_fields
-from turnout.api.errors import error_body
+from turnout.api.errors import error_body, status_of
 from turnout.base.errors import BadRequest, TurnoutError
 from turnout.base.jsons import BadJSON, encode, json_text, reader, refuse_duplicates
 from turnout.base.limits import MAX_TOKENS
@@ -125,9 +125,9 @@ class EmbeddingsSurface:
         """A fresh encoder for one answer."""
         return EmbeddingsEncoder(generation_id)
 
-    def refusal(self, error: TurnoutError) -> bytes:
-        """The body of an error."""
-        return error_body(error)
+    def refusal(self, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes]:  # noqa: ARG002 - of a surface
+        """Status and body of an error."""
+        return status_of(error), error_body(error)
 
 
 @final

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar, Protocol, final
 
-from turnout.api.plane import DataPlane
+from turnout.api.plane import DataPlane, authorization_in
 from turnout.base.errors import TurnoutError
 from turnout.contracts.reply import Flow
 from turnout.contracts.surface import Surface
@@ -97,7 +97,7 @@ class HotReply:
         """The request is complete: send it down the line, in the one task that it gets."""
         body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
         self.parts = []
-        call = Call(self.surface, self.headers.get(b"authorization"), body, self, arrived, self.headers)
+        call = Call(self.surface, authorization_in(self.headers), body, self, arrived, self.headers)
         connection = self._connection
         self.task = connection.loop.create_task(self._serve(call))
         connection.tasks.add(self.task)
@@ -115,7 +115,7 @@ class HotReply:
 
     def refuse(self, error: TurnoutError, generation_id: str | None) -> None:
         """Send an error."""
-        self._send_whole(*self._plane.heads.refusal(error, generation_id))
+        self._send_whole(*self._plane.heads.refusal(self.surface, error, generation_id))
 
     def start(self, generation_id: str, overhead_ms: float, dropped: str) -> None:
         """Keep the head; it leaves together with the first bytes of the stream."""

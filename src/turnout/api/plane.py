@@ -12,11 +12,19 @@ from turnout.contracts.surface import Surface
 from turnout.engine.house import Call, House, Line
 from turnout.engine.line import serve
 
-__all__ = ["DataPlane", "ServerLimits"]
+__all__ = ["DataPlane", "ServerLimits", "authorization_in"]
 
 
 def _nothing_kept(_target: bytes) -> Stored | None:
     return None
+
+
+def authorization_in(headers: Mapping[bytes, bytes]) -> bytes | None:
+    """The key that *headers* bring, as the value of ``Authorization``; ``x-api-key`` is another name for it."""
+    found = headers.get(b"authorization")
+    if found is None and (bare := headers.get(b"x-api-key")):
+        return b"Bearer " + bare
+    return found
 
 
 @dataclass(frozen=True, slots=True)

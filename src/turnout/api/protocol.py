@@ -22,7 +22,7 @@ from turnout.net.deadlines import NEVER
 
 __all__ = ["HotProtocol"]
 
-_SINGLE_HEADERS = (b"authorization", b"content-length", b"host")
+_SINGLE_HEADERS = (b"authorization", b"content-length", b"host", b"x-api-key")
 _UPGRADE_HEADERS = frozenset({b"connection", b"http2-settings", b"upgrade"})
 _READING = frozenset({b"GET", b"HEAD"})
 _VERSIONS = frozenset({"1.0", "1.1"})
@@ -352,7 +352,8 @@ class HotProtocol(HttpToolsProtocol):
                 return
             cycle.disconnected = True
             cycle.message_event.set()
-        reply = HotReply(self, next(iter(self.plane.surfaces.values())), {}, keep_alive=False, chunked=True)
+        surface = self.plane.surfaces.get(self.url) or next(iter(self.plane.surfaces.values()))
+        reply = HotReply(self, surface, {}, keep_alive=False, chunked=True)
         self.cycle = reply  # type: ignore[assignment]  # it plays the part
         reply.refuse(error, None)
 

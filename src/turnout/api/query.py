@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, final
 
-from turnout.api.errors import error_body
+from turnout.api.errors import error_body, status_of
 from turnout.base.errors import Internal, TurnoutError
 from turnout.contracts.surface import Encoder
 from turnout.domain.chat import ChatRequest
@@ -83,6 +83,6 @@ class VotingSurface:
         """Nothing, as above."""
         raise Internal
 
-    def refusal(self, error: TurnoutError) -> bytes:
-        """The body of an error."""
-        return error_body(error)
+    def refusal(self, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes]:  # noqa: ARG002 - of a surface
+        """Status and body of an error."""
+        return status_of(error), error_body(error)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import final
 
-from turnout.api.errors import error_body, retry_after_of, status_of
+from turnout.api.errors import retry_after_of
 from turnout.base.errors import TurnoutError
+from turnout.contracts.surface import Surface
 
 __all__ = ["Heads"]
 
-_ANSWER = b"content-type: %b\r\nx-generation-id: %b\r\nx-turnout-overhead-ms: %.3f\r\n%b%b"
+_IDS = b"x-generation-id: %b\r\nrequest-id: %b\r\n"
+_ANSWER = b"content-type: %b\r\n" + _IDS + b"x-turnout-overhead-ms: %.3f\r\n%b%b"
 _CORS = (
     b"access-control-allow-origin: *\r\n"
-    b"access-control-expose-headers: x-generation-id, x-turnout-overhead-ms, x-turnout-dropped, retry-after, "
-    b"idempotent-replayed, x-openrouter-cache-status, x-openrouter-cache-age, x-openrouter-cache-ttl, "
+    b"access-control-expose-headers: x-generation-id, request-id, x-turnout-overhead-ms, x-turnout-dropped, "
+    b"retry-after, idempotent-replayed, x-openrouter-cache-status, x-openrouter-cache-age, x-openrouter-cache-ttl, "
     b"x-openrouter-cache-source-id\r\n"
 )
 
@@ -30,13 +32,15 @@ class Heads:
         lines that come last.
         """
         left_out = b"x-turnout-dropped: %b\r\n%b" % (dropped.encode(), more) if dropped else more
-        return _ANSWER % (kind, generation_id.encode(), overhead_ms, self._common, left_out)
+        name = generation_id.encode()
+        return _ANSWER % (kind, name, name, overhead_ms, self._common, left_out)
 
-    def refusal(self, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes, bytes]:
-        """Status, headers and body of an error."""
+    def refusal(self, surface: Surface, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes, bytes]:
+        """Status, headers and body of an error in the words of *surface*."""
         lines = [b"content-type: application/json\r\n", self._common]
         if generation_id is not None:
-            lines.append(b"x-generation-id: %b\r\n" % generation_id.encode())
+            lines.append(_IDS % (generation_id.encode(), generation_id.encode()))
         if (seconds := retry_after_of(error)) is not None:
             lines.append(b"retry-after: %d\r\n" % seconds)
-        return status_of(error), b"".join(lines), error_body(error)
+        status, body = surface.refusal(error, generation_id)
+        return status, b"".join(lines), body

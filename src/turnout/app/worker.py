@@ -22,9 +22,12 @@ from turnout.api.asgi import hot_over_asgi
 from turnout.api.chat import ChatSurface
 from turnout.api.completions import CompletionsSurface
 from turnout.api.embeddings import EmbeddingsSurface
+from turnout.api.messages import MessagesSurface
+from turnout.api.messages.count import count_tokens
 from turnout.api.plane import DataPlane, ServerLimits
 from turnout.api.reply import Heads
 from turnout.app.control import ControlPlane
+from turnout.app.credentials import ensure_master_key
 from turnout.app.descriptors import room_for_connections
 from turnout.app.machines import Machines
 from turnout.app.memory import keep_freed_memory, spare_the_collector
@@ -54,6 +57,7 @@ from turnout.net.deadlines import Deadlines
 from turnout.net.fetch import Fetcher
 from turnout.net.outbox import Outbox
 from turnout.observe.tally import new_tally
+from turnout.web.gate import behind_session
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -64,6 +68,8 @@ _SURFACES: Mapping[bytes, Surface] = {
     b"/chat/completions": ChatSurface(),
     b"/completions": CompletionsSurface(),
     b"/embeddings": EmbeddingsSurface(),
+    b"/messages": MessagesSurface(),
+    b"/messages/count_tokens": MessagesSurface("count_tokens"),
 }
 _USUAL_FILE = Path("turnout.toml")
 _MOUNTS = (b"/api/v1", b"/v1")
@@ -167,7 +173,7 @@ class _Worker:
             {**surfaces, **voting_surfaces((*_MOUNTS, b""))},
             Heads(cors=settings.server.cors),
             _limits(settings),
-            serving=serving_of(voting),
+            serving={**serving_of(voting), "count_tokens": count_tokens},
         )
         self._tallies = TallyFiles(Path(settings.server.data_dir) / "metrics", str(os.getpid()), self._house.tally)
         self._control = ControlPlane(self._house, store, self._tallies, settings, voting)
@@ -185,9 +191,10 @@ class _Worker:
         if self._orders.alone:
             await self._till.begin(self._writer)
             self._first = await _first_keys(self._store, settings)
+            await ensure_master_key(self._store, settings)
         server = make_server(
             self._plane if settings.server.data_plane == "protocol" else None,
-            hot_over_asgi(self._plane, self._rest),
+            behind_session(hot_over_asgi(self._plane, self._rest), {path.decode() for path in self._plane.surfaces}),
             settings.limits.drain_seconds,
             self._started,
         )

@@ -54,6 +54,6 @@ class Surface(Protocol):
         """A fresh encoder for one answer."""
         ...
 
-    def refusal(self, error: TurnoutError) -> bytes:
-        """The body of an error that comes before any answer."""
+    def refusal(self, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes]:
+        """HTTP status and body of an error that comes before any answer."""
         ...

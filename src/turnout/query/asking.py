@@ -59,7 +59,7 @@ class _Surface:
         """Nothing, as above."""
         raise Internal
 
-    def refusal(self, error: TurnoutError) -> bytes:
+    def refusal(self, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes]:  # noqa: ARG002 - as above
         """Nobody reads it."""
         raise BadRequest(error.message)
 

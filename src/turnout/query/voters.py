@@ -188,7 +188,7 @@ class _Surface:
         self.made = _Encoder(generation_id, created, self._listener)
         return self.made
 
-    def refusal(self, error: TurnoutError) -> bytes:
+    def refusal(self, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes]:  # noqa: ARG002 - as above
         """Nobody reads it."""
         raise BadRequest(error.message)
 

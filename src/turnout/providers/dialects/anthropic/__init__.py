@@ -16,6 +16,7 @@ from turnout.domain.completion import Completion
 from turnout.domain.provider import Provider
 from turnout.providers.claude_manners import Manners, manners_of
 from turnout.providers.dialects.anthropic.answer import read_answer
+from turnout.providers.dialects.anthropic.original import pass_on, with_own_words
 from turnout.providers.dialects.anthropic.parts import must_be_inline
 from turnout.providers.dialects.anthropic.request import write_letter
 from turnout.providers.dialects.anthropic.stream import AnswerDecoder
@@ -27,6 +28,7 @@ __all__ = ["DIALECT", "AnthropicAdapter"]
 
 _VERSION: Final = "2023-06-01"
 _LENGTH: Final = b"Content-Length: "
+_MOST_HEADS: Final = 256
 _PAYMENT_REQUIRED: Final = 402
 _BAD_REQUEST: Final = 400
 _OUR_ACCOUNT: Final = (b"credit balance is too low", b"specified API usage limits", b"specified workspace API usage")
@@ -60,11 +62,19 @@ class AnthropicAdapter:
         if known is None:
             name = endpoint.upstream_model
             known = self._models[name] = (Raw(encode(name)), manners_of(name))
+        original = request.as_written("anthropic")
+        if original is not None:
+            passed = pass_on(original, request, endpoint, known, self._drop)
+            return Outgoing(self._head_with(passed.betas), passed.body, passed.dropped, verbatim=True)
+        if request.original is not None:
+            request = with_own_words(request, "anthropic")
         letter = write_letter(request, endpoint, known[1], known[0], self._drop)
         return Outgoing(self._head_with(letter.betas), letter.body, letter.dropped)
 
     async def _inline(self, request: ChatRequest, endpoint: Endpoint) -> ChatRequest:  # noqa: ARG002 - of one shape
         """*request* with the files inline that the provider would not read by URL."""
+        if request.as_written("anthropic") is not None:
+            return request
         return await inline(request, must_be_inline, self._fetch)
 
     def completion(self, body: bytes) -> Completion:
@@ -85,7 +95,9 @@ class AnthropicAdapter:
         head = self._heads.get(betas)
         if head is None:
             line = b"anthropic-beta: %b\r\n" % ",".join(sorted(betas)).encode()
-            head = self._heads[betas] = self._head.removesuffix(_LENGTH) + line + _LENGTH
+            head = self._head.removesuffix(_LENGTH) + line + _LENGTH
+            if len(self._heads) < _MOST_HEADS:  # clients may name what they like
+                self._heads[betas] = head
         return head
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -30,12 +31,12 @@ from turnout.providers.dialects.anthropic.turns import Talk, talk_of
 from turnout.providers.failures import unsaid
 from turnout.providers.schemas import is_object_schema, object_schema
 
-__all__ = ["ANSWER_TOOL", "Letter", "write_letter"]
+__all__ = ["ANSWER_TOOL", "OWN_FIELDS", "Letter", "betas_of", "write_letter"]
 
 ANSWER_TOOL: Final = "answer_in_json"
 """The tool that stands in for structured answers where there are none; its input is the answer."""
 
-_OWN_FIELDS: Final = ("cache_control", "container", "context_management", "inference_geo", "mcp_servers", "speed")
+OWN_FIELDS: Final = ("cache_control", "container", "context_management", "inference_geo", "mcp_servers", "speed")
 """The provider's own, which go on as the client sent them."""
 _SAID: Final = frozenset({
     "debug", "image_config", "include_reasoning", "max_completion_tokens", "max_tokens", "messages", "metadata",
@@ -43,7 +44,7 @@ _SAID: Final = frozenset({
     "prompt_cache_key", "prompt_cache_options", "provider", "reasoning", "reasoning_effort", "response_format",
     "route", "service_tier", "session_id", "stop", "stream", "stream_options", "temperature", "thinking",
     "tool_choice", "tools", "top_k", "top_p", "trace", "transforms", "usage", "user", "verbosity",
-    "web_search_options", *_OWN_FIELDS,
+    "web_search_options", *OWN_FIELDS,
 })  # fmt: skip
 """Fields that are said in other words, or are for the gateway; any other is dropped."""
 _OPTIONAL: Final = ("temperature", "top_p", "top_k", "stop", "user", "service_tier", "cache_control")
@@ -151,7 +152,27 @@ def write_letter(
         unfit = name in unwanted or (supported is not None and name not in supported)
         if unfit and body.pop(_NAMES.get(name, name), None) is not None:
             dropped.append(name)
-    return Letter(encode(body), _betas(tools, talk, request), tuple(sorted(set(dropped))))
+    named = frozenset(tool.type for tool in tools if isinstance(tool, ServerTool))
+    found = betas_of(named, request.fields, files=talk.files, tool_changes=talk.tool_changes)
+    return Letter(encode(body), found, tuple(sorted(set(dropped))))
+
+
+def betas_of(
+    kinds: Collection[str], fields: Mapping[str, Raw], *, files: bool = False, tool_changes: bool = False
+) -> frozenset[str]:
+    """What must be sent along for tools of these *kinds*, for the provider's own *fields*, for *files* named by their
+    ids and for tools that come or go amid the conversation.
+    """
+    found = {beta for kind in kinds for start, beta in _BETAS if kind.startswith(start)}
+    if files:
+        found.add("files-api-2025-04-14")
+    if tool_changes:
+        found.add("mid-conversation-tool-changes-2026-07-01")
+    if "mcp_servers" in fields:
+        found.add("mcp-client-2025-11-20" if "mcp-client-2025-11-20" in found else "mcp-client-2025-04-04")
+    if "context_management" in fields:
+        found.add("context-management-2025-06-27")
+    return frozenset(found)
 
 
 def _think_less(mind: Mind, request: ChatRequest, limit: int, dropped: list[str]) -> None:
@@ -295,24 +316,8 @@ def _put_rest(body: dict[str, Any], request: ChatRequest, dropped: list[str]) ->
             dropped.append("service_tier")
         else:
             body["service_tier"] = tier
-    for name in _OWN_FIELDS:
+    for name in OWN_FIELDS:
         if name in fields and bytes(fields[name]) != b"null":
             body[name] = fields[name]
     if request.stream:
         body["stream"] = True
-
-
-def _betas(tools: list[FunctionTool | ServerTool], talk: Talk, request: ChatRequest) -> frozenset[str]:
-    found = set()
-    for tool in tools:
-        if isinstance(tool, ServerTool):
-            found |= {beta for kind, beta in _BETAS if tool.type.startswith(kind)}
-    if talk.files:
-        found.add("files-api-2025-04-14")
-    if talk.tool_changes:
-        found.add("mid-conversation-tool-changes-2026-07-01")
-    if "mcp_servers" in request.fields:
-        found.add("mcp-client-2025-11-20" if "mcp-client-2025-11-20" in found else "mcp-client-2025-04-04")
-    if "context_management" in request.fields:
-        found.add("context-management-2025-06-27")
-    return frozenset(found)

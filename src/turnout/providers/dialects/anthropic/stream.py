@@ -118,7 +118,10 @@ class AnswerDecoder(EventDecoder):
 
     def take(self, event: bytes, chunks: list[Chunk]) -> None:
         """Append to *chunks* what *event* says. Raises UpstreamError for an error in it, or nonsense."""
-        if (chunk := self._chunk(event)) is not None:
+        chunk = self._chunk(event)
+        if chunk is not None:
+            if self.verbatim:
+                chunk.verbatim = event
             chunks.append(chunk)
 
     def _chunk(self, text: bytes) -> Chunk | None:
@@ -128,7 +131,7 @@ class AnswerDecoder(EventDecoder):
             event = _event(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self.overlook(text, _SPEAKING)
-            return None
+            return self._silent()
         kind = event.type
         if kind == "content_block_delta":
             delta = self._delta(event)
@@ -147,8 +150,12 @@ class AnswerDecoder(EventDecoder):
             if kind == "error":
                 raise failure_in_stream(msgspec.json.decode(event.error))
             self.ended = kind == "message_stop"
-            return None
-        return Chunk([ChunkChoice(delta)], None, self._id) if delta is not None else None
+            return self._silent() if kind != "ping" else None  # which is no sign of progress
+        return Chunk([ChunkChoice(delta)], None, self._id) if delta is not None else self._silent()
+
+    def _silent(self) -> Chunk | None:
+        """What an event that tells a chat nothing is for a client that speaks the provider's language."""
+        return Chunk([], None, self._id) if self.verbatim and not self.ended else None
 
     def _begin(self, event: _Event) -> Raw | None:
         raw = event.content_block
