@@ -22,11 +22,13 @@ from msgspec.structs import replace
 from turnout.base.errors import BadRequest, Conflict, TurnoutError, Unavailable
 from turnout.contracts.shared import AnswerMemory
 from turnout.domain.account import Generation, Key
+from turnout.domain.chat import ChatRequest
 from turnout.engine.house import Call, House, Line
 from turnout.engine.kept import Kept, Tee, reusable
 from turnout.engine.pace import refuse_haste
+from turnout.engine.presets import names_preset, with_preset
 
-__all__ = ["Keeping"]
+__all__ = ["FromCache", "Keeping", "ask_cache"]
 
 _ONCE: Final = b"idempotency-key"
 _CACHE: Final = b"x-openrouter-cache"
@@ -46,6 +48,14 @@ _DONE: Final = b"="
 _NUMBER: Final = re.compile(rb"\s*([+-]?\d{1,12})")
 _pack = msgspec.msgpack.encode
 _log = logging.getLogger(__name__)
+
+
+class FromCache(TurnoutError):
+    """No mistake: a request is to be answered from the cache. ``call`` says so in its headers."""
+
+    def __init__(self, call: Call) -> None:
+        super().__init__("This is to be answered from the cache")
+        self.call = call
 
 
 class _Asked(Struct):
@@ -171,9 +181,14 @@ class Keeping:
 
     async def _from_cache(self, key: Key, mark: bytes, line: Line, call: Call, house: House) -> None:
         """Give what an equal request got, or keep what this one gets."""
-        seconds = _ttl(call.headers)
+        completed = await _completed(call, house, key)
+        preset = None if completed is None else completed.preset
+        if preset is not None and preset.cache_enabled is False:
+            await line(call, house)
+            return
+        seconds = _ttl(call.headers, (preset and preset.cache_ttl_seconds) or _USUAL_TTL)
         rules = msgspec.json.encode(key.rules)  # what a key may not ask for any more is not kept for it
-        name = _digest(b"cache", key.hash.encode(), rules, mark)
+        name = _digest(b"cache", key.hash.encode(), rules, mark, *_fields(completed))
         if call.headers.get(_CACHE + b"-clear", b"").strip().lower() != b"true":
             try:
                 found = await self._cache.find(name)
@@ -294,6 +309,21 @@ def _send(call: Call, house: House, kept: Kept, generation_id: str, body: bytes)
         reply.whole(generation_id, overhead, body, kept.dropped)
 
 
+async def _completed(call: Call, house: House, key: Key) -> ChatRequest | None:
+    """The request with what it takes from a preset; None for one that names none, or none that there is."""
+    if b"preset" not in call.body or house.presets is None:
+        return None
+    with suppress(TurnoutError):
+        request = call.surface.decode(call.body)
+        return await with_preset(request, house.presets, key.account_id) if names_preset(request) else None
+    return None
+
+
+def _fields(request: ChatRequest | None) -> tuple[bytes, ...]:
+    """What a preset has made of a request: its next version makes another one."""
+    return () if request is None else (msgspec.json.encode(request.fields),)
+
+
 def _fingerprint(call: Call) -> bytes | None:
     """A digest of what is asked: the family and the body without its white space; None where that is no JSON."""
     try:
@@ -310,10 +340,22 @@ def _digest(*parts: bytes) -> bytes:
     return digest.digest()
 
 
-def _ttl(headers: Mapping[bytes, bytes]) -> int:
+def _ttl(headers: Mapping[bytes, bytes], usual: int) -> int:
     """Seconds, as JavaScript reads a number: its digits up to what is none."""
     number = _NUMBER.match(headers.get(_CACHE + b"-ttl", b""))
-    return _USUAL_TTL if number is None else min(max(int(number[1]), 1), _LONGEST_TTL)
+    return usual if number is None else min(max(int(number[1]), 1), _LONGEST_TTL)
+
+
+def ask_cache(call: Call, house: House, request: ChatRequest) -> None:
+    """See whether the preset of *request* wants an answer from the cache, and its own headers say nothing of it.
+
+    Raises:
+        FromCache: they do.
+    """
+    wanted = request.preset is not None and request.preset.cache_enabled and house.keeping is not None
+    if wanted and _CACHE not in call.headers:
+        headers = {name: value for name, value in call.headers.items() if name != _ONCE}  # that has been seen to
+        raise FromCache(replace(call, headers=headers | {_CACHE: b"true"}))
 
 
 def _still_running() -> Conflict:

@@ -16,6 +16,7 @@ from turnout.engine.dead_ends import DeadEnd
 from turnout.engine.draft import Draft
 from turnout.engine.embedding import embed
 from turnout.engine.house import Call, House
+from turnout.engine.keeping import FromCache, ask_cache
 from turnout.engine.pace import keep_pace
 from turnout.engine.plan import make_plan
 from turnout.engine.plugins import Chain
@@ -70,7 +71,10 @@ async def serve(call: Call, house: House) -> None:
 
 
 async def _turn_away(call: Call, house: House, error: TurnoutError) -> None:
-    """Refuse what cannot be served, unless the model that is not there is one of voters."""
+    """Refuse what cannot be served, unless voters bear the name of the model, or a preset wants the cache."""
+    if isinstance(error, FromCache) and house.keeping is not None:
+        await house.keeping(error.call, house, serve)
+        return
     if isinstance(error, ModelNotFound) and house.instead is not None and await house.instead(call, house):
         return
     house.tally.refused(error.error_type)
@@ -91,6 +95,7 @@ async def _accepted(call: Call, house: House) -> Trip:
     request = call.surface.decode(call.body)
     if names_preset(request) and house.presets is not None:
         request = await with_preset(request, house.presets, key.account_id)
+        ask_cache(call, house, request)
     rails = house.rails
     if request.original is not None:
         request = replace(request, original=replace(request.original, headers=call.headers))
