@@ -22,6 +22,7 @@ from turnout.providers.mending import ToolCalls, is_plain, mend_delta, mend_mess
 from turnout.providers.messages import rewrite_messages
 from turnout.providers.reading import read_again, refuse_broken_text
 from turnout.providers.reasoning import steer_reasoning
+from turnout.providers.sources import Sources, put_sources
 from turnout.providers.usage import read_usage
 
 __all__ = ["OpenAIAdapter"]
@@ -62,6 +63,8 @@ class _WireCompletion(Struct):
     id: str | None = None
     service_tier: str | None = None
     system_fingerprint: str | None = None
+    search_results: Raw = NULL
+    citations: Raw = NULL
 
 
 class _WireGroq(Struct):
@@ -78,6 +81,8 @@ class _WireEvent(Struct):
     service_tier: str | None = None
     system_fingerprint: str | None = None
     x_groq: _WireGroq | None = None
+    search_results: Raw = NULL
+    citations: Raw = NULL
 
 
 class _WireRest(Struct):
@@ -145,8 +150,11 @@ class OpenAIAdapter:
             raise nonsense()
         for choice in wire.choices:
             _refuse_error(choice.error)
+        choices = [_choice(choice, place, wire.id) for place, choice in enumerate(wire.choices)]
+        if wire.search_results is not NULL or wire.citations is not NULL:
+            put_sources(choices, wire.search_results, wire.citations)
         return Completion(
-            choices=[_choice(choice, place, wire.id) for place, choice in enumerate(wire.choices)],
+            choices=choices,
             usage=read_usage(wire.usage),
             upstream_id=wire.id or None,
             service_tier=wire.service_tier or None,
@@ -172,12 +180,13 @@ class OpenAIAdapter:
 class _Decoder(EventDecoder):
     """Events of a chat-completions stream to chunks."""
 
-    __slots__ = ("_finished", "_tools")
+    __slots__ = ("_finished", "_sources", "_tools")
 
     def __init__(self) -> None:
         super().__init__()
         self._tools = ToolCalls()
         self._finished = False
+        self._sources: Sources | None = None
 
     def take(self, event: bytes, chunks: list[Chunk]) -> None:
         if event == b"[DONE]":
@@ -208,6 +217,9 @@ class _Decoder(EventDecoder):
             if choice.finish_reason is not None:
                 self._finish(choice)
                 usage = usage if usage is not NULL else _rest_of_choices(event)
+        if wire.citations is not NULL or wire.search_results is not NULL or self._sources is not None:
+            self._sources = self._sources or Sources()
+            self._sources.take(choices, wire.search_results, wire.citations)
         return Chunk(
             choices,
             None if usage is NULL or bytes(usage) == _NULL else read_usage(usage),
