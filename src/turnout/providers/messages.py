@@ -16,7 +16,8 @@ __all__ = ["rewrite_messages"]
 
 
 def rewrite_messages(messages: Raw, traits: Traits, capabilities: Capabilities) -> Raw:
-    """The same messages, or new ones where needed: the role ``developer``, cache marks and earlier reasoning.
+    """The same messages, or new ones where needed: the role ``developer``, cache marks, earlier reasoning, and results
+    of tools that are no texts.
 
     A provider that takes OpenRouter's ``reasoning`` object gets everything unmodified and in order.
 
@@ -24,7 +25,8 @@ def rewrite_messages(messages: Raw, traits: Traits, capabilities: Capabilities) 
         BadRequest: a number in the messages is out of range.
     """
     developer = traits.developer and not capabilities.developer_role
-    if capabilities.reasoning == "object" or not (developer or traits.reasoning or traits.cache_marks):
+    plain = not (developer or traits.reasoning or traits.cache_marks or traits.rich_results)
+    if capabilities.reasoning == "object" or plain:
         return messages
     try:
         decoded: Any = msgspec.json.decode(messages)
@@ -41,7 +43,26 @@ def rewrite_messages(messages: Raw, traits: Traits, capabilities: Capabilities) 
         for part in content if isinstance(content, list) else []:
             if isinstance(part, dict):
                 part.pop("cache_control", None)
-    return Raw(encode(decoded))
+    return Raw(encode(_with_plain_results(decoded) if traits.rich_results else decoded))
+
+
+def _with_plain_results(messages: list[Any]) -> list[Any]:
+    """*messages* with results of tools as texts: what else they hold, the user says after the last one of a turn."""
+    told: list[Any] = []
+    waiting: list[Any] = []
+    for message in messages:
+        is_result = isinstance(message, dict) and message.get("role") == "tool"
+        if waiting and not is_result:
+            told.append({"role": "user", "content": waiting})
+            waiting = []
+        told.append(message)
+        if is_result:
+            message.pop("is_error", None)
+            parts = message.get("content")
+            if isinstance(parts, list):
+                message["content"] = "".join(part.get("text") or "" for part in parts if isinstance(part, dict))
+                waiting += [part for part in parts if isinstance(part, dict) and part.get("type") != "text"]
+    return [*told, {"role": "user", "content": waiting}] if waiting else told
 
 
 def _move_reasoning(message: dict[str, Any], capabilities: Capabilities) -> None:
