@@ -7,8 +7,8 @@ import { session } from "./session.svelte";
 type Method = "get" | "post" | "put" | "patch" | "delete";
 /** The documented paths that have this method. */
 export type PathOf<M extends Method> = {
-  [P in keyof paths]: paths[P] extends { [K in M]: { responses: unknown } } ? P : never;
-}[keyof paths];
+  [P in keyof paths & string]: paths[P] extends { [K in M]: { responses: unknown } } ? P : never;
+}[keyof paths & string];
 
 export interface Options {
   /** Values for `{names}` in the path. */
@@ -58,7 +58,7 @@ export async function* stream<T>(path: PathOf<"post">, options: Options): AsyncG
 }
 
 /** One call whose answer is looked at by the caller: headers, blobs. Throws ApiError for a refusal. */
-export async function call(method: string, path: keyof paths, options: Options = {}): Promise<Response> {
+export async function call(method: string, path: keyof paths & string, options: Options = {}): Promise<Response> {
   const headers: Record<string, string> = { ...options.headers };
   if (method !== "GET") headers["x-csrf-token"] = session.current?.csrf ?? "";
   if (options.body !== undefined) headers["content-type"] = "application/json";
@@ -83,7 +83,7 @@ export async function call(method: string, path: keyof paths, options: Options =
   throw refusal;
 }
 
-async function json<T>(method: string, path: keyof paths, options: Options): Promise<T> {
+async function json<T>(method: string, path: keyof paths & string, options: Options): Promise<T> {
   return (await (await call(method, path, options)).json()) as T;
 }
 

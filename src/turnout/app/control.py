@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 from turnout import config
 from turnout.api.desk import CatalogDesk, Sources
@@ -15,6 +15,8 @@ from turnout.app.measured import MeasuredHere
 from turnout.app.metrics import TallyFiles
 from turnout.catalog import events
 from turnout.catalog.entries import PriceWeights
+from turnout.catalog.listing import Listing
+from turnout.catalog.provenance import ModelProvenance
 from turnout.contracts.store import Store
 from turnout.domain.account import Generation, Key
 from turnout.domain.catalog import CatalogSnapshot, Model
@@ -26,6 +28,8 @@ from turnout.query.front import Voting
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from turnout.web.site import Site
 
 __all__ = ["ControlPlane"]
 
@@ -44,6 +48,7 @@ class ControlPlane:
         self._house = house
         self._store = store
         self._tallies = tallies
+        self._settings = settings
         self._cors = settings.server.cors
         self._public_metrics = settings.metrics.public
         self._voting = voting
@@ -65,8 +70,9 @@ class ControlPlane:
     def application(self) -> FastAPI:
         """The application, ready to be asked; takes a few hundred milliseconds."""
         from turnout.api.control import Control, control_plane  # noqa: PLC0415 - see the class
+        from turnout.web.site import add_site  # noqa: PLC0415 - see the class
 
-        return control_plane(
+        app = control_plane(
             Control(
                 store=self._store,
                 keys=self._house.keys,
@@ -82,6 +88,27 @@ class ControlPlane:
                 public_metrics=self._public_metrics,
             )
         )
+        add_site(app, self._site())
+        return app
+
+    def _site(self) -> Site:
+        """What the website works with."""
+        from turnout.app.catalog import provenance_of  # noqa: PLC0415 - see the class
+        from turnout.web.site import Site  # noqa: PLC0415 - see the class
+
+        house, events_of = self._house, self.desk.sources.events
+
+        async def listing() -> Listing:
+            return (await self.desk.shelf()).listing
+
+        def figures() -> dict[str, Mapping[str, Any]]:
+            asked = ((name, self.measured.endpoint(name)) for name in tuple(house.health.known))
+            return {name: seen for name, seen in asked if seen is not None}
+
+        def provenance(model_id: str) -> ModelProvenance | None:
+            return provenance_of(self._settings, self._snapshot().providers, model_id, house.clock.wall())
+
+        return Site(self._store, house.keys, house.clock, listing, figures, events_of, provenance, self._ready)
 
     def _snapshot(self) -> CatalogSnapshot:
         return self._house.rails.routes.snapshot

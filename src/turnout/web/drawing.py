@@ -1,0 +1,67 @@
+"""How a page is drawn: a template filled in a thread, compressed, and kept for those who ask for the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, final
+
+from fastapi import Request, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from turnout import __version__
+from turnout.base.stored import Stored
+from turnout.web.assets import Assets
+from turnout.web.headers import HTML, answer
+from turnout.web.shown import FILTERS
+
+__all__ = ["Drawn", "Easel"]
+
+_KEPT: Final = 256  # pages
+_SECONDS: Final = 10.0
+_BRIEFLY: Final = b"public, max-age=10"
+_NOT_KEPT: Final = b"no-store"
+
+Drawn = tuple[str, Mapping[str, Any], int]
+"""The template's name, what it is filled with, and the status."""
+
+
+@final
+class Easel:
+    """Draws pages, and keeps each for ten seconds, or until what it was drawn of is replaced."""
+
+    def __init__(self, assets: Assets) -> None:
+        self.assets = assets
+        self._kept: dict[tuple[str, str], tuple[object, float, Stored, int]] = {}
+        self._environment = Environment(
+            loader=FileSystemLoader(Path(__file__).parent / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.filters |= FILTERS
+        self._environment.globals |= {"assets": assets, "version": __version__}
+
+    async def show(self, request: Request, subject: object, draw: Callable[[], Drawn]) -> Response:
+        """The page at this address. *draw* is called in a thread, and again when *subject* is another object."""
+        now = asyncio.get_running_loop().time()
+        place = (request.headers.get("host", ""), str(request.url))
+        kept = self._kept.get(place)
+        if kept is None or kept[0] is not subject or kept[1] <= now:
+            stored, status = await asyncio.to_thread(self._drawn, request.url.path, draw)
+            kept = (subject, now + _SECONDS, stored, status)
+            while len(self._kept) >= _KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[place] = kept
+        return answer(request, kept[2], kept[3])
+
+    def _drawn(self, path: str, draw: Callable[[], Drawn]) -> tuple[Stored, int]:
+        name, content, status = draw()
+        body = self._environment.get_template(name).render(path=path, **content).encode()
+        stored = Stored(body, kind=HTML, cache=_BRIEFLY if status == 200 else _NOT_KEPT)
+        if stored.compressible:
+            stored.compress()
+        return stored, status
