@@ -178,8 +178,7 @@ class FileParser(Work):
             try:
                 self._read[key] = await self._found(part, images=images)
             except Unreadable as error:
-                message = f"{part} cannot be read: {error}"
-                raise BadRequest(message[0].upper() + message[1:], metadata={"plugin": _ID}) from None
+                raise BadRequest(f"{part} cannot be read: {error}", metadata={"plugin": _ID}) from None
         return self._read[key]
 
     async def _found(self, part: FilePart, *, images: bool) -> _Read:

@@ -24,15 +24,18 @@ _MIB = 2**20
 
 
 def main() -> None:
-    """Read files until there are no more: each is a line of JSON and the bytes that it announces; each answer is its
-    length in eight bytes, and JSON.
+    """Say a byte when all is ready, then read files until there are no more: each is a line of JSON and the bytes that
+    it announces; each answer is its length in eight bytes, and JSON.
     """
+    os.nice(10)  # whoever streams comes first
     answers = os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)  # parsers may print
     os.dup2(nowhere, 2)
     for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):  # it writes no files
         resource.setrlimit(kind, (0, 0))
+    answers.write(b"+")
+    answers.flush()
     while line := sys.stdin.buffer.readline():
         found = _answer(json.loads(line), sys.stdin.buffer)
         answer = json.dumps(found | {"last": _resident() > _HEAVY}).encode()

@@ -43,7 +43,7 @@ class FilePart(Struct, frozen=True):
     cache: Raw = NULL
 
     def __str__(self) -> str:
-        return f"the file at `messages[{self.message}].content[{self.part}]` ({excerpt(self.name, _SHOWN)})"
+        return f"The file at `messages[{self.message}].content[{self.part}]` ({excerpt(self.name, _SHOWN)})"
 
     @property
     def by_url(self) -> bool:
@@ -192,7 +192,7 @@ def decoded(part: FilePart) -> bytes:
     try:
         return binascii.a2b_base64(body.encode("ascii"))
     except (binascii.Error, UnicodeEncodeError):
-        raise BadRequest(f"{part} is neither a URL nor base64".capitalize()) from None
+        raise BadRequest(f"{part} is neither a URL nor base64") from None
 
 
 def _text(words: str) -> Mapping[str, object]:

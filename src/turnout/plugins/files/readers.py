@@ -6,9 +6,10 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import final
+from typing import IO, final
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +20,7 @@ from turnout.plugins.files.limits import Found, Limits, Unreadable
 __all__ = ["Readers"]
 
 _IDLE_SECONDS = 60.0
+_START_SECONDS = 20.0
 _MOST_FILES = 64
 """After so many a process is replaced: parsers leak."""
 _COMMAND = (sys.executable, "-s", "-P", "-m", "turnout.plugins.files.child")
@@ -61,6 +63,8 @@ class Readers:
             answer: _Answer | None = None
             loop = asyncio.get_running_loop()
             try:
+                async with asyncio.timeout(_START_SECONDS):
+                    await loop.run_in_executor(self._threads, process.begin)
                 async with asyncio.timeout(seconds):
                     answer = await loop.run_in_executor(self._threads, process.ask, order, content)
             except TimeoutError:
@@ -104,7 +108,7 @@ class Readers:
 
 @final
 class _Process:
-    """One process, begun when it is first asked. All but ``kill`` and ``lives`` may block."""
+    """One process. All but ``kill`` and ``lives`` may block, and raise OSError or EOFError when it has died."""
 
     def __init__(self) -> None:
         self.files = 0
@@ -115,29 +119,39 @@ class _Process:
         """Whether it can be asked again."""
         return self._running is not None and self._running.poll() is None
 
-    def ask(self, order: dict[str, object], content: bytes) -> _Answer:
-        """Raises OSError or EOFError: it died of it."""
-        if self._running is None:
-            self._running = subprocess.Popen(  # noqa: S603 - the command is ours, and so are its arguments
-                _COMMAND,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},  # and no credentials
-                start_new_session=True,  # Ctrl-C is not for it
-            )
+    def begin(self) -> None:
+        """Start it, unless it runs, and wait until it is ready."""
+        if self._running is not None:
+            return
+        self._running = subprocess.Popen(  # noqa: S603 - the command is ours, and so are its arguments
+            _COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},  # and no credentials
+            start_new_session=True,  # Ctrl-C is not for it
+        )
         if self._killed:
             self._running.kill()
+        if not self._pipes()[1].read(1):
+            raise EOFError
+
+    def ask(self, order: Mapping[str, object], content: bytes) -> _Answer:
+        """What it says of a file."""
+        orders, answers = self._pipes()
         self.files += 1
-        assert self._running.stdin is not None and self._running.stdout is not None  # noqa: S101, PT018 - both are pipes
-        self._running.stdin.write(encode(order) + b"\n")
-        self._running.stdin.write(content)
-        self._running.stdin.flush()
-        size = int.from_bytes(self._running.stdout.read(8), "big")
-        answer = self._running.stdout.read(size)
+        orders.write(encode(order) + b"\n")
+        orders.write(content)
+        orders.flush()
+        size = int.from_bytes(answers.read(8), "big")
+        answer = answers.read(size)
         if not size or len(answer) < size:
             raise EOFError
         return _decode(answer)
+
+    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        assert self._running is not None and self._running.stdin is not None and self._running.stdout is not None  # noqa: S101, PT018 - it was begun with both
+        return self._running.stdin, self._running.stdout
 
     def kill(self) -> None:
         """End it, now or when it begins."""
@@ -148,8 +162,7 @@ class _Process:
     def bury(self) -> None:
         """Leave nothing behind of one that was killed."""
         if self._running is not None:
-            for pipe in (self._running.stdin, self._running.stdout):
-                if pipe is not None:
-                    with suppress(OSError):  # what was not written yet has no reader any more
-                        pipe.close()
+            for pipe in self._pipes():
+                with suppress(OSError):  # what was not written yet has no reader any more
+                    pipe.close()
             self._running.wait()
