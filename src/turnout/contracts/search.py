@@ -30,7 +30,7 @@ class SearchQuery(Struct, frozen=True, kw_only=True):
             ``*.example.com`` only those, and a path after it only what stands below.
         exclude_domains: none from these.
         context_size: how much of each result is wanted.
-        country: two letters, where the searcher is.
+        country: two capitals, where the searcher is; anything else means nothing.
         engine: the engine that is tried first; None: as the operator has put them.
     """
 

@@ -10,6 +10,7 @@ from typing import Annotated, final
 from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct, field
+from msgspec.structs import replace
 
 from turnout.base.errors import UpstreamError
 from turnout.base.money import Pico, parse_price
@@ -28,6 +29,7 @@ SEARCH = "web_search"
 _OK = 200
 _TITLE = 200  # characters
 _MOST_URL = 2_048
+_COUNTRY = re.compile(r"[A-Z]{2}")
 _ODD = re.compile(r"[\s\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e]+")
 
 _FOLDER = Folder(
@@ -81,7 +83,7 @@ class SearchSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 def dearest_search(settings: SearchSettings) -> Pico:
     """What one search costs at most, in pico-dollars, whichever engine answers."""
-    engines = [find_engine(slug) for slug in settings.engines or engine_names()]
+    engines = [find_engine(slug) for slug in settings.engines or _FOLDER.shipped()]
     return max((settings.price(one) for one in engines if one is not None), default=Pico(0))
 
 
@@ -105,7 +107,7 @@ class Searcher:
 
     def engines(self, first: str | None = None) -> list[Engine]:
         """Those that are tried, in their order; *first* before the others, if it is set up."""
-        named = self._settings.engines or sorted(engine_names())
+        named = self._settings.engines or _FOLDER.shipped()  # a package's own must be named: it is run then
         usable = [one for slug in named if (one := find_engine(slug)) is not None and self._usable(one)]
         if not self._settings.engines:
             usable.sort(key=self._settings.price)
@@ -123,6 +125,8 @@ class Searcher:
         Raises:
             SearchFailed: none has answered.
         """
+        if query.country is not None and not _COUNTRY.fullmatch(query.country):
+            query = replace(query, country=None)
         nothing: Found | None = None
         failures: list[str] = []
         for engine in self.engines(query.engine):
