@@ -305,6 +305,46 @@ def test_a_stream_that_was_left_is_not_kept(stage: Stage) -> None:
     assert b"x-openrouter-cache-status: MISS" in begin_and_leave(stage.gateway, body, CACHE, 2.0)
 
 
+def test_an_answer_in_another_family_is_another_answer_and_its_events_stay_whole(stage: Stage) -> None:
+    text = 'data: {"error":1}'
+    body = body_of("fake/echo", stream=True, max_tokens=50, messages=[{"role": "user", "content": text}])
+    for path in (CHAT, "/api/v1/messages"):
+        first, second = (stage.gateway.request("POST", path, body, headers=CACHE) for _ in range(2))
+        statuses = [reply.headers["x-openrouter-cache-status"] for reply in (first, second)]
+        assert statuses == ["MISS", "HIT"]
+        assert second.headers["x-generation-id"].encode() in second.body
+        assert first.headers["x-generation-id"].encode() not in second.body
+        assert first.body.count(b"\n\n") == second.body.count(b"\n\n")
+
+
+def test_a_preset_may_ask_for_the_cache_and_forbid_it_and_headers_stand_between(stage: Stage) -> None:
+    def make(slug: str, **fields: object) -> None:
+        made = {"model": "fake/echo", "messages": []} | fields
+        assert stage.gateway.request("POST", f"/api/v1/presets/{slug}/chat/completions", made).status == 200
+
+    def ask(body: object, headers: Mapping[str, str]) -> tuple[str | None, str | None]:
+        reply = stage.gateway.request("POST", CHAT, body, headers=headers)
+        assert reply.status == 200, reply.body
+        return reply.headers.get("x-openrouter-cache-status"), reply.headers.get("x-openrouter-cache-ttl")
+
+    make("always", cache_enabled=True, cache_ttl_seconds=77)
+    make("never", cache_enabled=False)
+    for reference in ({"model": "@preset/always"}, {"model": "fake/echo", "preset": "always"}):
+        body = body_of("") | reference
+        assert ask(body, {}) == ("MISS", "77")
+        assert ask(body, {})[0] == "HIT"
+        assert ask(body, once(f"preset-{reference}"))[0] == "HIT"
+        assert ask(body, {"X-OpenRouter-Cache": "false"}) == (None, None)
+        assert ask(body, CACHE | {"X-OpenRouter-Cache-TTL": "9"})[0] == "HIT"
+    body = body_of("@preset/never")
+    assert [ask(body, CACHE) for _ in range(2)] == [(None, None)] * 2
+    body = body_of("@preset/always")
+    assert ask(body, {}) == ("MISS", "77")
+    make("always", cache_enabled=True, temperature=0.5)
+    time.sleep(1.2)  # until every worker knows of the new version
+    assert ask(body, {}) == ("MISS", "300")
+
+
 def test_vectors_are_kept_and_a_hit_of_an_idempotent_request_is_one_hit(stage: Stage) -> None:
     body = body_of("acme/vectors")
     first = stage.gateway.request("POST", VECTORS, body, headers=CACHE)

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from turnout.base.errors import BadRequest, Conflict, TurnoutError, Unavailable
+from turnout.base.errors import BadRequest, Conflict, Internal, TurnoutError, Unavailable
 from turnout.contracts.shared import AnswerMemory
 from turnout.domain.account import Generation, Key
 from turnout.domain.chat import ChatRequest
@@ -71,12 +71,13 @@ _read_kept = msgspec.msgpack.Decoder(Kept).decode
 
 
 class _Place(NamedTuple):
-    """Where an answer goes, and how it is written there."""
+    """Where an answer goes, how it is written there, and what to do when there is none to be kept."""
 
     memory: AnswerMemory
     name: bytes
     seconds: int
     written: Callable[[Kept], bytes | None]
+    give_up: Callable[[], None] = lambda: None
 
 
 @final
@@ -113,7 +114,8 @@ class Keeping:
             call.reply.refuse(error, None)
         except Exception as error:  # noqa: BLE001 - the border of the route, as in the line
             house.mistake(error)
-            call.reply.refuse(Unavailable("What is kept cannot be used", retry_after=1), None)
+            if not call.reply.started:
+                call.reply.refuse(Internal(), None)
 
     # -- Idempotency-Key --
 
@@ -132,14 +134,12 @@ class Keeping:
                 return
             vigil = _Vigil(partial(self._once.renew, name, claimed, _CLAIM_SECONDS), house.loop)
             house.deadlines.watch(vigil)
-            kept = False
+            give_up = partial(self._once.release, name, claimed)
+            place = _Place(self._once, name, _WINDOW_SECONDS, lambda answer: _DONE + mark + _pack(answer), give_up)
             try:
-                place = _Place(self._once, name, _WINDOW_SECONDS, lambda answer: _DONE + mark + _pack(answer))
-                kept = await self._keep(call, house, line, place)
+                await self._keep(call, house, line, place)
             finally:
                 house.deadlines.forget(vigil)
-                if not kept:
-                    self._once.release(name, claimed)
 
     @asynccontextmanager
     async def _turn(self, name: bytes, until: float) -> AsyncIterator[None]:
@@ -208,8 +208,8 @@ class Keeping:
 
     # -- both --
 
-    async def _keep(self, call: Call, house: House, line: Line, place: _Place) -> bool:
-        """Have *line* answer, keep the answer, and only then let the client have the end of it. Whether it is kept."""
+    async def _keep(self, call: Call, house: House, line: Line, place: _Place) -> None:
+        """Have *line* answer, keep the answer, and only then let the client have the end of it."""
         tee, saving = Tee(call.reply), None
         try:
             try:
@@ -217,7 +217,9 @@ class Keeping:
             finally:
                 answer = tee.taken()
                 text = None if answer is None else place.written(answer)
-                if text is not None:
+                if text is None:
+                    place.give_up()
+                else:
                     saving = house.loop.create_task(_save(place, text))
                     self._saving.add(saving)
                     saving.add_done_callback(self._saving.discard)
@@ -225,7 +227,6 @@ class Keeping:
                 await asyncio.shield(saving)  # a client that leaves now will ask again
         finally:
             tee.let_go()
-        return saving is not None
 
 
 class _Vigil:

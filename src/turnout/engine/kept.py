@@ -185,10 +185,16 @@ def reusable(kept: Kept) -> Kept | None:
 
 
 def _cleaned_event(event: bytes, facts: dict[str, Any]) -> bytes:
-    before, found, text = event.rpartition(_DATA)
-    if not found or text[:1] != b"{":
-        return event
-    return before + _DATA + _cleaned(text, facts)
+    start = _data_of(event)
+    return event if event[start : start + 1] != b"{" else event[:start] + _cleaned(event[start:], facts)
+
+
+def _data_of(event: bytes) -> int:
+    """Where the data of *event* begin, which are of one line; the end where it has none."""
+    if event.startswith(_DATA):
+        return len(_DATA)
+    found = event.find(b"\n" + _DATA)
+    return len(event) if found < 0 else found + 1 + len(_DATA)
 
 
 def _cleaned(text: bytes | Raw, facts: dict[str, Any]) -> bytes:
@@ -219,9 +225,8 @@ def _is_sound(event: bytes) -> bool:
     """Whether *event* tells of no error."""
     if b'"error"' not in event:
         return True
-    text = event.rpartition(_DATA)[2]
     try:
-        fields = _decode_fields(text)
+        fields = _decode_fields(event[_data_of(event) :])
         while bytes(fields.get("error", b"null")) == b"null" and "response" in fields:
             fields = _decode_fields(fields["response"])
     except _MISFIT:
