@@ -11,6 +11,7 @@ from turnout.contracts.plugin import NoParameters, Plugin, Work
 from turnout.plugins import find_plugin, installed_plugins, load_plugins
 
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "plugins.md"
+_TOOLS = _DOCUMENT.with_name("server-tools.md")
 _METHODS = {"request": "before", "candidate": "fit", "answer": "mend", "stream": "watch"}
 FOREIGN = Plugin(id="acme-foreign", work=Work, phases=frozenset())
 WRONG = object()
@@ -21,12 +22,13 @@ def test_every_plugin_keeps_the_contract(plugin_id: str) -> None:
     plugin = load_plugins()[plugin_id]
     assert plugin.id == plugin_id
     assert re.fullmatch(r"[a-z][a-z0-9-]*", plugin_id)
-    assert plugin.phases
+    assert plugin.phases or plugin.tool is not None
     assert plugin.seconds > 0
     assert plugin.fits or not plugin.unasked
     assert not plugin.fits or "candidate" in plugin.phases
     assert not plugin.holds_stream or "stream" in plugin.phases
-    for kind in (plugin.parameters, plugin.settings):
+    stated = None if plugin.tool is None else plugin.tool.parameters
+    for kind in (plugin.parameters, plugin.settings, stated or NoParameters):
         msgspec.convert({}, kind)  # nothing has to be said
         with pytest.raises(msgspec.ValidationError):
             msgspec.convert({"no such key": 1}, kind)
@@ -34,12 +36,21 @@ def test_every_plugin_keeps_the_contract(plugin_id: str) -> None:
 
 @pytest.mark.parametrize("plugin_id", load_plugins())
 def test_every_plugin_is_documented_with_all_it_takes(plugin_id: str) -> None:
-    text = _DOCUMENT.read_text(encoding="utf-8")
     plugin = load_plugins()[plugin_id]
-    assert f"## `{plugin_id}`" in text
-    section = text.partition(f"## `{plugin_id}`")[2].partition("\n## ")[0]
-    names = [*plugin.parameters.__struct_fields__, *plugin.settings.__struct_fields__, *plugin.credentials]
-    assert [name for name in names if name not in section] == []
+    if plugin.phases:
+        names = [*plugin.parameters.__struct_fields__, *plugin.settings.__struct_fields__, *plugin.credentials]
+        section = _section(_DOCUMENT, plugin_id)
+        assert [name for name in names if name not in section] == []
+    if (tool := plugin.tool) is not None:
+        section = _section(_TOOLS, tool.kind)
+        names = [*(tool.parameters or plugin.parameters).__struct_fields__, *tool.aliases]
+        assert [name for name in names if name not in section] == []
+
+
+def _section(document: Path, title: str) -> str:
+    text = document.read_text(encoding="utf-8")
+    assert f"## `{title}`" in text
+    return text.partition(f"## `{title}`")[2].partition("\n## ")[0]
 
 
 def test_no_two_ways_lead_to_other_plugins() -> None:
@@ -89,3 +100,5 @@ def test_every_phase_has_its_method(plugin_id: str) -> None:
     work = plugin.work(None)  # type: ignore[arg-type]  # nothing is asked of the job yet
     for phase in plugin.phases:
         assert getattr(type(work), _METHODS[phase]) is not getattr(Work, _METHODS[phase])
+    if (tool := plugin.tool) is not None:
+        assert type((tool.work or plugin.work)(None)).call is not Work.call  # type: ignore[arg-type]  # as above

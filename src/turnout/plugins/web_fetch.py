@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
-from html import unescape
 from typing import Annotated, Any, Final, Literal, final
 
 from msgspec import Meta, Struct
@@ -26,7 +24,6 @@ _SECONDS = 15.0
 _MEGABYTES = 512
 _CHARACTERS = 8_000_000
 _CUT = "\n[The rest of the page has been left out]"
-_TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{1,500})", re.IGNORECASE)
 
 _Domain = Annotated[str, Meta(min_length=1, max_length=256)]
 _Domains = Annotated[tuple[_Domain, ...], Meta(max_length=100)]
@@ -63,26 +60,21 @@ class Page(Work):
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
-        stated: Parameters = job.parameters
-        self._stated = stated
-        self._domains = SearchQuery(
-            text="", include_domains=stated.allowed_domains, exclude_domains=stated.blocked_domains
-        )
         self._uses = 0
 
     async def call(self, arguments: Any) -> str:  # noqa: ANN401 - as its parent
-        """Address, title and text of a page as JSON.
+        """Address and text of a page as JSON.
 
         Raises:
             BadRequest: it may not be read, or cannot be.
         """
-        stated, job = self._stated, self.job
+        stated: Parameters = self.job.parameters
         if stated.max_uses is not None and self._uses >= stated.max_uses:
             raise BadRequest("No more pages can be read in this conversation. Answer with what you have.")
         self._uses += 1
         url = arguments.url.strip()
         self._judge(url)
-        fetched = await job.outside.fetch(url)
+        fetched = await self.job.outside.fetch(url)
         self._judge(fetched.url or url)  # it may have led elsewhere
         try:
             found = await _readers().read(
@@ -93,22 +85,18 @@ class Page(Work):
         text = found.text.encode()
         most = stated.max_content_tokens * _BYTES_PER_TOKEN
         kept = found.text if len(text) <= most else text[:most].decode(errors="ignore") + _CUT
-        page = {"url": fetched.url or url, "title": _title(fetched.data), "content": kept}
-        return encode({name: value for name, value in page.items() if value}).decode()
+        return encode({"url": fetched.url or url, "content": kept}).decode()
 
     def _judge(self, url: str) -> None:
-        if not is_wanted(url, self._domains):
+        stated: Parameters = self.job.parameters
+        wanted = SearchQuery(text="", include_domains=stated.allowed_domains, exclude_domains=stated.blocked_domains)
+        if not is_wanted(url, wanted):
             raise BadRequest("Pages of this domain may not be read here")
 
 
 @cache
 def _readers() -> Readers:
     return Readers()
-
-
-def _title(page: bytes) -> str:
-    found = _TITLE.search(page[:65_536])
-    return " ".join(unescape(found[1].decode(errors="replace")).split()) if found else ""
 
 
 def _page(job: Job) -> Page:

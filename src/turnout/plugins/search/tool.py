@@ -80,7 +80,6 @@ class SearchTool(Work):
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
-        self._stated: Parameters = job.parameters
         self._found: list[SearchResult] = []
         self._uses = 0
 
@@ -91,7 +90,7 @@ class SearchTool(Work):
             BadRequest: enough has been searched.
             SearchFailed: no engine has answered.
         """
-        stated, job = self._stated, self.job
+        stated: Parameters = self.job.parameters
         room = stated.max_results
         if stated.max_total_results is not None:
             room = min(room, stated.max_total_results - len(self._found))
@@ -108,8 +107,8 @@ class SearchTool(Work):
             country=None if stated.user_location is None else stated.user_location.country,
             engine=stated.engine if stated.engine in engine_names() else None,
         )
-        found = await Searcher.of(job).search(query, job.buy)
-        job.note(engine=found.engine)
+        found = await Searcher.of(self.job).search(query, self.job.buy)
+        self.job.note(engine=found.engine)
         met = {one.url for one in self._found}
         self._found += [one for one in found.results if one.url not in met]
         results = [
