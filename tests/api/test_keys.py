@@ -192,3 +192,35 @@ def test_tokens_per_minute_count_what_answers_have_really_used(gateway: Gateway)
         assert used < 200
     assert reply.status == 429
     assert used >= 50
+
+
+def test_plugins_of_a_key_work_on_requests_that_do_not_name_them(gateway: Gateway) -> None:
+    fenced = [{"role": "user", "content": '```json\n{"a":1,}\n```'}]
+    asked = {"messages": fenced, "response_format": {"type": "json_object"}}
+    key_hash, secret = new_key(gateway, plugins=[{"id": "response-healing", "enabled": True}])
+    assert ask(gateway, secret, **asked).json()["choices"][0]["message"]["content"] == '{"a":1}'
+    reply = manage(gateway, "PATCH", f"/keys/{key_hash}", {"plugins": []})
+    assert reply.json()["data"]["plugins"] == []
+    eventually(lambda: "```" in ask(gateway, secret, **asked).json()["choices"][0]["message"]["content"])
+
+
+@pytest.mark.parametrize(
+    ("plugins", "word"),
+    [
+        ("x", "wrong type"),
+        ([1], "objects"),
+        ([{"enabled": True}], "`id`"),
+        ([{"id": 1}], "wrong type"),
+        ([{"id": "response-healing", "enabled": 1}], "wrong type"),
+        ([{"id": "nope"}], "there is no plugin"),
+        ([{"id": "response-healing", "nope": 1}], "unknown field"),
+        ([{"id": "response-healing"}] * 2, "twice"),
+        ([{"id": "response-healing"}] * 33, "at most"),
+    ],
+)
+def test_plugins_that_would_have_requests_refused_are_refused_for_keys(
+    gateway: Gateway, plugins: object, word: str
+) -> None:
+    reply = manage(gateway, "POST", "/keys", {"name": "x", "plugins": plugins})
+    assert reply.status == 400
+    assert word in reply.json()["error"]["message"]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from msgspec import Raw
 from msgspec.structs import replace
 
 from turnout.accounts.standing import Standing, date, key_budget, workspace_of
@@ -124,6 +125,7 @@ def key_entry(key: Key, spent: Spending, used: int | None, standing: Standing | 
         "allowed_models": rules.models,
         "allowed_providers": rules.providers,
         "tags": rules.tags,
+        "plugins": [Raw(entry.encode()) for entry in rules.plugins],
     }
 
 

@@ -13,7 +13,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from turnout.base.errors import BadRequest
-from turnout.base.jsons import BadJSON, decode_fields
+from turnout.base.jsons import BadJSON, decode_fields, encode
 from turnout.base.money import MAX_PICO, Pico
 from turnout.domain.account import Account, Key
 from turnout.domain.budget import WINDOWS, Scope, Window
@@ -40,6 +40,7 @@ _EXACT: Final = Context(prec=150)
 _LONGEST_NAME: Final = 256  # characters
 _MOST_NAMES: Final = 1_000
 _MOST_TAGS: Final = 32
+_MOST_PLUGINS: Final = 32
 _MOST_PER_MINUTE: Final = 10**12
 _SCOPES: Final = ("key", "account", "tag", "user")
 _RESETS: Final = ("daily", "weekly", "monthly")
@@ -48,6 +49,9 @@ _READ_ONLY: Final = frozenset({
     "byok_usage_daily", "byok_usage_weekly", "byok_usage_monthly", "limit_remaining", "created_at", "updated_at",
     "last_used_at", "external_user", "remaining", "spent", "begins_at", "resets_at",
 })  # fmt: skip
+
+_TRUE: Final = Raw(b"true")
+_RULES: Final = ("models", "providers", "tags", "plugins")
 
 _decode = msgspec.json.decode
 _Read = Callable[[Raw], object]
@@ -90,7 +94,7 @@ def changed_key(key: Key, values: Mapping[str, Any], now: float) -> Key:
     changes = {_KEY_NAMES.get(name, name): value for name, value in values.items()}
     if changes.get("expires") is not None and changes["expires"] <= now:
         raise BadRequest("`expires_at` must lie in the future; `disabled` switches a key off at once")
-    rules = {name: changes.pop(name) for name in ("models", "providers", "tags") if name in changes}
+    rules = {name: changes.pop(name) for name in _RULES if name in changes}
     return replace(key, updated=now, rules=replace(key.rules, **rules), **changes)
 
 
@@ -193,6 +197,25 @@ def _lines(names: list[str], most: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def _plugins(raw: Raw) -> tuple[str, ...]:
+    """Entries as requests have them, each a JSON object with an ``id``; whether there are such plugins others know."""
+    entries = _decode(raw, type=list[Raw])
+    if len(entries) > _MOST_PLUGINS:
+        raise ValueError(f"must be at most {_MOST_PLUGINS} entries")
+    texts = []
+    for entry in entries:
+        try:
+            fields = decode_fields(bytes(entry))
+        except BadJSON as error:
+            raise ValueError(f"must be a list of objects: {error}") from None
+        if "id" not in fields:
+            raise ValueError("must be a list of objects that each have an `id`")
+        _decode(fields["id"], type=str)
+        _decode(fields.get("enabled", _TRUE), type=bool)
+        texts.append(encode(fields).decode())
+    return tuple(texts)
+
+
 def _date(raw: Raw) -> float:
     return unix_second(_decode(raw, type=str))
 
@@ -221,6 +244,7 @@ KEY_FIELDS: Final[Mapping[str, _Read]] = {
     "allowed_models": _or_none(_names),
     "allowed_providers": _or_none(_names),
     "tags": _tags,
+    "plugins": _plugins,
     "workspace_id": _or_none(read_line),
 }
 """What ``PATCH /keys/{hash}`` may change."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fastapi import FastAPI, Request, Response
@@ -55,6 +55,7 @@ class Control:
     ready: Callable[[], Mapping[str, object]]
     find_generation: FindGeneration
     explain: Explain
+    check_plugins: Callable[[Sequence[str]], None]
     voting: Voting
     report: Callable[[Exception], None]
     cors: bool
@@ -166,7 +167,10 @@ def _office(control: Control) -> Office:
         model = control.desk.sources.snapshot().models.get(model_id)
         return model_id if model is None else model.canonical_slug
 
-    return Office(control.store, control.clock, lambda request: _caller(control, request), provider_name, canonical)
+    return Office(
+        control.store, control.clock, lambda request: _caller(control, request), provider_name, canonical,
+        control.check_plugins,
+    )  # fmt: skip
 
 
 def _refuse_other_methods(app: FastAPI, mount: str) -> None:

@@ -84,6 +84,7 @@ class _Keys:
         if await self._store.account(account_id) is None:
             raise NotFound("There is no account of that id")
         _check_workspace(values, account_id)
+        self._office.check_plugins(values.get("plugins", ()))
         secret, key = await issue_key(
             self._store,
             values.pop("name"),
@@ -107,6 +108,7 @@ class _Keys:
         key = await self._found(request, manager)
         values = read_body(await body_of(request), KEY_FIELDS)
         _check_workspace(values, key.account_id)
+        self._office.check_plugins(values.get("plugins", ()))
         if values.get("disabled") and key.hash == manager.key.hash:
             raise BadRequest("`disabled`: a key does not switch itself off")
         now = self._office.clock.wall()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, final
 
@@ -25,13 +25,16 @@ _NO_ACCOUNT: Final = "There is no account of that id"
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """What these routes work with. ``caller`` finds the key of a request, or raises Unauthenticated."""
+    """What these routes work with. ``caller`` finds the key of a request, or raises Unauthenticated;
+    ``check_plugins`` raises BadRequest for entries of a key that nothing could be done with.
+    """
 
     store: Store
     clock: Clock
     caller: Callable[[Request], Awaitable[Key]]
     provider_name: Callable[[str], str]
     canonical: Callable[[str], str]
+    check_plugins: Callable[[Sequence[str]], None]
 
     async def manager(self, request: Request) -> Manager:
         """Who calls with a management key, and the account that it is about: its own, unless an admin names another.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -82,6 +82,7 @@ class ControlPlane:
                 ready=self._ready,
                 find_generation=self._find_generation,
                 explain=self._explain,
+                check_plugins=self._check_plugins,
                 voting=self._voting,
                 report=_report,
                 cors=self._cors,
@@ -139,6 +140,9 @@ class ControlPlane:
         if names_preset(request) and self._house.presets is not None:
             request = await with_preset(request, self._house.presets, key.account_id)
         return explain(request, self._house.rails.routes, self._house.outlook(key))
+
+    def _check_plugins(self, entries: Sequence[str]) -> None:
+        self._house.rails.rack.check(entries)
 
     async def _find_generation(self, generation_id: str, account_id: str) -> Generation | None:
         """The generation, waited for a little: its journal may not have reached the store yet."""

@@ -130,6 +130,17 @@ class Rack:
             chosen = []
         return (request if squeezed == request.squeezed else replace(request, squeezed=squeezed)), tuple(chosen)
 
+    def check(self, entries: Sequence[str]) -> None:
+        """Refuse *entries* for a key, each a JSON object, that would have its requests refused.
+
+        Raises:
+            BadRequest: as :meth:`choose` says.
+        """
+        for plugin_id, entry in self._entries([_read_entry(text.encode()) for text in entries]).items():
+            fitted = self._plugins.get(plugin_id)
+            if fitted is not None and not fitted.fixed:
+                _parameters(fitted, [entry])
+
     def find(self, plugin_id: str) -> Fitted | None:
         """The plugin of that id as the operator wants it; None where there is none."""
         return self._plugins.get(plugin_id)
