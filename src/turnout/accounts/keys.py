@@ -115,17 +115,17 @@ class KeyRing:
         while True:
             try:
                 revision = await self._store.keys_revision()
+                if revision != seen:
+                    self.forget()
+                    if self.changed is not None:
+                        await self.changed()
+                    seen = revision
             except Exception:  # noqa: BLE001 - a background task: revocation must work again when the store does
                 if reachable:
                     _log.warning("changes of keys go unnoticed: the store cannot be asked", exc_info=True)
                 reachable = False
             else:
                 reachable = True
-                if revision != seen:
-                    seen = revision
-                    self.forget()
-                    if self.changed is not None:
-                        await self.changed()
             with suppress(TimeoutError):
                 async with asyncio.timeout(interval):
                     await self._look.wait()

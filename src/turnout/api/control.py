@@ -13,8 +13,10 @@ from starlette.responses import HTMLResponse
 
 from turnout import __version__
 from turnout.accounts.keys import KeyRing
+from turnout.accounts.vault import Vault
 from turnout.api.accounts import add_accounts
 from turnout.api.activity import add_activity
+from turnout.api.byok import TestCredential, add_byok
 from turnout.api.desk import CatalogDesk
 from turnout.api.documents import add_data_plane, docs_page
 from turnout.api.errors import error_body, retry_after_of, status_of
@@ -57,6 +59,8 @@ class Control:
     explain: Explain
     check_plugins: Callable[[Sequence[str]], None]
     voting: Voting
+    vault: Vault
+    test_credential: TestCredential
     report: Callable[[Exception], None]
     cors: bool
     public_metrics: bool
@@ -155,6 +159,7 @@ def _add_account(app: FastAPI, office: Office, control: Control, mount: str, *, 
     add_accounts(app, mount, office, hidden=hidden)
     add_activity(app, mount, office, hidden=hidden)
     add_presets(app, mount, office, hidden=hidden)
+    add_byok(app, mount, office, control.vault, control.test_credential, hidden=hidden)
     add_generations(app, mount, office, control.find_generation, hidden=hidden)
 
 
@@ -170,6 +175,7 @@ def _office(control: Control) -> Office:
     return Office(
         control.store, control.clock, lambda request: _caller(control, request), provider_name, canonical,
         control.check_plugins,
+        lambda slug: slug in control.desk.sources.snapshot().providers,
     )  # fmt: skip
 
 

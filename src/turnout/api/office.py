@@ -35,6 +35,7 @@ class Office:
     provider_name: Callable[[str], str]
     canonical: Callable[[str], str]
     check_plugins: Callable[[Sequence[str]], None]
+    knows_provider: Callable[[str], bool]
 
     async def manager(self, request: Request) -> Manager:
         """Who calls with a management key, and the account that it is about: its own, unless an admin names another.

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, final
 
 from turnout import config
 from turnout.api.desk import CatalogDesk, Sources
+from turnout.app.credentials import tester, vault_of
 from turnout.app.measured import MeasuredHere
 from turnout.app.metrics import TallyFiles
+from turnout.app.outside import NOTHING_OUTSIDE
 from turnout.catalog import events
 from turnout.catalog.entries import PriceWeights
 from turnout.catalog.listing import Listing
@@ -52,6 +54,7 @@ class ControlPlane:
         self._cors = settings.server.cors
         self._public_metrics = settings.metrics.public
         self._voting = voting
+        self._vault = vault_of(settings)
         self.draining = False
         journal = Path(settings.server.data_dir) / events.FILE
         weights = settings.catalog.price_weights
@@ -84,6 +87,8 @@ class ControlPlane:
                 explain=self._explain,
                 check_plugins=self._check_plugins,
                 voting=self._voting,
+                vault=self._vault,
+                test_credential=tester(lambda: self._snapshot().providers, self._house.outside or NOTHING_OUTSIDE),
                 report=_report,
                 cors=self._cors,
                 public_metrics=self._public_metrics,

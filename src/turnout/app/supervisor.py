@@ -12,6 +12,7 @@ from socket import socket
 from typing import final
 
 from turnout.accounts.first_start import ensure_first_keys
+from turnout.app.credentials import ensure_master_key
 from turnout.app.outside import NOTHING_OUTSIDE, Poster
 from turnout.app.rails import Switchman
 from turnout.app.state import journals_of, store_of
@@ -50,6 +51,7 @@ async def supervise(orders: Orders, command: Sequence[str], workers: int) -> Non
         first = await ensure_first_keys(
             store, Path(settings.server.data_dir), settings.auth.api_key, settings.auth.management_key, SYSTEM_CLOCK
         )
+        await ensure_master_key(store, settings)
         rails = Switchman(orders.environment, orders.fake_address, NOTHING_OUTSIDE).lay(
             settings
         )  # leaves the snapshot for the workers

@@ -17,6 +17,7 @@ _RESTART_KEYS: Final = (
     ("server", "data_plane"),
     ("store", "url"),
     ("store", "shared"),
+    ("auth", "master_key"),
 )
 _DEBOUNCE_MILLISECONDS: Final = 400
 """Longest time that changes are gathered; editors write a file in several steps."""

@@ -25,6 +25,7 @@ from turnout.config.values import (
     Quantization,
     Score,
     Seconds,
+    SecretKeys,
     SecretText,
     SecretUrl,
     SharedUrl,
@@ -134,6 +135,12 @@ class Auth(_Table):
     api_key: SecretText | None = Field(
         default=None,
         description="A first ordinary key. Left out: `$TURNOUT_API_KEY`, else one is made on first start.",
+    )
+    master_key: SecretKeys | None = Field(
+        default=None,
+        description="What secrets in the store are sealed with: 64 hexadecimal digits, or several such keys with commas"
+        " between them, the present one first. Left out: `$TURNOUT_MASTER_KEY`, else `master-keys` in the data"
+        " directory, made on first start.",
     )
 
 

@@ -30,6 +30,7 @@ _PREFIX: Final = "TURNOUT_"
 _CREDENTIALS: Final[Mapping[str, Key]] = {
     "TURNOUT_MANAGEMENT_KEY": ("auth", "management_key"),
     "TURNOUT_API_KEY": ("auth", "api_key"),
+    "TURNOUT_MASTER_KEY": ("auth", "master_key"),
 }
 _PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 

@@ -34,6 +34,7 @@ __all__ = [
     "Quantization",
     "Score",
     "Seconds",
+    "SecretKeys",
     "SecretText",
     "SecretUrl",
     "SharedUrl",
@@ -51,6 +52,7 @@ __all__ = [
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROL_BUT_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_KEY_DIGITS = re.compile(r"[0-9a-fA-F]{64}")
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?", re.ASCII)
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
@@ -185,6 +187,12 @@ def _http_url(text: str) -> str:
     if "?" in text or "#" in text or "\\" in text:
         raise ValueError("must be a plain URL without ?, # and backslash")
     return text.rstrip("/")
+
+
+def _secret_keys(value: Secret) -> Secret:
+    if not all(_KEY_DIGITS.fullmatch(key.strip()) for key in value.reveal().split(",")):
+        raise ValueError("must be 64 hexadecimal digits, as `openssl rand -hex 32` prints them, or several with commas")
+    return value
 
 
 def _secret_url(secret: Secret) -> Secret:
@@ -323,6 +331,7 @@ Price = Annotated[str, BeforeValidator(_price)]
 """US dollars per unit as an exact decimal text; ``turnout.base.money.parse_price`` reads it."""
 HeaderName = Annotated[str, Field(strict=True), AfterValidator(_header_name)]
 SecretText = Annotated[Secret, _SecretHook]
+SecretKeys = Annotated[Secret, _SecretHook, AfterValidator(_secret_keys)]
 SecretUrl = Annotated[Secret, _SecretHook, AfterValidator(_secret_url)]
 """An address whose path may be a password."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from turnout.contracts.archive import Archive
+from turnout.contracts.credentials import Credentials
 from turnout.contracts.definitions import Definitions
 from turnout.contracts.presets import Presets
 from turnout.contracts.sessions import Sessions
@@ -28,7 +29,7 @@ class Delivery(NamedTuple):
     node: str = ""
 
 
-class Store(Definitions, Archive, Sessions, TrainingTables, Presets, Protocol):
+class Store(Definitions, Archive, Sessions, TrainingTables, Presets, Credentials, Protocol):
     """Accounts, keys, generations, voters. It owns its threads; all methods may be called from one event loop."""
 
     async def open(self) -> None:

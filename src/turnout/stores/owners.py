@@ -19,7 +19,7 @@ from turnout.stores.activity import SECONDS_PER_DAY
 from turnout.stores.dialects import Insert, insert_into
 from turnout.stores.reports import spent_by
 from turnout.stores.rows import account_row, key_of, key_row
-from turnout.stores.schema import ACCOUNTS, BUDGETS, KEYS, PRESET_VERSIONS, PRESETS, REVISIONS, WINDOWS
+from turnout.stores.schema import ACCOUNTS, BUDGETS, CREDENTIALS, KEYS, PRESET_VERSIONS, PRESETS, REVISIONS, WINDOWS
 
 __all__ = [
     "KEYS_REVISION",
@@ -104,6 +104,7 @@ def delete_account(connection: Connection, account_id: str) -> bool:
     own = select(PRESETS.c.id).where(PRESETS.c.account_id == account_id)
     connection.execute(delete(PRESET_VERSIONS).where(PRESET_VERSIONS.c.preset_id.in_(own)))
     connection.execute(delete(PRESETS).where(PRESETS.c.account_id == account_id))
+    connection.execute(delete(CREDENTIALS).where(CREDENTIALS.c.account_id == account_id))
     found = connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.id == account_id)).rowcount > 0
     keys_have_changed(connection)
     return found

@@ -27,6 +27,7 @@ __all__ = [
     "ALERTS",
     "BUDGETS",
     "COMPLETIONS",
+    "CREDENTIALS",
     "DEFINITIONS",
     "DEFINITION_NAMES",
     "DEFINITION_USES",
@@ -48,7 +49,7 @@ __all__ = [
     "WINDOWS",
 ]
 
-REVISION = "0010"
+REVISION = "0011"
 """The newest migration: the schema that this module describes."""
 
 METADATA = MetaData()
@@ -351,3 +352,26 @@ PRESET_VERSIONS = Table(
     Column("created", Double, nullable=False),
 )
 """What presets say; a version is never changed."""
+
+CREDENTIALS = Table(
+    "credentials",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.id", name="credentials_account"), nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # accounts/vault.py
+    Column("created", Double, nullable=False),
+    Column("updated", Double, nullable=False),
+    Column("name", Text),
+    Column("disabled", Boolean, nullable=False),
+    Column("fallback", Boolean, nullable=False),
+    Column("required", Boolean, nullable=False),
+    Column("byok_only", Boolean, nullable=False),
+    Column("sort_order", BigInteger, nullable=False),
+    Column("models", Text),  # JSON, and so are the next two
+    Column("key_hashes", Text),
+    Column("user_ids", Text),
+    Index("credentials_by_account", "account_id", "provider"),
+)
+"""Providers' credentials that accounts bring themselves; their secrets are sealed."""
