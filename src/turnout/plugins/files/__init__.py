@@ -98,6 +98,8 @@ class FileParser(Work):
         self._known: Mapping[str, Sequence[Mapping[str, object]]] = {}
         self._read: dict[tuple[str, bool], _Read] = {}
         self._annotations: dict[str, Raw] = {}
+        self._files: Sequence[FilePart] = ()
+        self._searched: Raw | None = None
         self._size = 0
 
     async def before(self, request: ChatRequest) -> ChatRequest:
@@ -140,11 +142,12 @@ class FileParser(Work):
     ) -> ChatRequest:
         """*request* without files that none of *candidates* gets; *anyway*: without annotations in any case."""
         messages = request.fields["messages"]
-        wanted = [one for one in files_in(messages) if all(self._is_parsed(one, each) for each in candidates)]
+        if messages is not self._searched:
+            self._searched, self._files = messages, files_in(messages)
+        wanted = [one for one in self._files if all(self._is_parsed(one, each) for each in candidates)]
         if not (wanted or (anyway and self._known)):
             return request
         images = all("image" in one.model.input_modalities for one in candidates)
-        read: list[_Read] = []
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._once(one, images=images)) for one in wanted]

@@ -21,7 +21,7 @@ __all__ = ["Readers"]
 
 _IDLE_SECONDS = 60.0
 _START_SECONDS = 20.0
-_MOST_FILES = 64
+_MOST_FILES = 1_000
 """After so many a process is replaced: parsers leak."""
 _COMMAND = (sys.executable, "-s", "-P", "-m", "turnout.plugins.files.child")
 
