@@ -16,3 +16,7 @@ def test_the_document_and_its_page_are_public_and_name_every_family(tmp_path: Pa
     chat = paths["/api/v1/chat/completions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert "ChatParameters" in str(chat)
     assert "temperature" in document.json()["components"]["schemas"]["ChatParameters"]["properties"]
+    asked = paths["/api/v1/chat/completions"]["post"]["parameters"]
+    assert {"Idempotency-Key", "X-OpenRouter-Cache"} <= {one["name"] for one in asked if one["in"] == "header"}
+    told = paths["/api/v1/chat/completions"]["post"]["responses"]["200"]["headers"]
+    assert {"X-Generation-Id", "X-OpenRouter-Cache-Status"} <= told.keys()

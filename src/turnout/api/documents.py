@@ -15,6 +15,7 @@ from turnout.domain.chat import ChatParameters
 
 __all__ = ["add_data_plane", "docs_page"]
 
+_TEXT = {"type": "string"}
 _METHODS = ("get", "post", "put", "patch", "delete")
 _REF = "#/components/schemas/{name}"
 _STATUSES = {
@@ -22,7 +23,9 @@ _STATUSES = {
     "401": "No usable key.",
     "402": "No credit left.",
     "404": "Routing leads nowhere.",
+    "409": "The same Idempotency-Key is still at work; see Retry-After.",
     "413": "The body is too large.",
+    "422": "The Idempotency-Key was used for another request.",
     "429": "Every candidate refuses for now; see Retry-After.",
     "502": "Every candidate failed.",
     "503": "Every candidate is overloaded; see Retry-After.",
@@ -52,6 +55,20 @@ _ERROR_SCHEMA: dict[str, Any] = {
             },
         }
     },
+}
+_ASKED_HEADERS = {
+    "Idempotency-Key": "The same key and body again get the same answer, charged once.",
+    "X-OpenRouter-Cache": "true: take a kept answer to an equal request, else keep this one.",
+    "X-OpenRouter-Cache-TTL": "Seconds to keep it, 1 to 86400; 300 unless told.",
+    "X-OpenRouter-Cache-Clear": "true: take none, replace it.",
+}
+_TOLD_HEADERS = {
+    "X-Generation-Id": "The generation, for /generation.",
+    "Idempotent-Replayed": "true: this answer was given before.",
+    "X-OpenRouter-Cache-Status": "HIT or MISS, where the cache was asked for.",
+    "X-OpenRouter-Cache-Age": "Of a hit: seconds since the answer was kept.",
+    "X-OpenRouter-Cache-TTL": "Seconds that it is kept, or is still kept.",
+    "X-OpenRouter-Cache-Source-Id": "Of a hit: the generation that was paid for.",
 }
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; }
@@ -119,6 +136,7 @@ def _operation(name: str, summary: str, body: dict[str, Any]) -> dict[str, Any]:
         "200": {
             "description": "The answer; with `stream: true` server-sent events.",
             "content": {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {}},
+            "headers": {name: {"description": text, "schema": _TEXT} for name, text in _TOLD_HEADERS.items()},
         }
     }
     responses |= {status: {"description": text, "content": error} for status, text in _STATUSES.items()}
@@ -129,6 +147,10 @@ def _operation(name: str, summary: str, body: dict[str, Any]) -> dict[str, Any]:
             "description": summary,
             "operationId": name.lower(),
             "security": [{"key": []}],
+            "parameters": [
+                {"name": name, "in": "header", "required": False, "description": text, "schema": _TEXT}
+                for name, text in _ASKED_HEADERS.items()
+            ],
             "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
             "responses": responses,
         }
