@@ -65,12 +65,14 @@ def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeServer]:
 def _toml(fake: FakeServer, outside: http.server.ThreadingHTTPServer, settings: str) -> str:
     place = f"127.0.0.1:{outside.server_port}"
     toml = provider_table("acme", fake.base_url) + provider_table("broken", f"http://{place}/v1")
-    for name, provider, inputs in (
-        ("plain", "acme", '["text"]'), ("seeing", "acme", '["text", "image"]'), ("reading", "acme", '["text", "file"]'),
-        ("failing", "broken", '["text"]'), ("reading-fails", "broken", '["text", "file"]'),
+    for name, provider, inputs, words in (
+        ("plain", "acme", '["text"]', "echo"), ("seeing", "acme", '["text", "image"]', "echo"),
+        ("reading", "acme", '["text", "file"]', "echo"), ("failing", "broken", '["text"]', "echo"),
+        ("reading-fails", "broken", '["text", "file"]', "echo"), ("uncounted", "acme", '["text"]', "lorem-5-no-usage"),
+        ("silent", "acme", '["text"]', "empty-no-usage"),
     ):  # fmt: skip
         toml += f'[[models]]\nid = "acme/{name}"\ninput_modalities = {inputs}\n[[models.endpoints]]\n'
-        toml += f'provider = "{provider}"\nupstream_model = "fake/echo"\n{_PRICES}\n'
+        toml += f'provider = "{provider}"\nupstream_model = "fake/{words}"\n{_PRICES}\n'
     return toml + f'[fetch]\nallow = ["{place}"]\n[plugins.file-parser.settings]\n{settings}\n'
 
 
@@ -155,6 +157,14 @@ def test_a_model_that_reads_no_files_gets_their_text_and_the_client_what_was_rea
         _texts(_sent(fake)[0])
         == 'Sum up.\n<file name="paper.pdf">\nHello, PDF\n</file>\n<file name="a_.docx">\nHi, Word\n</file>'
     )
+
+
+def test_annotations_in_a_stream_are_neither_content_nor_tokens(gateway: Gateway) -> None:
+    long = _file(b"a long text " * 1_000, "a.txt", "")
+    events = _ask(gateway, long, model="acme/uncounted", stream=True).events()
+    assert any("annotations" in choice["delta"] for event in events[:-1] for choice in event["choices"])
+    assert events[-2]["usage"]["completion_tokens"] < 50
+    assert _ask(gateway, long, model="acme/silent", stream=True).status >= 500
 
 
 def test_what_an_earlier_answer_tells_is_not_read_again(gateway: Gateway, fake: FakeServer) -> None:

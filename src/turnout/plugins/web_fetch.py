@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Annotated, Any, Final, Literal, final
 
 from msgspec import Meta, Struct
@@ -12,7 +11,7 @@ from turnout.base.jsons import encode
 from turnout.contracts.plugin import Job, Plugin, Tool, Work
 from turnout.contracts.search import SearchQuery
 from turnout.plugins.files.limits import Limits, Unreadable
-from turnout.plugins.files.readers import Readers
+from turnout.plugins.files.readers import shared_readers
 from turnout.plugins.search.domains import is_wanted
 
 __all__ = ["PLUGIN", "Page", "Parameters"]
@@ -77,7 +76,7 @@ class Page(Work):
         fetched = await self.job.outside.fetch(url)
         self._judge(fetched.url or url)  # it may have led elsewhere
         try:
-            found = await _readers().read(
+            found = await shared_readers().read(
                 fetched.data, fetched.media_type, Limits(characters=_CHARACTERS), _SECONDS, _MEGABYTES
             )
         except Unreadable as error:
@@ -92,11 +91,6 @@ class Page(Work):
         wanted = SearchQuery(text="", include_domains=stated.allowed_domains, exclude_domains=stated.blocked_domains)
         if not is_wanted(url, wanted):
             raise BadRequest("Pages of this domain may not be read here")
-
-
-@cache
-def _readers() -> Readers:
-    return Readers()
 
 
 def _page(job: Job) -> Page:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Annotated, Final, Literal, NamedTuple, final
 
 import msgspec
@@ -22,7 +21,7 @@ from turnout.domain.routing import Candidate
 from turnout.plugins.files.limits import Found, Limits, Unreadable
 from turnout.plugins.files.ocr import read_scanned
 from turnout.plugins.files.parts import FilePart, annotation, decoded, enclosed, files_in, known_files, replaced
-from turnout.plugins.files.readers import Readers
+from turnout.plugins.files.readers import Readers, shared_readers
 
 __all__ = ["PLUGIN", "FileParser", "Parameters", "Settings"]
 
@@ -274,14 +273,8 @@ def _told(part: FilePart, found: _Read) -> dict[str, object]:
     return told | {"pages": found.pages} if found.pages else told
 
 
-@cache
-def _readers() -> Readers:
-    """The processes of this worker, shared by all requests."""
-    return Readers()
-
-
 def _parse(job: Job) -> FileParser:
-    return FileParser(job, _readers())
+    return FileParser(job, shared_readers())
 
 
 PLUGIN: Final = Plugin(

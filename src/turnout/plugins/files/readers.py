@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from typing import IO, final
 
 import msgspec
@@ -17,7 +18,7 @@ from msgspec import Struct
 from turnout.base.jsons import encode
 from turnout.plugins.files.limits import Found, Limits, Unreadable
 
-__all__ = ["Readers"]
+__all__ = ["Readers", "shared_readers"]
 
 _IDLE_SECONDS = 60.0
 _START_SECONDS = 20.0
@@ -104,6 +105,12 @@ class Readers:
     def _end(self, process: _Process) -> None:
         process.kill()
         self._threads.submit(process.bury)  # which waits
+
+
+@cache
+def shared_readers() -> Readers:
+    """Those of this process, for all its requests."""
+    return Readers()
 
 
 @final
