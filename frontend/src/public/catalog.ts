@@ -32,6 +32,8 @@ export interface Model {
   zdr: boolean;
   distillable: boolean | null;
   regions: string[];
+  /** It chooses among other models, and costs what they cost. */
+  router: boolean;
   intelligence: number | null;
   coding: number | null;
   agentic: number | null;
@@ -72,6 +74,7 @@ export async function load(): Promise<Catalog> {
       zdr: (flags & 1) > 0,
       distillable: flags & 2 ? true : flags & 4 ? false : null,
       regions: [...(flags & 8 ? ["eu"] : []), ...(flags & 16 ? ["us"] : [])],
+      router: (flags & 32) > 0,
       tokens: raw[17], throughput: raw[18], latency: raw[19], tools: raw[20],
       haystack: `${id}\n${name}`.toLowerCase(),
     };

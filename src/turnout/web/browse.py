@@ -89,8 +89,9 @@ def entry_row(entry: Entry) -> dict[str, Any]:
         "description": model.description,
         "created": model.created,
         "context": model.context_length,
-        "prompt": None if entry.prompt is None else dollars(Pico(entry.prompt)),
-        "completion": None if entry.completion is None else dollars(Pico(entry.completion)),
+        "prompt": None if entry.prompt is None or model.router else dollars(Pico(entry.prompt)),
+        "completion": None if entry.completion is None or model.router else dollars(Pico(entry.completion)),
+        "router": model.router,
         "inputs": model.input_modalities,
         "outputs": model.output_modalities,
         "providers": len({endpoint.provider for endpoint in model.endpoints}),
@@ -125,7 +126,8 @@ def table_of(listing: Listing, entries: Iterable[Entry]) -> bytes:
             + (2 if entry.model.distillable else 0)
             + (4 if entry.model.distillable is False else 0)
             + (8 if "eu" in entry.regions else 0)
-            + (16 if "us" in entry.regions else 0),
+            + (16 if "us" in entry.regions else 0)
+            + (32 if entry.model.router else 0),
             entry.intelligence_index,
             entry.coding_index,
             entry.agentic_index,

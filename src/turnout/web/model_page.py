@@ -63,7 +63,7 @@ def model_page(
     shape, endpoints = (msgspec.json.decode(body) for body in bodies)
     snapshot = listing.snapshot
     shown = [_endpoint(snapshot, model, i, one, provenance) for i, one in enumerate(endpoints["data"]["endpoints"])]
-    shown.sort(key=lambda one: (not one["usable"], one["prompt"] is None, float(one["prompt"] or 0)))
+    shown.sort(key=lambda one: (not one["usable"], one["prompt"] is None, one["cents"]))  # the maker stands first
     variants = [entry.model for entry in listing.entries if entry.model.id.startswith(f"{model.id}:")]
     content = {
         "model": shape,
@@ -149,6 +149,7 @@ def _endpoint(
         "priced": endpoint.priced,
         "prompt": pricing["prompt"] if endpoint.priced else None,
         "completion": pricing["completion"] if endpoint.priced else None,
+        "cents": round((endpoint.pricing.prompt + endpoint.pricing.completion) / 10_000),  # for a million of each
         "others": [
             (*_UNITS[unit], price)
             for unit, price in pricing.items()
