@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, final
 
 import msgspec
@@ -10,7 +11,7 @@ from turnout.api.pieces import CallPiece, Citation, Delta, goes_on, join, though
 from turnout.api.seals import sealed
 from turnout.base.jsons import encode
 
-__all__ = ["Blocks", "call_block", "cited", "closed_thought", "image_block"]
+__all__ = ["Blocks", "call_block", "cited", "closed_thoughts", "image_block"]
 
 _CLAUDE: Final = "anthropic-claude-v1"
 _TEXT_DELTA: Final = (
@@ -20,7 +21,11 @@ _TEXT_DELTA: Final = (
 _DELTA: Final = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":%b}\n\n'
 _START: Final = b'event: content_block_start\ndata: {"type":"content_block_start","index":%d,"content_block":%b}\n\n'
 _STOP: Final = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n'
-_TEXT_START: Final = b'{"type":"text","text":""}'
+_TEXT_START: Final = b'{"citations":null,"type":"text","text":""}'
+_CALLER: Final = {"type": "direct"}
+_TOOL_USE: Final[Mapping[str, Any]] = {"type": "tool_use", "caller": _CALLER}
+_SERVER_USE: Final[Mapping[str, Any]] = {"type": "server_tool_use", "caller": _CALLER}
+_MCP_USE: Final[Mapping[str, Any]] = {"type": "mcp_tool_use"}
 _PLAIN_KEYS: Final = frozenset({"type", "text", "format", "index", "signature", "position"})
 
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -81,7 +86,7 @@ class Blocks:
         if not kind:
             return b""
         seal = b""
-        if kind == "thinking" and (signature := closed_thought(self._thought)["signature"]):
+        if kind == "thinking" and (signature := closed_thoughts(self._thought)[0]["signature"]):
             seal = _DELTA % (self._index, encode({"type": "signature_delta", "signature": signature}))
         return seal + _STOP % self._index
 
@@ -91,7 +96,7 @@ class Blocks:
             join(self._thought, piece)
             return self._thinking(piece)
         if not (_is_readable(piece) or _begins(piece)):
-            return self._open("redacted", encode(closed_thought(piece)))
+            return b"".join([self._open("closed", encode(block)) for block in closed_thoughts(piece)])
         opened = self._open("thinking", b'{"type":"thinking","thinking":"","signature":""}')
         self._thought = dict(piece)
         return opened + self._thinking(piece)
@@ -118,7 +123,7 @@ class Blocks:
         first = first or next((one for one in self._waiting[index] if one.name), self._waiting[index][0])
         self.called = True
         self._call, self._arguments = index, ""
-        return self._open("tool", encode({"type": "tool_use", "id": first.id or "", "name": first.name, "input": {}}))
+        return self._open("tool", encode({**_TOOL_USE, "id": first.id or "", "name": first.name, "input": {}}))
 
     def _piece(self, piece: CallPiece) -> bytes:
         text = piece.arguments
@@ -128,15 +133,18 @@ class Blocks:
         return _DELTA % (self._index, encode({"type": "input_json_delta", "partial_json": text}))
 
 
-def closed_thought(detail: dict[str, Any]) -> dict[str, Any]:
-    """The block of a whole entry of ``reasoning_details``: a thought that can be read, or one that cannot.
+def closed_thoughts(detail: dict[str, Any]) -> list[dict[str, Any]]:
+    """The blocks of a whole entry of ``reasoning_details``: a thought that can be read, one that cannot, or what a tool
+    of the provider's own was asked and found.
 
     Those of other makers are sealed in what the client sends back as it is.
     """
     form = detail.get("format")
     if not (_is_readable(detail) or (form == _CLAUDE and detail.get("signature"))):
+        if form == _CLAUDE and (blocks := _server_blocks(detail)):
+            return blocks
         ours = form == _CLAUDE and detail.get("type") == "reasoning.encrypted" and not detail.get("id")
-        return {"type": "redacted_thinking", "data": detail.get("data") or "" if ours else sealed(detail)}
+        return [{"type": "redacted_thinking", "data": (detail.get("data") or "") if ours else sealed(detail)}]
     text = detail.get("text") or detail.get("summary") or ""
     plain = detail.keys() <= _PLAIN_KEYS and detail.get("type") == "reasoning.text"
     if plain and form == _CLAUDE and detail.get("signature"):
@@ -145,7 +153,29 @@ def closed_thought(detail: dict[str, Any]) -> dict[str, Any]:
         signature = ""
     else:
         signature = sealed({name: value for name, value in detail.items() if name not in {"text", "summary"}})
-    return {"type": "thinking", "thinking": text, "signature": signature}
+    return [{"type": "thinking", "thinking": text, "signature": signature}]
+
+
+def _server_blocks(detail: dict[str, Any]) -> list[dict[str, Any]]:
+    """The call of a tool of the language's own, and what came of it; none where it is told in another way."""
+    if detail.get("type") != "reasoning.server_tool_call":
+        return []
+    blocks: list[dict[str, Any]] = []
+    name, server = detail.get("tool_name"), detail.get("server_name")
+    if name:
+        kind: dict[str, Any] = {**_MCP_USE, "server_name": server} if server else {**_SERVER_USE}
+        asked = detail.get("arguments") or "{}"
+        if not _is_whole(asked):
+            return []
+        blocks.append(
+            kind | {"id": detail.get("tool_call_id") or "", "name": name, "input": msgspec.Raw(asked.encode())}
+        )
+    if found := detail.get("result"):
+        result = msgspec.json.decode(found) if _is_whole(found) else {}
+        if not str(result.get("type", "")).endswith("_tool_result"):
+            return []
+        blocks.append(result)
+    return blocks
 
 
 def call_block(call: CallPiece) -> dict[str, Any]:
@@ -153,7 +183,7 @@ def call_block(call: CallPiece) -> dict[str, Any]:
     arguments: Any = msgspec.Raw(call.arguments.encode() or b"{}")
     if not _is_whole(call.arguments or "{}"):
         arguments = {"arguments": call.arguments}
-    return {"type": "tool_use", "id": call.id or "", "name": call.name, "input": arguments}
+    return {**_TOOL_USE, "id": call.id or "", "name": call.name, "input": arguments}
 
 
 def image_block(url: str) -> dict[str, Any]:

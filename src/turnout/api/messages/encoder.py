@@ -8,7 +8,7 @@ from typing import Any, Final, final
 import msgspec
 from msgspec import Raw, Struct
 
-from turnout.api.messages.blocks import Blocks, call_block, cited, closed_thought, image_block
+from turnout.api.messages.blocks import Blocks, call_block, cited, closed_thoughts, image_block
 from turnout.api.messages.refusal import error_object
 from turnout.api.pieces import Delta, read_delta, thoughts_in
 from turnout.base.errors import TurnoutError
@@ -28,6 +28,7 @@ _OWN_STOPS: Final = frozenset({
     "compaction", "end_turn", "max_tokens", "model_context_window_exceeded", "pause_turn", "refusal", "stop_sequence",
     "tool_use",
 })  # fmt: skip
+_TIERS: Final = frozenset({"standard", "priority", "batch"})
 _MESSAGE_STOP: Final = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 _EVENT: Final = b"event: %b\ndata: %b\n\n"
 _PLAIN: Final = b'{"content":"'
@@ -186,14 +187,12 @@ class MessagesEncoder:
         for thought in _speechless(thoughts) if self._hides else thoughts:
             place = thought.get("position")
             if isinstance(place, int) and done < place <= len(text):
-                blocks.append({"type": "text", "text": text[done:place]})
+                blocks.append({"type": "text", "text": text[done:place], "citations": None})
                 done = place
-            blocks.append(closed_thought(thought))
+            blocks += closed_thoughts(thought)
         if text[done:]:
-            block: dict[str, Any] = {"type": "text", "text": text[done:]}
-            if sources := [cited(one) for one in said.citations]:
-                block["citations"] = sources
-            blocks.append(block)
+            sources = [cited(one) for one in said.citations] or None
+            blocks.append({"type": "text", "text": text[done:], "citations": sources})
         blocks += [image_block(url) for url in said.pictures]
         return blocks + [call_block(call) for call in said.tool_calls or ()]
 
@@ -212,7 +211,7 @@ def usage_of(usage: Usage, tier: str | None) -> dict[str, Any]:
         "output_tokens": usage.completion_tokens,
         "output_tokens_details": {"thinking_tokens": usage.reasoning},
         "server_tool_use": {"web_search_requests": searches, "web_fetch_requests": 0} if searches else None,
-        "service_tier": tier or "standard",
+        "service_tier": tier if tier in _TIERS else "standard",
         "inference_geo": None,
     }
 
