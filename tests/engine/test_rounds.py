@@ -33,6 +33,7 @@ class _Asked(Struct, frozen=True):
 
 class _Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     mood: str = "kind"
+    engine: str | None = None
 
 
 class _Oracle(Work):
@@ -79,6 +80,7 @@ _PLUGIN = Plugin(
         description="Knows.",
         arguments=_Asked,
         aliases=frozenset({"oracle_preview"}),
+        native=lambda candidate: candidate.provider.slug == "delphi",
         most=lambda _, __: 500,
     ),
 )
@@ -164,6 +166,7 @@ async def _served(
     *turns: dict[str, Any] | bytes,
     during: Callable[[House, asyncio.Task[None], list[Any]], Awaitable[None]] | None = None,
     complains: bool = True,
+    provider_slug: str = "acme",
     **fields: Any,  # noqa: ANN401 - any field of a request
 ) -> _Served:
     """One request to a model that says *turns* one after another; the last again and again."""
@@ -177,7 +180,7 @@ async def _served(
             await wire.send(turn if isinstance(turn, bytes) else _answer(turn, stream=bool(body.get("stream"))))
 
     async with upstream(script) as provider:
-        house, records = a_house(replace(rails_to({"acme": provider.base_url}, capabilities=_OPEN), rack=_RACK))
+        house, records = a_house(replace(rails_to({provider_slug: provider.base_url}, capabilities=_OPEN), rack=_RACK))
         if not complains:
             house.report = lambda _: None
         paper = Paper()
@@ -380,6 +383,49 @@ async def test_a_later_round_that_breaks_is_told_and_the_earlier_ones_are_charge
     assert served.record.cost == 12 * 1_000_000 + 500
 
 
+@both
+async def test_another_endpoint_of_the_model_goes_on_when_one_fails_between_rounds(stream: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    asked: list[str] = []
+
+    def speaker(name: str, *turns: dict[str, Any] | bytes) -> Callable[[Wire], Awaitable[None]]:
+        left = list(turns)
+
+        async def script(wire: Wire) -> None:
+            while True:
+                await wire.request()
+                asked.append(name)
+                turn = left.pop(0)
+                await wire.send(turn if isinstance(turn, bytes) else _answer(turn, stream=stream))
+
+        return script
+
+    first = speaker("a", _turn("One.", _call()), reply(b"{}", status="503 Busy"))
+    async with upstream(first) as a, upstream(speaker("b", _turn("Two.", _call()), _turn("Three."))) as b:
+        house, records = a_house(replace(rails_to({"a": a.base_url, "b": b.base_url}), rack=_RACK))
+        paper = Paper()
+        await serve(a_call(paper, tools=_TOOLS, stream=stream), house)
+    assert asked == ["a", "a", "b", "b"]
+    assert _Served(paper, records, []).message["content"] == "One.\n\nTwo.\n\nThree."
+    outcomes = [(one.provider, one.outcome) for one in records.only.attempts if one.provider != "delphi"]
+    assert sorted(outcomes) == [("a", "answered"), ("a", "failed"), ("b", "answered"), ("b", "answered")]
+    assert sum(one.cost for one in records.only.attempts) == records.only.cost
+
+
+async def test_a_call_that_ends_the_request_stops_the_others_and_what_they_spent_is_charged() -> None:
+    before = _Oracle.cancelled
+    calls = [_call(question="why"), _call(number=1, question="sleep"), _call(number=2, question="broke")]
+    served = await _served(_turn("", *calls))
+    assert isinstance(served.paper.error, PaymentRequired)
+    assert _Oracle.cancelled == before + 1
+    assert served.record is not None
+    assert served.record.cost == 12 * 1_000_000 + 500
+
+
+async def test_annotations_of_the_provider_stay() -> None:
+    served = await _served(_turn("", _call()), _turn("Done.", annotations=[{"type": "file"}]))
+    assert [one["type"] for one in served.message["annotations"]] == ["file", "url_citation"]
+
+
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
@@ -397,6 +443,25 @@ async def test_what_no_tool_knows_is_refused_by_name(fields: dict[str, Any], nam
     assert isinstance(served.paper.error, BadRequest)
     assert named in served.paper.error.message
     assert served.asked == []
+
+
+@pytest.mark.parametrize(
+    ("provider", "entry", "ours"),
+    [
+        ("delphi", {"type": "oracle_preview"}, False),
+        ("delphi", {"type": "oracle_preview", "engine": "pythia"}, True),
+        ("delphi", {"type": "openrouter:oracle"}, True),
+        ("acme", {"type": "oracle_preview", "engine": "native"}, False),
+        ("acme", {"type": "oracle_preview"}, True),
+    ],
+)
+async def test_a_name_of_a_providers_own_tool_means_that_where_it_has_it(
+    provider: str,
+    entry: dict[str, Any],
+    ours: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    served = await _served(_turn("Hi."), tools=[entry], provider_slug=provider)
+    assert (served.asked[0]["tools"] != [entry]) == ours
 
 
 async def test_an_entry_of_plugins_offers_a_tool_that_is_all_the_plugin_has() -> None:

@@ -154,6 +154,8 @@ class Tool(Struct, frozen=True, kw_only=True, eq=False):
         arguments: what the model says; each field should have a ``Meta(description=…)``.
         parameters: what the entry may say in ``parameters``; None: the same as the plugin's own.
         aliases: other types of entries that mean it; what those say of it may stand beside the type.
+        native: whether the provider of a candidate has a tool of such a name itself. Where all have, an entry with an
+            alias is left to them.
         work: makes what is called; None: the same as the plugin's own.
         most: pico-dollars that one call may cost at most, models left out. None: nothing.
     """
@@ -164,6 +166,7 @@ class Tool(Struct, frozen=True, kw_only=True, eq=False):
     arguments: type[Struct] = NoParameters
     parameters: type[Struct] | None = None
     aliases: frozenset[str] = frozenset()
+    native: Callable[[Candidate], bool] | None = None
     work: Callable[[Job], Work] | None = None
     most: Callable[[Any, Any], int] | None = None
 

@@ -145,7 +145,7 @@ class Embedder(Protocol):
 
 
 class Fetched(Struct, frozen=True):
-    """A foreign file: its media type without parameters, lower-case, its bytes, and where it was after all redirects."""
+    """A foreign file: its media type without parameters, lower-case, its bytes, and where redirects led to."""
 
     media_type: str
     data: bytes

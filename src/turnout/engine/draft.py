@@ -49,6 +49,7 @@ class Draft:
         "_candidate",
         "_cost",
         "_earlier",
+        "_elsewhere",
         "_ended",
         "_failure",
         "_house",
@@ -111,7 +112,7 @@ class Draft:
         self.aside_cost = self._searches = 0
         self._earlier: tuple[AttemptRecord, ...] = ()
         self._candidate: Candidate | None = None
-        self._began = self._ended = 0.0
+        self._began = self._ended = self._elsewhere = 0.0
         self._usage = NO_USAGE
         self._cost = _NOTHING
         self._pricing = _NO_PRICING
@@ -202,7 +203,8 @@ class Draft:
     def overhead_ms(self) -> float:
         """Milliseconds since the request arrived that were not spent waiting for the answering provider."""
         now = self._now()
-        return (self._began - self._call.arrived + now - (self.first_byte_at or now)) * 1000
+        before = self._began - self._call.arrived - self._elsewhere
+        return (before + now - (self.first_byte_at or now)) * 1000
 
     def prompt_estimate(self) -> int:
         """Tokens of the prompt by our own count, four bytes to a token."""
@@ -270,6 +272,7 @@ class Draft:
         self.aside(replace(self._earlier_attempt(candidate, "answered"), usage=self._usage, cost=price.total))
         self._rounds += ((self._usage, price),)
         self._usage, self._cost, self._turn = NO_USAGE, _NOTHING, None
+        self._elsewhere += self._now() - self._began
 
     def _whole_price(self, price: Cost) -> Cost:
         """*price* with that of the rounds before it, and with what plugins have spent."""
@@ -336,6 +339,12 @@ class Draft:
         if pricing.overrides:
             pricing = self._pricing = effective(pricing, usage.prompt_tokens, self.created)
         return cost(usage, pricing)
+
+    def _in_order(self) -> tuple[AttemptRecord, ...]:
+        """All but the present attempt, as they began."""
+        if not self._asides:
+            return self._earlier
+        return tuple(sorted(self._earlier + self._asides, key=lambda one: one.started_ms))
 
     def _earlier_attempt(self, candidate: Candidate, outcome: Outcome) -> AttemptRecord:
         """The record of an attempt that another one follows: it failed, or was a round of several."""
@@ -412,7 +421,7 @@ class Draft:
                 referer=_header(headers, b"http-referer") or _header(headers, b"referer"),
                 title=_header(headers, b"x-openrouter-title") or _header(headers, b"x-title"),
                 user_agent=_header(headers, b"user-agent"),
-                earlier=self._earlier + self._asides,
+                earlier=self._in_order(),
                 aside_cost=Pico(self.aside_cost),
                 last_usage=self._usage if self._rounds else None,
                 preset_id=None if request.preset is None else request.preset.id,

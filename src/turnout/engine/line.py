@@ -111,12 +111,12 @@ async def _accepted(call: Call, house: House) -> Trip:
         or request.traits.files
     ) and not request.embeds:
         request, chosen = rack.choose(request, key.rules.plugins)
-    rounds = None
-    if rack.offers(request, chosen):
-        request, chosen, rounds = offer(rack, request, chosen)
     session = house.sticky.session(request, call.headers, key.account_id, call.arrived)
     outlook = house.outlook(key, session)
     plan = make_plan(request, rails.routes, outlook)
+    rounds = None
+    if rack.offers(request, chosen):
+        request, chosen, rounds = offer(rack, request, chosen, plan.candidates)
     paced = None
     if key.paced and house.pace is not None:
         paced = await keep_pace(house.pace, key, request, outlook.wall)

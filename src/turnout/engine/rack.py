@@ -26,6 +26,7 @@ _ONLINE = "online"
 _WEB = "web"
 _OLD_NAMES = {"middle-out": "context-compression"}
 """What ``transforms`` called them."""
+_OURS = "openrouter:"
 _NO_LIMIT = 2**63
 _FEWEST_BYTES_PER_TOKEN = 3
 _SHOWN = 64  # characters of an id
@@ -89,7 +90,8 @@ class Rack:
         self._plugins = {one.plugin.id: one for one in in_order}
         tools = [(one.plugin.tool, one) for one in in_order if one.plugin.tool is not None]
         self._tools = {name: one for tool, one in tools for name in (tool.kind, *tool.aliases)}
-        self._marks = (b'"openrouter:', *(b'"%b"' % name.encode() for name in self._tools))
+        names = {_OURS, *self._tools}
+        self._marks = [name.encode() for name in names if not any(one in name for one in names if one != name)]
         self.standing = any(one.enabled for one in in_order)
         self.unasked = max((_unasked(one) for one in in_order), default=0)
         small = min((room for room in rooms if room is not None and room <= self.unasked), default=None)
@@ -154,9 +156,9 @@ class Rack:
         tools = bytes(request.fields["tools"])
         return any(mark in tools for mark in self._marks)
 
-    def tool(self, kind: str, entry: Raw) -> Chosen | None:
-        """The tool of the gateway that *entry* of type *kind* means; None: it means none. By a name that is not ours,
-        ``native`` as engine means the provider's own.
+    def tool(self, kind: str, entry: Raw, candidates: Sequence[Candidate]) -> Chosen | None:
+        """The tool of the gateway that *entry* of type *kind* means; None: it means none. A name that is not ours means
+        the provider's own where ``native`` is its engine, and where all *candidates* have one and no engine is named.
 
         Raises:
             BadRequest: there is no such tool of ours, the operator has switched it off, or the entry says what it does
@@ -165,14 +167,17 @@ class Rack:
         fitted = self._tools.get(kind)
         tool = None if fitted is None else fitted.plugin.tool
         if fitted is None or tool is None:
-            if kind.startswith("openrouter:"):
+            if kind.startswith(_OURS):
                 known = ", ".join(sorted(one.plugin.tool.kind for one in self._plugins.values() if one.plugin.tool))
                 raise BadRequest(f"`tools`: there is no {kind[:_SHOWN]}. There are: {known or 'none'}")
             return None
         fields = _read_entry(entry)
         stated = fields.pop("parameters", None)
-        if kind != tool.kind and bytes(fields.get("engine", b"")) == b'"native"':
-            return None
+        if kind != tool.kind:
+            engine = bytes(fields.get("engine", b'"auto"'))
+            able = tool.native is not None and all(tool.native(one) for one in candidates)
+            if engine == b'"native"' or (able and engine == b'"auto"'):
+                return None
         if fitted.fixed and fitted.enabled is False:
             raise BadRequest(f"`tools`: {tool.kind} is switched off here")
         layers = [fields] if stated is None else [fields, _read_entry(stated)]

@@ -24,7 +24,7 @@ from turnout.contracts.plugin import Tool
 from turnout.contracts.surface import Encoder
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import NULL, Completion
-from turnout.domain.routing import Plan
+from turnout.domain.routing import Candidate, Plan
 from turnout.domain.usage import Usage
 from turnout.engine.afford import exposure
 from turnout.engine.draft import Draft
@@ -137,8 +137,13 @@ class Rounds:
         """What the calls give, several at once."""
         chain = self._chain
         assert chain is not None  # noqa: S101 - begin() comes first
-        tasks = [chain.call(self._kinds[one["name"]], one["arguments"]) for one in wanted]
-        return [text[:_MOST_RESULT] for text in await asyncio.gather(*tasks)]
+        tasks = [asyncio.ensure_future(chain.call(self._kinds[one["name"]], one["arguments"])) for one in wanted]
+        try:
+            return [text[:_MOST_RESULT] for text in await asyncio.gather(*tasks)]
+        finally:  # where one ends the request, the others tell what they have spent before it is settled
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _continued(self, request: ChatRequest, results: Sequence[str]) -> ChatRequest:
         """*request* with what the model said, and what its calls gave."""
@@ -191,15 +196,15 @@ class Rounds:
 
 
 def offer(
-    rack: Rack, request: ChatRequest, chosen: tuple[Chosen, ...]
+    rack: Rack, request: ChatRequest, chosen: tuple[Chosen, ...], candidates: Sequence[Candidate]
 ) -> tuple[ChatRequest, tuple[Chosen, ...], Rounds | None]:
-    """*request* with the functions that stand for the tools it names; all that works on it; and the rounds, None where
-    no tool may be called.
+    """*request*, planned for *candidates*, with the functions that stand for the tools it names; all that works on it;
+    and the rounds, None where no tool may be called.
 
     Raises:
         BadRequest: an entry names no tool, stands twice, or says what its tool does not know.
     """
-    own, ours = _sorted(rack, request, chosen)
+    own, ours = _sorted(rack, request, chosen, candidates)
     chosen = tuple(one for one in chosen if one.tool is None)
     if not ours:
         return request, chosen, None
@@ -224,13 +229,15 @@ def offer(
     return request, (*chosen, *ours.values()), Rounds(tools, own, most, stops)
 
 
-def _sorted(rack: Rack, request: ChatRequest, chosen: Sequence[Chosen]) -> tuple[list[Raw], dict[Tool, Chosen]]:
+def _sorted(
+    rack: Rack, request: ChatRequest, chosen: Sequence[Chosen], candidates: Sequence[Candidate]
+) -> tuple[list[Raw], dict[Tool, Chosen]]:
     """The client's own tools, and ours; those that plugins offer come last."""
     own: list[Raw] = []
     ours: dict[Tool, Chosen] = {}
     for place, raw in enumerate(request.parameters.tools or ()):
         try:
-            found = rack.tool(_read_entry(raw).type, raw)
+            found = rack.tool(_read_entry(raw).type, raw, candidates)
         except BadJSON as error:
             raise BadRequest(f"`tools[{place}]`: {error}") from None
         if found is None or found.tool is None:

@@ -117,8 +117,7 @@ class Conversation:
             own = message.get("reasoning_details")
             details = [] if own is None else [self._moved(detail) for detail in _list(own)]
             message["reasoning_details"] = Raw(encode(self._details + details))
-        if found := self._annotate(text):
-            message["annotations"] = Raw(encode([*_list(message.get("annotations", Raw(b"[]"))), *found]))
+        self._add_annotations(message, text)
         native = choice.native_finish_reason
         first = Choice(message, choice.index, self._finish(choice.finish_reason), native, choice.logprobs)
         return replace(completion, choices=[first, *others])
@@ -145,8 +144,7 @@ class Conversation:
                 reason = native = None
             else:
                 reason = self._finish(reason)
-                if found := self._annotate(self._all()):
-                    fields["annotations"] = Raw(encode(found))
+                self._add_annotations(fields, self._all())
         if reason is None and all(bytes(value) in {b'""', b"null"} for value in fields.values()):
             return None
         return ChunkChoice(Raw(encode(fields)), choice.index, reason, native, choice.logprobs)
@@ -175,6 +173,11 @@ class Conversation:
             if place in turn.shown:
                 kept.append(piece | {"index": turn.shown[place]})
         return kept
+
+    def _add_annotations(self, said: dict[str, Raw], text: str) -> None:
+        """Those of the answer's *text*, after those that are there."""
+        if found := self._annotate(text):
+            said["annotations"] = Raw(encode([*(_any(said.get("annotations", NULL)) or ()), *found]))
 
     def _end(self, reason: str | None) -> None:
         turn = self._turn
