@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BUCKETS", "HAND", "Features", "cut", "features_of", "word_hashes"]
+__all__ = ["BUCKETS", "HAND", "Features", "cut", "chained", "features_of", "phrase_hashes"]
 
 BUCKETS = 1 << 15
 """Words and pairs of neighbours are counted in so many buckets."""
@@ -121,15 +121,30 @@ def _words(lowered: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.in
     return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
 
 
-def word_hashes(text: str) -> NDArray[np.uint64]:
-    """One number for each word of *text*, in order."""
+def phrase_hashes(text: str, length: int = 0) -> NDArray[np.uint64]:
+    """One number for each run of *length* words of *text*, in order; 0: for the run of all of them."""
+    words = _word_hashes(text)
+    return chained(words, length or len(words))
+
+
+def chained(words: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
+    """One number for each run of *length* words."""
+    if not 0 < length <= len(words):
+        return words[:0]
+    runs = words[: len(words) - length + 1]
+    for step in range(1, length):
+        runs = _scrambled(runs * _PAIR + words[step : len(words) - length + 1 + step])
+    return runs
+
+
+def _word_hashes(text: str) -> NDArray[np.uint64]:
     lowered = np.frombuffer(cut(text).lower().encode("utf-8", "replace")[:_ROOM], np.uint8)
     starts, ends = _words(lowered)
     sums = _prefixes(lowered)
     return _scrambled((sums[ends] - sums[starts]) * _BACK[starts])
 
 
-_FAMILY_OF = {int(one): place for place, words in enumerate(_FAMILIES.values()) for one in word_hashes(words)}
+_FAMILY_OF = {int(one): place for place, words in enumerate(_FAMILIES.values()) for one in phrase_hashes(words, 1)}
 _FAMILY_HASHES = np.array(sorted(_FAMILY_OF), np.uint64)
 _FAMILY_PLACES = np.array([_FAMILY_OF[int(one)] for one in _FAMILY_HASHES])
 
@@ -142,7 +157,7 @@ def features_of(text: str) -> Features:
     starts, ends = _words(lowered)
     sums = _prefixes(lowered)
     words = _scrambled((sums[ends] - sums[starts]) * _BACK[starts])
-    pairs = _scrambled(words[:-1] * _PAIR + words[1:]) if len(words) > 1 else words[:0]
+    pairs = chained(words, 2)
     buckets, counts = np.unique(np.concatenate((words, pairs)) >> _SHIFT, return_counts=True)
     return Features(
         buckets.astype(np.int64),
