@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 import pytest
 from openrouter import OpenRouter, errors
 
+from documents import pdf_of
 from gateway import Gateway
 
 _HELLO: list[Any] = [{"role": "user", "content": "Hello, Turnout!"}]
@@ -74,14 +76,16 @@ def test_what_the_sdk_can_say_is_understood(openrouter_client: OpenRouter, field
 
 
 def test_parts_of_messages_are_understood(openrouter_client: OpenRouter) -> None:
+    paper = base64.b64encode(pdf_of("Hi from a PDF")).decode()
     parts = [
         {"type": "text", "text": "Hello", "cache_control": {"type": "ephemeral"}},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
         {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
-        {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AA=="}},
+        {"type": "file", "file": {"filename": "a.pdf", "file_data": f"data:application/pdf;base64,{paper}"}},
     ]
     messages = [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": parts}]
-    assert _send(openrouter_client, "fake/echo", messages=messages).choices[0].message.content == "Hello"
+    message = _send(openrouter_client, "fake/echo", messages=messages).choices[0].message
+    assert message.content == 'Hello\n<file name="a.pdf">\nHi from a PDF\n</file>'
 
 
 def test_the_catalog_is_accepted(openrouter_client: OpenRouter) -> None:

@@ -34,7 +34,8 @@ class _Outside(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.orders.append((self.path, dict(self.headers), body))  # type: ignore[attr-defined]
-        works = self.path == "/ocr" and body["model"] == "ocr-1"
+        paper = body.get("document", {}).get("document_url", ",").partition(",")[2]
+        works = self.path == "/ocr" and body["model"] == "ocr-1" and b"Unlucky" not in base64.b64decode(paper)
         pages = [page | {"images": page["images"] * 20} for page in _OCR_PAGES]
         self.send_response(200 if works else 500)
         self.end_headers()
@@ -335,3 +336,12 @@ def test_a_broken_paper_is_refused_before_ocr_is_paid(
     orders = len(outside.orders)  # type: ignore[attr-defined]
     assert _ask(scanning, _file(b"%PDF-1.7")).status == 400
     assert len(outside.orders) == orders  # type: ignore[attr-defined]
+
+
+def test_an_ocr_that_fails_ends_the_request_and_costs_nothing(scanning: Gateway) -> None:
+    reply = _ask(scanning, _file(pdf_of("Unlucky")))
+    assert reply.status == 502
+    assert "OCR service failed with status 500" in reply.json()["error"]["message"]
+    assert scanning.generation(reply)["total_cost"] == 0
+    unasked = _ask(scanning, _file(pdf_of("Unlucky")), plugins=[{"id": "file-parser", "pdf": {"engine": "pdf-text"}}])
+    assert "Unlucky" in _message(unasked)["content"]
