@@ -127,7 +127,8 @@ class Chain:
 
     def pipeline(self) -> list[dict[str, object]]:
         """What the plugins did, for ``openrouter_metadata``."""
-        return [stage.told() for stage in self._stages if stage.job.facts or stage.chosen.most_room is None]
+        quiet = [stage for stage in self._stages if stage.chosen.most_room is not None or stage.chosen.tool is not None]
+        return [stage.told() for stage in self._stages if stage.job.facts or stage not in quiet]
 
     async def _run(self, stage: _Stage, step: Awaitable[T], otherwise: T) -> T:
         """What *step* gives; *otherwise* when the plugin fails and the request can go on without it."""
