@@ -11,7 +11,9 @@ from typing import Annotated, Any
 import pytest
 from msgspec import Meta, Struct
 
+from examples import a_provider
 from line import Paper, Records, a_call, a_house, rails_to
+from turnout.app.outside import NOTHING_OUTSIDE
 from turnout.base.errors import BadRequest, PaymentRequired
 from turnout.base.money import Pico
 from turnout.contracts.plugin import Job, NoParameters, Plugin, Purchase, Tool, Work
@@ -19,6 +21,7 @@ from turnout.domain.provider import Capabilities
 from turnout.engine.house import House
 from turnout.engine.line import serve
 from turnout.engine.rack import Fitted, Rack
+from turnout.providers.dialects import load_dialects
 from upstream import Wire, reply, upstream
 
 _USAGE = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}
@@ -257,6 +260,54 @@ async def test_reasoning_goes_back_to_the_model_and_on_to_the_client(stream: boo
     )  # fmt: skip
     assert served.asked[1]["messages"][1]["reasoning_details"] == [thought("hm")]
     assert served.message["reasoning_details"] == [thought("hm"), thought("ah") | {"index": 1}]
+
+
+async def test_a_model_that_signs_its_thoughts_gets_them_back_before_its_calls() -> None:
+    asked: list[Any] = []
+    block = {"type": "tool_use", "id": "toolu_1", "name": "oracle", "input": {}}
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 9, "output_tokens": 1}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "I "}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "ask."}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "signed"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "content_block_start", "index": 1, "content_block": block},
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": '{"question"'}},
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": ':"why"}'}},
+        {"type": "content_block_stop", "index": 1},
+        {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 7}},
+        {"type": "message_stop"},
+    ]  # fmt: skip
+    last: list[dict[str, Any]] = [
+        events[0],
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "Done."}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}},
+        events[-1],
+    ]
+
+    async def script(wire: Wire) -> None:
+        while True:
+            asked.append(json.loads(await wire.request()))
+            said = b"".join(
+                b"event: %b\ndata: %b\n\n" % (event["type"].encode(), json.dumps(event).encode())
+                for event in (events if len(asked) == 1 else last)
+            )
+            await wire.send(reply(said, headers="Content-Type: text/event-stream\r\n"))
+
+    async with upstream(script) as provider:
+        rails = rails_to({"acme": provider.base_url}, dialect="anthropic")
+        adapter = load_dialects()["anthropic"].adapter(a_provider("acme", base_url=provider.base_url), NOTHING_OUTSIDE)
+        house, records = a_house(replace(rails, rack=_RACK, adapters={"acme": adapter}))
+        paper = Paper()
+        await serve(a_call(paper, tools=_TOOLS, stream=True, max_tokens=4096, reasoning={"max_tokens": 2048}), house)
+    thought, call = asked[1]["messages"][1]["content"]
+    assert thought == {"type": "thinking", "thinking": "I ask.", "signature": "signed"}
+    assert call == block | {"input": {"question": "why"}}
+    [result] = asked[1]["messages"][2]["content"]
+    assert (result["tool_use_id"], result["content"][0]["text"]) == ("toolu_1", "kind: why?")
+    assert _Served(paper, records, []).message["content"] == "Done."
 
 
 @both

@@ -158,8 +158,9 @@ class Conversation:
             turn.reasoning.append(thought)
         details = said.get("reasoning_details", NULL)
         if bytes(details) not in {b"null", b"[]"}:
-            turn.details += _list(details)
-            turn.highest = max(turn.highest, *(_index(detail) for detail in turn.details))
+            pieces = _list(details)
+            turn.details += pieces
+            turn.highest = max(turn.highest, *map(_index, pieces))
         calls = said.get("tool_calls", NULL)
         if bytes(calls) in {b"null", b"[]"}:
             return []
