@@ -27,7 +27,7 @@ def per_million(price: str | None) -> str:
     if value >= 100:
         return f"${value:,.0f}"
     text = f"{value:,.2f}" if value >= Decimal("0.1") else f"{value:.4f}".rstrip("0")
-    return f"${text.ljust(4, '0')}" if value >= Decimal("0.0001") else f"${value:f}"
+    return f"${text.ljust(4, '0')}" if value >= Decimal("0.0001") else f"${value.normalize():f}"
 
 
 def tokens(count: int | None) -> str:
