@@ -264,6 +264,7 @@ async def test_reasoning_goes_back_to_the_model_and_on_to_the_client(stream: boo
 
 async def test_a_model_that_signs_its_thoughts_gets_them_back_before_its_calls() -> None:
     asked: list[Any] = []
+    arguments = {"type": "input_json_delta"}
     block = {"type": "tool_use", "id": "toolu_1", "name": "oracle", "input": {}}
     events: list[dict[str, Any]] = [
         {"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 9, "output_tokens": 1}}},
@@ -273,8 +274,8 @@ async def test_a_model_that_signs_its_thoughts_gets_them_back_before_its_calls()
         {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "signed"}},
         {"type": "content_block_stop", "index": 0},
         {"type": "content_block_start", "index": 1, "content_block": block},
-        {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": '{"quest'}},
-        {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": 'ion":"why"}'}},
+        {"type": "content_block_delta", "index": 1, "delta": arguments | {"partial_json": '{"ques'}},
+        {"type": "content_block_delta", "index": 1, "delta": arguments | {"partial_json": 'tion":"why"}'}},
         {"type": "content_block_stop", "index": 1},
         {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 7}},
         {"type": "message_stop"},
