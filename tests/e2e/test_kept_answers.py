@@ -356,6 +356,30 @@ def test_vectors_are_kept_and_a_hit_of_an_idempotent_request_is_one_hit(stage: S
     assert third.headers["idempotent-replayed"] == "true"
 
 
+# -- machines --
+
+
+def test_machines_that_share_a_redis_ask_once_for_all_of_them(tmp_path: Path, redis_url: str) -> None:
+    fake = FakeServer(tmp_path)
+    with running(fake):
+        toml = configuration(fake) + f'[store]\nshared = "{redis_url}"\n'
+        folders = [tmp_path / name for name in ("one", "two")]
+        for folder in folders:
+            folder.mkdir()
+        nodes = [Gateway(folder, toml) for folder in folders]
+        with running(*nodes):
+            body = body_of("acme/slow")
+            with ThreadPoolExecutor(20) as pool:
+                replies = list(
+                    pool.map(lambda n: nodes[n % 2].request("POST", CHAT, body, headers=once("k") | CACHE), range(20))
+                )
+            assert {reply.status for reply in replies} == {200}
+            assert len({reply.body for reply in replies}) == 1
+            hits = [node.request("POST", CHAT, body, headers=CACHE) for node in nodes]
+            assert {reply.headers["x-openrouter-cache-status"] for reply in hits} == {"HIT"}
+            assert accepted(fake)[UPSTREAM["acme/slow"]] == 1
+
+
 # -- deaths --
 
 
@@ -398,6 +422,6 @@ def test_a_request_that_was_killed_is_free_for_the_next_after_a_while(tmp_path: 
             second = gateway.request("POST", CHAT, body, headers=once("k"))
             assert second.status == 200
             assert "idempotent-replayed" not in second.headers
-            assert time.monotonic() - began < 14
+            assert time.monotonic() - began < 30  # the claim lapses after ten seconds, and the machine may be busy
             assert accepted(fake)["fake/lorem-20-slow-2000"] == 2
             assert len(settled(gateway, 1)) == 1
