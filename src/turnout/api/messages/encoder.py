@@ -219,9 +219,9 @@ def usage_of(usage: Usage, tier: str | None) -> dict[str, Any]:
 def _costs(price: Cost) -> dict[str, Any]:
     return {
         "cost": price.total / PICO_PER_DOLLAR,
-        "is_byok": False,
+        "is_byok": price.own is not None,
         "cost_details": {
-            "upstream_inference_cost": None,
+            "upstream_inference_cost": None if price.own is None else price.own / PICO_PER_DOLLAR,
             "upstream_inference_prompt_cost": price.prompt / PICO_PER_DOLLAR,
             "upstream_inference_completions_cost": price.completion / PICO_PER_DOLLAR,
         },

@@ -24,10 +24,13 @@ _AS_IN_CHATS: Final = frozenset({
     "stop_server_tools_when", "stream", "temperature", "top_k", "top_p", "trace", "transforms", "usage", "user",
 })  # fmt: skip
 """Fields that mean the same in a chat."""
+_NOT_JUDGED: Final = _AS_IN_CHATS | {"messages"}
 _JUDGED: Final = ("thinking", "output_config", "metadata", "tool_choice")
 _CHOICES: Final = {"auto": b'"auto"', "any": b'"required"', "none": b'"none"'}
 _TIERS: Final = {"auto": b'"auto"', "standard_only": b'"default"'}
 _CUSTOM: Final = frozenset({None, "custom"})
+_OURS: Final = "openrouter:"
+"""How the names of tools begin that the gateway runs."""
 _LONGEST_USER: Final = 256
 _MOST_STOPS: Final = 4
 
@@ -132,9 +135,7 @@ def message_request(body: bytes) -> ChatRequest:
 
 def _judged(fields: dict[str, Raw]) -> _Asked:
     try:
-        asked = _asked(
-            encode({name: value for name, value in fields.items() if name not in _AS_IN_CHATS | {"messages"}})
-        )
+        asked = _asked(encode({name: value for name, value in fields.items() if name not in _NOT_JUDGED}))
         for name in _JUDGED:
             if name in fields:
                 refuse_duplicates(bytes(fields[name]))
@@ -160,7 +161,8 @@ def _tell_tools(chat: dict[str, Raw], asked: _Asked) -> str:
             chat["web_search_options"] = _search(tool)
         else:
             told.append(raw)
-            peculiar = peculiar or f"a tool of type {(tool.type or '')[:40]!r}"
+            if tool.type is not None and not tool.type.startswith(_OURS):
+                peculiar = peculiar or f"a tool of type {tool.type[:40]!r}"
     if told:
         chat["tools"] = Raw(encode(told))
     return peculiar

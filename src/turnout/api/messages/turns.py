@@ -17,7 +17,6 @@ from turnout.domain.completion import NULL
 __all__ = ["BadTurns", "Conversation", "as_chat", "read_turns", "system_message"]
 
 _CLAUDE = "anthropic-claude-v1"
-_QUOTE, _LIST = ord('"'), ord("[")
 _CALLS = frozenset({"server_tool_use", "mcp_tool_use"})
 _RESULT = "_tool_result"
 _EMPTY = b'""'
@@ -105,19 +104,17 @@ def system_message(system: Raw) -> bytes | None:
     Raises:
         BadRequest: it is neither.
     """
-    first = memoryview(system)[0]
-    if first == _QUOTE:
-        return b'{"role":"system","content":%b}' % bytes(system)
-    if first != _LIST:
-        if bytes(system) != b"null":
+    stated = bytes(system)
+    if stated[:1] == b'"':
+        return b'{"role":"system","content":%b}' % stated
+    if stated[:1] != b"[":
+        if stated != b"null":
             raise BadRequest("`system`: a text or a list of text blocks is expected")
         return None
-    parts = []
-    for place, block in enumerate(_read(system, "system")):
-        if block.type != "text":
-            raise BadRequest(f"`system[{place}]`: only blocks of type `text` stand there")
-        parts.append(_text_part(block, f"system[{place}]"))
-    return b'{"role":"system","content":[%b]}' % b",".join(parts) if parts else None
+    content = _plain_parts(_read(system, "system"))
+    if content is None:
+        raise BadRequest("`system`: only blocks of type `text` with a text stand there")
+    return b'{"role":"system","content":%b}' % content if content is not _EMPTY else None
 
 
 def as_chat(messages: Raw, turns: list[_Turn]) -> Conversation:
@@ -127,16 +124,21 @@ def as_chat(messages: Raw, turns: list[_Turn]) -> Conversation:
         BadRequest: a block is not what its type says; the message names the place.
     """
     teller = _Teller()
+    told = teller.told
     for place, turn in enumerate(turns):
-        content = memoryview(turn.content)
-        if content[0] == _QUOTE:
-            teller.told.append(b'{"role":"%b","content":%b}' % (turn.role.encode(), bytes(turn.content)))
-        elif content[0] != _LIST:
+        content = bytes(turn.content)
+        if content[:1] == b'"':
+            told.append(b'{"role":"%b","content":%b}' % (turn.role.encode(), content))
+            continue
+        if content[:1] != b"[":
             raise BadRequest(f"`messages[{place}].content`: a text or a list of blocks is expected")
+        blocks = _read(turn.content, f"messages[{place}].content")
+        if (plain := _plain_parts(blocks)) is not None:
+            told.append(b'{"role":"%b","content":%b}' % (turn.role.encode(), plain))
         elif turn.role == "assistant":
-            teller.assistant(turn.content, place)
+            teller.assistant(turn.content, blocks, place)
         else:
-            teller.other(turn.role, turn.content, f"messages[{place}].content")
+            teller.other(turn.role, turn.content, blocks, f"messages[{place}].content")
     own = _without(messages, teller.foreign) if teller.foreign else None
     marks = b'"cache_control"' in bytes(messages)
     traits = Traits(reasoning=teller.thought, cache_marks=marks, rich_results=teller.rich, files=teller.files)
@@ -152,10 +154,10 @@ class _Teller:
         self.thought = self.rich = self.files = False
         self.peculiar = ""
 
-    def other(self, role: str, content: Raw, place: str) -> None:
+    def other(self, role: str, content: Raw, blocks: list[_Block], place: str) -> None:
         """A turn of the user or the system: each result of a tool is a message of its own."""
         parts: list[bytes] = []
-        for at, block in enumerate(_read(content, place)):
+        for at, block in enumerate(blocks):
             if block.type != "tool_result":
                 parts += self._parts(block, f"{place}[{at}]", partial(_raw_at, content, at))
                 continue
@@ -163,13 +165,13 @@ class _Teller:
                 self._say(role, parts)
                 parts = []
             self._result(block, f"{place}[{at}]")
-        if parts or bytes(content)[1:].lstrip()[:1] == b"]":
+        if parts:
             self._say(role, parts)
 
-    def assistant(self, content: Raw, place: int) -> None:
+    def assistant(self, content: Raw, blocks: list[_Block], place: int) -> None:
         """A turn of the model."""
         said = _Said(f"messages[{place}].content", content)
-        for at, block in enumerate(_read(content, said.place)):
+        for at, block in enumerate(blocks):
             said.add(block, at)
         if said.foreign:
             self.foreign[place] = said.foreign
@@ -297,6 +299,22 @@ def _read(content: Raw, place: str) -> list[_Block]:
         return [_Block(kind) if kind else _block(encode(one)) for kind, one in zip(strangers, fields, strict=True)]
     except BadJSON:
         raise BadRequest(f"`{place}`: {problem}") from None
+
+
+def _plain_parts(blocks: list[_Block]) -> bytes | None:
+    """The content that *blocks* make where all of them are texts, as most are; else None."""
+    parts = []
+    for block in blocks:
+        text = bytes(block.text)
+        if block.type != "text" or text[:1] != b'"':
+            return None
+        if block.cache_control is NULL:
+            parts.append(b'{"type":"text","text":%b}' % text)
+        else:
+            parts.append(b'{"type":"text","text":%b,"cache_control":%b}' % (text, bytes(block.cache_control)))
+    if len(parts) == 1 and blocks[0].cache_control is NULL:
+        return bytes(blocks[0].text)
+    return b"[%b]" % b",".join(parts) if parts else _EMPTY
 
 
 def _raw_at(content: Raw, place: int) -> Raw:
