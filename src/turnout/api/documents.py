@@ -70,6 +70,19 @@ _TOLD_HEADERS = {
     "X-OpenRouter-Cache-TTL": "Seconds that it is kept, or is still kept.",
     "X-OpenRouter-Cache-Source-Id": "Of a hit: the generation that was paid for.",
 }
+_MESSAGES = {
+    "type": "object",
+    "required": ["model", "messages"],
+    "properties": {name: {"type": kind} for name, kind in (
+        ("model", "string"), ("messages", "array"), ("system", ["string", "array"]), ("max_tokens", "integer"),
+        ("stream", "boolean"), ("tools", "array"), ("tool_choice", "object"), ("thinking", "object"),
+        ("output_config", "object"), ("stop_sequences", "array"), ("temperature", "number"), ("top_p", "number"),
+        ("top_k", "integer"), ("metadata", "object"), ("service_tier", "string"), ("cache_control", "object"),
+        ("models", "array"), ("fallbacks", "array"), ("provider", "object"), ("plugins", "array"), ("preset", "string"),
+        ("session_id", "string"), ("user", "string"),
+    )},
+}  # fmt: skip
+"""Other fields reach endpoints that speak the same language."""
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; }
 body { font: 15px/1.55 system-ui, sans-serif; margin: 0 auto; max-width: 60rem; padding: 2rem 1rem 6rem; }
@@ -103,6 +116,8 @@ def add_data_plane(app: FastAPI) -> None:
                 "/api/v1/chat/completions": _operation("Chat", "Answer a conversation, whole or as a stream.", chat),
                 "/api/v1/completions": _operation("Completion", "Continue a prompt: the legacy family.", legacy),
                 "/api/v1/embeddings": _operation("Embeddings", "Make vectors; never as a stream.", vectors),
+                "/api/v1/messages": _operation("Message", "Answer a conversation in Anthropic's words.", _MESSAGES),
+                "/api/v1/messages/count_tokens": _operation("Count", "Estimate the tokens of a prompt.", _MESSAGES),
             }
             for family, body in BODIES.items():
                 path = document["paths"].setdefault(f"/api/v1/{family}/completions", {})
