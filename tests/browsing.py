@@ -16,7 +16,7 @@ WIDE = (1440, 900)
 NARROW = (390, 844)
 
 _AXE = Path(__file__).parents[1] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
-_RUN_AXE = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
+_RUN_AXE = "async only => (await axe.run(document, {resultTypes: ['violations'], ...only})).violations"
 
 
 class Desk:
@@ -82,12 +82,12 @@ class Desk:
             self.complaints.append(f"{answer.status}: {answer.url}")
 
 
-def violations(page: Page) -> list[str]:
-    """What axe-core finds serious or critical on *page*, as it is now."""
+def violations(page: Page, *rules: str) -> list[str]:
+    """What axe-core finds serious or critical on *page*, as it is now, by all of its rules or by *rules* alone."""
     if not _AXE.is_file():
         pytest.skip("axe-core is not installed: npm ci in frontend/")
     page.evaluate(_AXE.read_text(encoding="utf-8"))
-    found = page.evaluate(_RUN_AXE)
+    found = page.evaluate(_RUN_AXE, {"runOnly": list(rules)} if rules else {})
     return [
         f"{one['id']}: {node['target']} {node['failureSummary']}"
         for one in found

@@ -29,7 +29,7 @@ Drawn = tuple[str, Mapping[str, Any], int]
 
 @final
 class Easel:
-    """Draws pages, and keeps each for ten seconds, or until what it was drawn of is replaced."""
+    """Draws pages, and keeps each for some seconds, or until what it was drawn of is replaced."""
 
     def __init__(self, assets: Assets) -> None:
         self.assets = assets
@@ -45,14 +45,16 @@ class Easel:
         self._environment.filters |= FILTERS
         self._environment.globals |= {"assets": assets, "version": __version__}
 
-    async def show(self, request: Request, subject: object, draw: Callable[[], Drawn]) -> Response:
-        """The page at this address. *draw* is called in a thread, and again when *subject* is another object."""
+    async def show(
+        self, request: Request, subject: object, draw: Callable[[], Drawn], seconds: float = _SECONDS
+    ) -> Response:
+        """The page at this address. *draw* is called in a thread, and again after *seconds* or for another *subject*."""
         now = asyncio.get_running_loop().time()
         place = (request.headers.get("host", ""), str(request.url))
         kept = self._kept.get(place)
         if kept is None or kept[0] is not subject or kept[1] <= now:
             stored, status = await asyncio.to_thread(self._drawn, request.url.path, draw)
-            kept = (subject, now + _SECONDS, stored, status)
+            kept = (subject, now + seconds, stored, status)
             while len(self._kept) >= _KEPT:
                 del self._kept[next(iter(self._kept))]
             self._kept[place] = kept

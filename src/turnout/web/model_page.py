@@ -46,8 +46,8 @@ def nothing_called(name: str, listing: Listing) -> Drawn:
     """The page for a name that means nothing, with what it may have meant."""
     words = [word for word in name.lower().replace("/", "-").split("-") if len(word) > 1]
     scored = [(sum(word in entry.haystack for word in words), entry.model) for entry in listing.entries]
-    near = sorted((pair for pair in scored if pair[0]), key=lambda pair: -pair[0])[:6]
-    content = {"title": "There is no model of that name", "name": name, "near": [model for _, model in near]}
+    near = sorted((pair for pair in scored if pair[0]), key=lambda pair: (-pair[0], abs(len(pair[1].id) - len(name))))
+    content = {"title": "There is no model of that name", "name": name, "near": [model for _, model in near[:6]]}
     return "missing.html", content, 404
 
 

@@ -206,7 +206,7 @@ class _Pages:
         """How this installation is."""
         listing, figures, ready = await self._site.listing(), self._site.figures(), self._site.ready()
         wall = self._site.clock.wall()
-        return await self._easel.show(request, listing, lambda: status(listing, ready, figures, wall))
+        return await self._easel.show(request, listing, lambda: status(listing, ready, figures, wall), 1.0)
 
     async def for_providers(self, request: Request) -> Response:
         """How to be listed."""
