@@ -61,11 +61,12 @@ HAND: tuple[str, ...] = (
 
 
 class Features(NamedTuple):
-    """Buckets that a text fills, how strongly each (summing to no fixed length), and its hand-made signals."""
+    """Buckets that a text fills, how strongly each, its hand-made signals, and hashes of its words in their order."""
 
     buckets: NDArray[np.int64]
     counts: NDArray[np.float32]
     hand: NDArray[np.float32]
+    words: NDArray[np.uint64]
 
 
 def cut(text: str) -> str:
@@ -163,6 +164,7 @@ def features_of(text: str) -> Features:
         buckets.astype(np.int64),
         (1 + np.log(counts)).astype(np.float32),
         _hand(short, len(text), raw, words, ends - starts),
+        words,
     )
 
 

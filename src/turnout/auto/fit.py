@@ -148,7 +148,8 @@ def _directions(features: Sequence[Features], dice: np.random.Generator) -> tupl
     _powers, turns = np.linalg.eigh(spread.T @ spread)
     best = turns[:, ::-1][:, :DEPTH]
     directions[:, : best.shape[1]] = basis @ best
-    return rarity, directions
+    reached = np.median(np.sqrt(np.square(spread).sum(1)))
+    return rarity, directions / max(np.float32(1e-3), reached)
 
 
 def _product(places: NDArray[np.int64], values: Floats, starts: NDArray[np.int64], dense: Floats) -> Floats:

@@ -69,8 +69,12 @@ def judge(table: Table, vector: Floats, signals: Floats, columns: NDArray[np.int
     neighbours = (weights @ residuals.astype(np.float32)) / (rows + np.float32(_PRIOR_ROWS))
     familiar = _familiar(_own_nearest(seen, closeness))
     everywhere = float(_familiar(np.float32(nearest)))
-    slopes = np.where(unknown, _usual_slope(table), table.slopes[columns]) if len(table.models) else np.ones(len(columns))
-    leanings = np.where(unknown, 0, signals @ table.leanings[:, columns]) if len(table.models) else np.zeros(len(columns))
+    slopes = (
+        np.where(unknown, _usual_slope(table), table.slopes[columns]) if len(table.models) else np.ones(len(columns))
+    )
+    leanings = (
+        np.where(unknown, 0, signals @ table.leanings[:, columns]) if len(table.models) else np.zeros(len(columns))
+    )
     shared = everywhere * float(weights @ table.ease[near]) / (total + _PRIOR_ROWS)
     own = np.where(unknown, everywhere, familiar)
     neighbours = np.where(unknown, shared, neighbours)
@@ -99,4 +103,4 @@ def _own_nearest(seen: NDArray[np.bool_], closeness: Floats) -> Floats:
 
 
 def _usual_slope(table: Table) -> float:
-    return float(np.median(table.slopes)) if len(table.slopes) else 1.0
+    return float(table.slopes.mean()) if len(table.slopes) else 1.0

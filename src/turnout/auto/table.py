@@ -24,7 +24,7 @@ DEPTH = 64
 UNSEEN = 255
 """An outcome that nobody has seen; the others are scores from 0 to 1 in 254 steps."""
 
-_HAND_SHARE = 0.55
+_HAND_SHARE = 0.5
 _FORMAT = 1
 _MOST = 1 << 28
 _ARRAYS = (
@@ -45,7 +45,7 @@ class Table(Struct, frozen=True, eq=False, kw_only=True):
         made: the date of training, ``YYYY-MM-DD``.
         sources: what it was trained on: names, licences.
         rarity: weight of each bucket (inverse document frequency).
-        directions: (buckets, DEPTH): where each bucket points.
+        directions: (buckets, DEPTH): where each bucket points, so long that half of the stored prompts reach length 1.
         hand_mean, hand_scale: of the hand-made signals.
         vectors: (n, DEPTH + signals), each of length 1 at most.
         outcomes: (n, m) bytes: score times 254, or ``UNSEEN``.
@@ -86,7 +86,9 @@ class Table(Struct, frozen=True, eq=False, kw_only=True):
         if len(features.buckets):
             weights = features.counts * self.rarity[features.buckets]
             words = weights @ self.directions[features.buckets]
-            vector[:DEPTH] = words * (np.sqrt(1 - _HAND_SHARE) / max(1e-9, float(np.sqrt(words @ words))))
+            # Words that training has not met leave the vector short: such a prompt is near to nothing.
+            length = max(float(np.sqrt(words @ words)), float(np.sqrt(weights @ weights)), 1e-9)
+            vector[:DEPTH] = words * (np.sqrt(1 - _HAND_SHARE) / length)
         vector[DEPTH:] = signals * (np.sqrt(_HAND_SHARE) / max(1e-9, float(np.sqrt(signals @ signals))))
         return vector
 

@@ -191,10 +191,11 @@ _SOFTNESS = 1.2
 
 
 class Task(NamedTuple):
-    """The kind of work, and how sure that is, 0 to 1."""
+    """The kind of work, how sure that is (0 to 1), and the share of each of :data:`TASKS`."""
 
     name: str
     certainty: float
+    shares: Floats
 
 
 @final
@@ -203,64 +204,67 @@ class Tasks:
 
     def __init__(self) -> None:
         """Read the cues and the examples that the package brings."""
-        pairs = [
-            (phrase_hashes(phrase.replace("_", " ")), place, float(weight))
-            for place, cues in enumerate(_CUES.values())
-            for phrase, _, weight in (cue.rpartition(":") for cue in cues.split())
-        ]
-        flat = sorted((int(hashes[-1]), place, weight) for hashes, place, weight in pairs if len(hashes))
-        self._hashes = np.array([one[0] for one in flat], np.uint64)
-        self._places = np.array([one[1] for one in flat])
-        self._weights = np.array([one[2] for one in flat], np.float32)
+        cues: dict[int, Floats] = {}
+        for place, listed in enumerate(_CUES.values()):
+            for cue in listed.split():
+                phrase, _, weight = cue.rpartition(":")
+                for one in phrase_hashes(phrase.replace("_", " ")).tolist():
+                    cues.setdefault(one, np.zeros(len(TASKS), np.float32))[place] = float(weight)
+        self._hashes = np.array(sorted(cues), np.uint64)
+        self._cells = np.stack([cues[one] for one in self._hashes.tolist()])
         self._learned_hashes, self._learned = _learned()
 
-    def task_of(self, text: str) -> Task:
-        """The kind of work that *text* asks for."""
-        scores = self._cued(text) + self._by_examples(text) + _by_shape(cut(text))
+    def task_of(self, text: str, words: NDArray[np.uint64] | None = None) -> Task:
+        """The kind of work that *text* asks for; *words* are the hashes of its words, where they are known."""
+        heard = phrase_hashes(cut(text), 1) if words is None else words
+        if len(heard) > _OPENING + _ENDING:
+            heard = np.concatenate((heard[:_OPENING], heard[-_ENDING:]))
+        scores = _by_shape(cut(text))
+        if len(heard):
+            hashes, positions = _spoken(heard)
+            scores += self._cued(hashes, (positions < _EARLY) | (len(heard) - positions < _EARLY))
+            scores += self._by_examples(hashes)
         shares = np.exp((scores - scores.max()) / _SOFTNESS)
+        shares /= shares.sum()
         best = int(scores.argmax())
-        return Task(TASKS[best], float(shares[best] / shares.sum()))
+        return Task(TASKS[best], float(shares[best]), shares)
 
-    def _cued(self, text: str) -> Floats:
-        hashes, positions, words = _spoken(text)
-        first = np.searchsorted(self._hashes, hashes, "left")
-        counts = np.searchsorted(self._hashes, hashes, "right") - first
-        hit = np.flatnonzero(counts)
-        scores = np.zeros(len(TASKS), np.float32)
-        said: set[int] = set()
-        for place in hit:
-            for cue in range(first[place], first[place] + counts[place]):
-                if cue not in said:
-                    said.add(cue)
-                    early = positions[place] < _EARLY or words - positions[place] < _EARLY
-                    scores[self._places[cue]] += self._weights[cue] * (_EARLY_FACTOR if early else 1)
-        return scores
+    def _cued(self, hashes: NDArray[np.uint64], early: NDArray[np.bool_]) -> Floats:
+        found, positions = _matches(self._hashes, hashes)
+        # A cue counts once; early or late ones, where instructions stand, count for more.
+        once, first = np.unique(np.where(early[positions], found, found + len(self._cells)), return_index=True)
+        said = np.zeros(len(TASKS), np.float32)
+        counted = found[first]
+        strong = np.isin(counted, once)
+        factors = np.where(once < len(self._cells), np.float32(_EARLY_FACTOR), np.where(strong, 0, 1)).astype(np.float32)
+        if len(counted):
+            said += factors @ self._cells[counted]
+        return said
 
-    def _by_examples(self, text: str) -> Floats:
-        hashes = np.unique(_spoken(text)[0])
-        places = np.minimum(np.searchsorted(self._learned_hashes, hashes), len(self._learned_hashes) - 1)
-        known = places[self._learned_hashes[places] == hashes]
-        if not len(known):
-            return np.zeros(len(TASKS), np.float32)
-        learned: Floats = self._learned[known].sum(0) * np.float32(_LEARNED_SHARE / np.sqrt(len(known)))
+    def _by_examples(self, hashes: NDArray[np.uint64]) -> Floats:
+        found = np.unique(_matches(self._learned_hashes, hashes)[0])
+        learned: Floats = self._learned[found].sum(0) * np.float32(_LEARNED_SHARE / np.sqrt(max(1, len(found))))
         return learned
 
 
-def _spoken(text: str) -> tuple[NDArray[np.uint64], NDArray[np.int64], int]:
-    """Hashes of words, pairs and threes of the beginning and the end, where each begins, and how many words count."""
-    all_words = phrase_hashes(cut(text), 1)
-    if len(all_words) > _OPENING + _ENDING:
-        all_words = np.concatenate((all_words[:_OPENING], all_words[-_ENDING:]))
-    runs = [chained(all_words, length) for length in (1, 2, 3, 4)]
-    positions = [np.arange(len(run)) for run in runs]
-    return np.concatenate(runs), np.concatenate(positions), len(all_words)
+def _matches(table: NDArray[np.uint64], hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places in the sorted *table* where *hashes* stand, and which of the hashes they are."""
+    places = np.minimum(np.searchsorted(table, hashes), len(table) - 1)
+    known = np.flatnonzero(table[places] == hashes)
+    return places[known], known
+
+
+def _spoken(words: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Hashes of words and of runs of up to four, and where each begins."""
+    runs = [chained(words, length) for length in (1, 2, 3, 4)]
+    return np.concatenate(runs), np.concatenate([np.arange(len(run)) for run in runs])
 
 
 def _learned() -> tuple[NDArray[np.uint64], Floats]:
     """Of the words of the examples: the logarithm of how much more often they stand in one kind than in the others."""
     lines = (resources.files("turnout.auto") / "examples.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
-    spoken = [np.unique(_spoken(row["prompt"])[0]) for row in rows]
+    spoken = [np.unique(_spoken(phrase_hashes(row["prompt"], 1))[0]) for row in rows]
     hashes = np.unique(np.concatenate(spoken))
     counts = np.zeros((len(hashes), len(TASKS)), np.float32)
     for row, said in zip(rows, spoken, strict=True):
@@ -287,16 +291,24 @@ def _by_shape(text: str) -> Floats:
     )  # fmt: skip
     if lettered >= 2:
         add("multiple_choice", 3.0 + 2 * lettered)
-    code = sum(mark in text for mark in ("{", "}", ";", "()", "def ", "=>", "==", "import ", "return ", "```", "</", "+=", "](", "):"))
+    code = sum(
+        mark in text
+        for mark in ("{", "}", ";", "()", "def ", "=>", "==", "import ", "return ", "```", "</", "+=", "](", "):")
+    )
     if code:
-        for task in ("code:debugging", "code:explanation", "code:review", "code:refactoring", "code:generation", "code:testing"):
+        for task in (
+            "code:debugging",
+            "code:explanation",
+            "code:review",
+            "code:refactoring",
+            "code:generation",
+            "code:testing",
+        ):
             add(task, min(2.5, 0.8 * code))
-    digits = sum(letter.isdigit() for letter in text[:600])
-    if digits and any(mark in text for mark in ("^", "\\frac", "\\sqrt", "= 0", "$")):
+    if any(mark in text for mark in ("^", "\\frac", "\\sqrt", "= 0", "$")) and any(one in text for one in "0123456789"):
         add("math", 1.5)
     if len(text) < 25 and not code:
         add("conversation", 1.5)
-    foreign = sum(ord(letter) > 0x370 for letter in text[:400])
-    if foreign > 8:
+    if not text.isascii() and sum(letter > "\u0370" for letter in text[:400]) > 8:
         add("translation", 1.5)
     return scores
