@@ -174,15 +174,15 @@ async def _answer(trip: Trip) -> None:
         usage = completion.usage or estimate(draft, completion)
         if trip.rounds is not None and await trip.goes_on(candidate, usage, completion):
             continue
-        if trip.chain is not None:
-            completion = await trip.chain.mend(completion, trip.request, candidate)
+        mended = completion if trip.chain is None else await trip.chain.mend(completion, trip.request, candidate)
+        if sink.verbatim and mended is completion:
+            mended.verbatim = sink.body()
+        completion = mended
         price = draft.answered(usage)
         if trip.paced is not None:
             await trip.put_pace_right(draft.usage)
         if candidate.endpoint.provider in trip.rails.recalling:
             await trip.remember(completion)
-        if sink.verbatim and (trip.chain is None or not trip.chain.works("answer")):
-            completion.verbatim = sink.body()
         trip.encoder.served_by(candidate.model.id, candidate.provider.name)
         body = trip.encoder.whole(completion, draft.usage, price)
         if trip.told is not None:
