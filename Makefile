@@ -31,7 +31,7 @@ run: $(VENV)/.web ## serve on 127.0.0.1:8000 (PORT=, HOST=, WORKERS= and CONFIG=
 web: $(VENV)/.run ## build the website's front end (frontend/); `run` does it too
 	$(IN_VENV) hatch_build.py
 
-test: $(VENV)/.dev $(VENV)/.web ## the test suite; what needs PostgreSQL or Redis is skipped where there is none
+test: $(VENV)/.dev $(VENV)/.web-tools ## the test suite; what needs PostgreSQL or Redis is skipped where there is none
 	$(IN_VENV) -m pytest -m "not slow and not alone" --numprocesses auto --maxprocesses 4 --dist loadfile
 	$(IN_VENV) -m pytest -m "alone and not slow"
 
@@ -99,6 +99,9 @@ $(VENV)/.run: requirements.lock pyproject.toml
 $(VENV)/.web: $(VENV)/.run $(shell find frontend -name node_modules -prune -o -type f -print 2>/dev/null)
 	@echo "Building the website ..."
 	@$(IN_VENV) hatch_build.py && touch $@ || true
+
+$(VENV)/.web-tools: $(VENV)/.web
+	@$(IN_VENV) hatch_build.py --tools && touch $@ || true
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@echo "Installing what tests and checks need ..."

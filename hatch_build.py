@@ -35,8 +35,11 @@ class FrontEnd(BuildHookInterface):  # type: ignore[type-arg]  # its configurati
             self.app.abort(f"{problem}\nOr set {SKIP}=1: the gateway then serves its pages without scripts.")
 
 
-def build() -> str | None:
-    """Install what the front end needs and build it; a sentence about what went wrong, if anything did."""
+def build(*, tools: bool = False) -> str | None:
+    """Install what the front end needs and build it; a sentence about what went wrong, if anything did.
+
+    *tools*: also what checks it, as `make test` wants it.
+    """
     found = _node()
     if found is None:
         return f"The website cannot be built: there is no Node. Install {NODE}, or Node 22 or newer with npm."
@@ -44,11 +47,12 @@ def build() -> str | None:
     environment = os.environ | {"PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}", "CI": "1"}
     install = [str(node), str(npm), "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"]
     install += ["--prefer-offline", "--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=20000"]
-    if (SOURCES / "node_modules" / "typescript").is_dir():  # somebody works on it: leave the tools there
+    there = (SOURCES / "node_modules" / "typescript").is_dir()
+    if there or tools:  # who works on it keeps the tools
         install.remove("--omit=dev")
     stamp = SOURCES / "node_modules" / ".package-lock.json"
     installed = stamp.is_file() and stamp.stat().st_mtime >= (SOURCES / "package-lock.json").stat().st_mtime
-    if not installed and (complaint := _run(install, environment)) is not None:
+    if (not installed or (tools and not there)) and (complaint := _run(install, environment)) is not None:
         if any(word in complaint for word in ("ENOTFOUND", "ECONN", "EAI_AGAIN", "ETIMEDOUT", "network")):
             return "The website cannot be built: npm cannot reach its registry. Try again with a network."
         return f"The website cannot be built: `npm ci` failed.\n{complaint}"
@@ -98,5 +102,6 @@ def _run(command: list[str], environment: dict[str, str]) -> str | None:
 if __name__ == "__main__":
     if not _wanted():
         sys.exit(0)
-    if not _fresh() and (sentence := build()) is not None:
+    wants_tools = "--tools" in sys.argv
+    if (wants_tools or not _fresh()) and (sentence := build(tools=wants_tools)) is not None:
         sys.exit(sentence)

@@ -37,7 +37,7 @@ export function milliseconds(value: number): string {
 }
 
 export const day = (value: string | number | Date): string =>
-  new Date(value).toLocaleDateString("en", { year: "numeric", month: "short", day: "numeric", timeZone: "UTC" });
+  new Date(value).toLocaleDateString("en-GB", { year: "numeric", month: "short", day: "numeric", timeZone: "UTC" });
 
 export const moment = (value: string | number | Date): string =>
-  new Date(value).toLocaleString("en", { dateStyle: "medium", timeStyle: "medium" });
+  new Date(value).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });

@@ -79,9 +79,9 @@ def test_two_models_are_compared_and_one_is_taken_out(desk: Desk) -> None:
 
 def test_what_the_gateway_does_is_seen_on_its_public_pages_and_in_activity(desk: Desk) -> None:
     for _ in range(6):
-        assert desk.gateway.chat("fake/lorem-20", stream=True).status == 200
+        assert desk.gateway.chat("fake/lorem-50", stream=True).status == 200
     page = desk.sign_in("/activity")
-    page.get_by_role("row", name="fake/lorem-20").wait_for()
+    page.get_by_role("row", name="fake/lorem-50").wait_for()
     assert violations(page) == []
     page.wait_for_timeout(1_000)  # the page before is kept for a second
     page.goto("/status", wait_until="networkidle")

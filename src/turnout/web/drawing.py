@@ -48,7 +48,7 @@ class Easel:
     async def show(
         self, request: Request, subject: object, draw: Callable[[], Drawn], seconds: float = _SECONDS
     ) -> Response:
-        """The page at this address. *draw* is called in a thread, and again after *seconds* or for another *subject*."""
+        """The page at this address. *draw* is called in a thread, again after *seconds* or for another *subject*."""
         now = asyncio.get_running_loop().time()
         place = (request.headers.get("host", ""), str(request.url))
         kept = self._kept.get(place)
