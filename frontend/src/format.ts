@@ -5,7 +5,7 @@ const whole = new Intl.NumberFormat("en");
 export const count = (value: number): string => whole.format(value);
 export const short = (value: number): string => compact.format(value);
 
-/** Dollars with as many digits as say something: 12.40, 0.0312, 0.00000123. */
+/** Dollars with as many digits as say something: 12.40, 0.0312, 0.00000123. What must be exact comes as text: `cost`. */
 export function dollars(value: number): string {
   if (value === 0) return "$0";
   const size = Math.abs(value);
@@ -13,7 +13,7 @@ export function dollars(value: number): string {
     const digits = { minimumFractionDigits: 2, maximumFractionDigits: size < 1 ? 4 : 2 };
     return `${value < 0 ? "−" : ""}$${size.toLocaleString("en", digits)}`;
   }
-  return `${value < 0 ? "−" : ""}$${size.toFixed(12).replace(/0+$/, "")}`;
+  return `${value < 0 ? "−" : ""}$${Number(size.toPrecision(3)).toFixed(12).replace(/0+$/, "")}`;
 }
 
 /** A price per token as dollars for a million tokens. */

@@ -1,4 +1,4 @@
-"""One Chromium for all tests of a session, a gateway for each module, and pages that must run without a complaint."""
+"""A Chromium and a gateway for each module, and pages that must run without a complaint."""
 
 from __future__ import annotations
 
@@ -18,9 +18,13 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _REQUIRED = os.environ.get("TURNOUT_TEST_BROWSER") == "required"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, headless; without it, or without the compiled front end, these tests are skipped."""
+    """Debian's Chromium, headless; without it, or without the compiled front end, these tests are skipped.
+
+    It starts in half a second. Kept for longer, the event loop that Playwright leaves running would be in the way of
+    every asynchronous test of other modules.
+    """
     found = os.environ.get("TURNOUT_TEST_CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
     missing = "there is no Chromium" if found is None else "" if Assets().built else "`make web` has not been run"
     if missing:

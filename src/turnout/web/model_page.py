@@ -69,6 +69,7 @@ def model_page(
         "model": shape,
         "facts": facts_of(model, shape),
         "endpoints": shown,
+        "usable": any(one["usable"] for one in shown),
         "slowest": max((one["latency"]["p99"] for one in shown if one["latency"]), default=0),
         "fastest": max((one["throughput"]["p50"] for one in shown if one["throughput"]), default=0),
         "parameters": shape["supported_parameters"],
