@@ -18,6 +18,7 @@ async function enhance(place: HTMLElement, load: () => Promise<Island>): Promise
   place.replaceChildren();
   mount(component, { target: place, props });
   place.dataset.ready = "";
+  performance.mark("ready");
 }
 
 for (const place of document.querySelectorAll<HTMLElement>("[data-island]")) {
