@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ from conformance.kit import KITS, adapter_of, endpoint_of
 from conformance.voice import Said
 from turnout.api.chat import ChatSurface
 from turnout.api.messages import MessagesSurface
+from turnout.api.responses import ResponsesSurface
 from turnout.base.money import Pico
 from turnout.contracts.surface import Surface
 from turnout.domain.usage import Cost, Usage
@@ -35,6 +37,7 @@ _SAME_MUSTS = (15.0, 0.5)
 _EVENTS = 200
 _SERIES = 40
 _SENTENCE = "The points are set, the signal is clear, and the train may pass. "
+_TEXT = re.compile(rb'"content":"[^"]')
 _PRICE = Cost(Pico(0), Pico(0), Pico(0), Pico(0))
 _DIALECTS = ("openai", "openai-responses", "anthropic", "google", "bedrock")
 
@@ -85,10 +88,12 @@ def main() -> int:
 
 def _ways() -> Mapping[str, _Way]:
     """All but chat."""
-    messages = MessagesSurface()
+    messages, responses = MessagesSurface(), ResponsesSurface()
     return {
         "messages": _Way(messages, "anthropic", _messages_body()),
         "messages, in blocks": _Way(messages, "anthropic", _messages_body(blocks=True)),
+        "responses": _Way(responses, "openai-responses", _responses_body()),
+        "responses, in parts": _Way(responses, "openai-responses", _responses_body(parts=True)),
     }
 
 
@@ -124,7 +129,7 @@ def _first_text(dialect: str, frames: list[bytes]) -> int:
     decoder = adapter_of(dialect).decoder()
     for place, frame in enumerate(frames):
         for chunk in decoder.feed(frame):
-            if any(b'"content":"' in bytes(choice.delta) for choice in chunk.choices):
+            if any(_TEXT.search(bytes(choice.delta)) for choice in chunk.choices):
                 return place
     raise LookupError("a stream without a text")
 
@@ -152,6 +157,18 @@ def _messages_body(*, blocks: bool = False) -> bytes:
     turns = [turn | {"content": told(turn["content"])} for turn in _turns()]
     body = {"model": "acme/tiny", "messages": turns, "max_tokens": 256, "temperature": 0.5, "stop_sequences": ["END"]}
     return json.dumps(body | {"stream": True, "system": told(_SENTENCE * 2)}).encode()
+
+
+def _responses_body(*, parts: bool = False) -> bytes:
+    """The same, in texts or in *parts* of one text each; the language has no stop sequences."""
+
+    def told(turn: dict[str, Any]) -> object:
+        kind = "output_text" if turn["role"] == "assistant" else "input_text"
+        return [{"type": kind, "text": turn["content"]}] if parts else turn["content"]
+
+    items = [turn | {"content": told(turn)} for turn in _turns()]
+    body = {"model": "acme/tiny", "instructions": _SENTENCE * 2, "input": items, "max_output_tokens": 256}
+    return json.dumps(body | {"temperature": 0.5, "stream": True, "text": {"format": {"type": "text"}}}).encode()
 
 
 def _least(call: Callable[[], object], seconds: float) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-__all__ = ["CallPiece", "Citation", "Delta", "goes_on", "join", "read_delta", "thoughts_in"]
+__all__ = ["CallPiece", "Citation", "Delta", "goes_on", "join", "read_delta", "speechless", "thoughts_in"]
 
 
 class _Function(Struct):
@@ -94,6 +94,11 @@ def thoughts_in(delta: Delta) -> list[dict[str, Any]]:
         if delta.reasoning
         else []
     )
+
+
+def speechless(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Thoughts that only their maker can read: all that is left of them for a client that does not want to see any."""
+    return [one for one in details if one.get("type") == "reasoning.encrypted"]
 
 
 def goes_on(last: dict[str, Any], piece: dict[str, Any]) -> bool:

@@ -106,6 +106,7 @@ class Original(Struct, frozen=True):
         retold: the chat fields that were made of it.
         peculiar: what only this language and its ``kin`` (dialects) say; endpoints of others refuse it. Empty: nothing.
         headers: those that came with it; a dialect reads the few that belong to its language.
+        unsaid: names of what no chat can say; endpoints of other languages do without it.
     """
 
     language: str
@@ -114,6 +115,7 @@ class Original(Struct, frozen=True):
     peculiar: str = ""
     kin: frozenset[str] = frozenset()
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
+    unsaid: tuple[str, ...] = ()
 
 
 class ChatRequest(Struct, frozen=True):

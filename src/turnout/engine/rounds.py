@@ -266,7 +266,10 @@ def _with_tools(request: ChatRequest, fields: dict[str, Raw], tools: list[Raw]) 
         fields.pop("tools", None)
         fields.pop("tool_choice", None)
     parameters = replace(request.parameters, tools=tools or None)
-    return replace(request, fields=fields, parameters=parameters, original=None)
+    original = request.original  # its encoder still reads it, though it goes nowhere as it is
+    if original is not None:
+        original = replace(original, peculiar="")
+    return replace(request, fields=fields, parameters=parameters, original=original)
 
 
 def _choice(raw: Raw, named: dict[str, Tool]) -> Raw:

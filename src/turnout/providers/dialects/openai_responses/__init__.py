@@ -16,6 +16,7 @@ from turnout.domain.provider import Provider
 from turnout.providers.dialects.openai_responses.answer import read_answer
 from turnout.providers.dialects.openai_responses.items import must_be_inline
 from turnout.providers.dialects.openai_responses.manners import Manners, manners_of
+from turnout.providers.dialects.openai_responses.original import pass_on, with_own_words
 from turnout.providers.dialects.openai_responses.request import write_letter
 from turnout.providers.dialects.openai_responses.stream import AnswerDecoder
 from turnout.providers.embeddings.openai import openai_embedder
@@ -52,11 +53,18 @@ class ResponsesAdapter:
         if known is None:
             name = endpoint.upstream_model
             known = self._models[name] = (Raw(encode(name)), manners_of(name))
+        original = request.as_written("openai-responses")
+        if original is not None:
+            return Outgoing(self._head, *pass_on(original, request, endpoint, known, self._drop), verbatim=True)
+        if request.original is not None:
+            request = with_own_words(request, "openai-responses")
         body, dropped = write_letter(request, endpoint, known[1], known[0], self._drop)
         return Outgoing(self._head, body, dropped)
 
     async def _inline(self, request: ChatRequest, endpoint: Endpoint) -> ChatRequest:  # noqa: ARG002 - of one shape
         """*request* with the files inline that the provider would not read by URL."""
+        if request.as_written("openai-responses") is not None:
+            return request
         return await inline(request, must_be_inline, self._fetch)
 
     def completion(self, body: bytes) -> Completion:

@@ -21,22 +21,22 @@ from turnout.providers.dialects.openai_responses.tools import implied_tools, put
 from turnout.providers.failures import unsaid
 from turnout.providers.reasoning import asked_effort
 
-__all__ = ["write_letter"]
+__all__ = ["OWN_FIELDS", "THOUGHTS", "write_letter"]
 
-_OWN_FIELDS: Final = ("context_management", "moderation", "prompt_cache_key", "prompt_cache_options",
-                      "prompt_cache_retention", "safety_identifier", "truncation")  # fmt: skip
+OWN_FIELDS: Final = ("context_management", "moderation", "prompt_cache_key", "prompt_cache_options",
+                     "prompt_cache_retention", "safety_identifier", "truncation")  # fmt: skip
 """The provider's own, which go on as the client sent them."""
 _SAID: Final = frozenset({
     "debug", "image_config", "include", "include_reasoning", "logprobs", "max_completion_tokens", "max_tokens",
     "max_tool_calls", "messages", "metadata", "modalities", "model", "models", "n", "parallel_tool_calls", "plugins",
     "preset", "prompt", "provider", "reasoning", "reasoning_effort", "response_format", "route", "service_tier",
     "session_id", "stop_server_tools_when", "stream", "stream_options", "temperature", "tool_choice", "tools",
-    "top_logprobs", "top_p", "trace", "transforms", "usage", "user", "verbosity", "web_search_options", *_OWN_FIELDS,
+    "top_logprobs", "top_p", "trace", "transforms", "usage", "user", "verbosity", "web_search_options", *OWN_FIELDS,
 })  # fmt: skip
 """Fields that are said in other words, or are for the gateway; any other is dropped."""
 _OPTIONAL: Final = ("temperature", "top_p", "top_logprobs", "user", "service_tier", "parallel_tool_calls", "truncation")
 _SAMPLERS: Final = ("temperature", "top_p")
-_THOUGHTS: Final = "reasoning.encrypted_content"
+THOUGHTS: Final = "reasoning.encrypted_content"
 _LOGPROBS: Final = "message.output_text.logprobs"
 _LEAST_LIMIT: Final = 16  # tokens; the provider refuses less
 _EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -89,7 +89,7 @@ def _put_reasoning(body: dict[str, Any], request: ChatRequest, manners: Manners,
         dropped += [name for name, value in stated.items() if value is not None]
     else:
         if manners.seals:
-            include.append(_THOUGHTS)
+            include.append(THOUGHTS)
         effort = asked_effort(request)
         effort = None if effort in {None, "default"} else _nearest(str(effort), manners.efforts)
         reasoning: dict[str, Any] = {} if effort is None else {"effort": effort}
@@ -180,7 +180,7 @@ def _put_samplers(
 def _put_rest(body: dict[str, Any], request: ChatRequest, endpoint: Endpoint) -> None:
     """What is passed on as it is."""
     fields, parameters = request.fields, request.parameters
-    for name in _OWN_FIELDS:
+    for name in OWN_FIELDS:
         if name in fields and bytes(fields[name]) != b"null":
             body[name] = fields[name]
     if parameters.user:

@@ -123,7 +123,11 @@ class AnswerDecoder(EventDecoder):
 
     def take(self, event: bytes, chunks: list[Chunk]) -> None:
         """Append to *chunks* what *event* says. Raises UpstreamError for an error in it, or nonsense."""
-        chunks += self._told(event)
+        told = self._told(event)
+        if self.verbatim:
+            told = told or [Chunk([], None, self._id, self._tier)]
+            told[0].verbatim = event
+        chunks += told
 
     def _told(self, text: bytes) -> list[Chunk]:
         try:
