@@ -53,7 +53,7 @@ def test_no_error_type_is_documented_that_does_not_exist() -> None:
 
 def test_every_command_is_documented() -> None:
     text = (_DOCS / "commands.md").read_text(encoding="utf-8")
-    documented = set(re.findall(r"^\| `turnout ([a-z]+(?: [a-z]+)?)", text, re.MULTILINE))
+    documented = set(re.findall(r"^\| `turnout ([a-z]+(?: [a-z]+(?:-[a-z]+)*)?)", text, re.MULTILINE))
     assert documented == set(_command_paths())
 
 

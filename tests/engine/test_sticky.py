@@ -162,9 +162,3 @@ def test_nobody_stays_with_an_endpoint_that_is_out(vitals: Vitals) -> None:
     outlook = Outlook({"acme/tiny|two|two": vitals}, Random(1), sticky=lambda _model: "acme/tiny|two|two")
     plan = make_plan(a_request(), ROUTES, outlook)
     assert [one.provider.slug for one in plan.candidates] == ["one", "two"]
-
-
-def test_the_callers_own_providers_come_first() -> None:
-    for seed in range(10):
-        outlook = Outlook({}, Random(seed), own=frozenset({"two"}))
-        assert make_plan(a_request(), ROUTES, outlook).candidates[0].provider.slug == "two"

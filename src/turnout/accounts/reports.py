@@ -40,12 +40,15 @@ class Windows(NamedTuple):
 
 
 class Spending(NamedTuple):
-    """What a key has spent, ever and in the current windows, in pico-dollars."""
+    """What a key has spent, ever and in the current windows, in pico-dollars; ``own`` is what providers billed its
+    account directly, in the same four spans.
+    """
 
     total: Pico = Pico(0)
     day: Pico = Pico(0)
     week: Pico = Pico(0)
     month: Pico = Pico(0)
+    own: tuple[Pico, ...] = (Pico(0),) * 4
 
 
 def windows(now: float) -> Windows:
@@ -64,14 +67,19 @@ async def spendings(store: Store, hashes: Sequence[str], now: float) -> dict[str
     """What each key has spent up to now."""
     if not hashes:
         return {}
-    found = await store.spendings(hashes, (0.0, *windows(now)))
-    return {key_hash: Spending(*map(Pico, amounts)) for key_hash, amounts in found.items()}
+    since = (0.0, *windows(now))
+    found, own = await store.spendings(hashes, since), await store.own_spendings(hashes, since)
+    made: dict[str, Spending] = {}
+    for key_hash, amounts in found.items():
+        total, day, week, month = map(Pico, amounts)
+        made[key_hash] = Spending(total, day, week, month, tuple(map(Pico, own[key_hash])))
+    return made
 
 
 def key_report(key: Key, spent: Spending, budgets: Sequence[Standing] = ()) -> dict[str, Any]:
     """The ``data`` object of ``GET /key``; *budgets* are all that its requests are charged to.
 
-    Use with a provider's key of the caller's own does not exist: zero. Source: OpenRouter, "Get current API key".
+    Source: OpenRouter, "Get current API key".
     """
     entries = [key_budget(one, byok=key.include_byok_in_limit) for one in budgets]
     per_minute = key.requests_per_minute
@@ -158,8 +166,8 @@ def generation_report(generation: Generation) -> dict[str, Any]:
         "total_cost": paid,
         "usage": paid,
         "cache_discount": _cache_discount(generation),
-        "upstream_inference_cost": None,
-        "is_byok": False,
+        "upstream_inference_cost": json_number(usage.own) if usage.own else None,
+        "is_byok": generation.credential_id is not None,
         "created_at": date(generation.created),
         "model": generation.model or generation.requested_model,
         "router": generation.requested_model if generation.requested_model.startswith(_ROUTERS) else None,
@@ -217,17 +225,17 @@ def _usage(spent: Spending) -> dict[str, Any]:
         "usage_daily": json_number(spent.day),
         "usage_weekly": json_number(spent.week),
         "usage_monthly": json_number(spent.month),
-        "byok_usage": 0,
-        "byok_usage_daily": 0,
-        "byok_usage_weekly": 0,
-        "byok_usage_monthly": 0,
+        "byok_usage": json_number(spent.own[0]),
+        "byok_usage_daily": json_number(spent.own[1]),
+        "byok_usage_weekly": json_number(spent.own[2]),
+        "byok_usage_monthly": json_number(spent.own[3]),
     }
 
 
 def _provider_response(attempt: AttemptRecord) -> dict[str, Any]:
     report: dict[str, Any] = {
         "endpoint_id": attempt.endpoint_id,
-        "is_byok": False,
+        "is_byok": attempt.credential_id is not None,
         "latency": round((attempt.first_byte_ms or attempt.ended_ms) - attempt.started_ms, 3),
         "model_permaslug": attempt.model,
         "provider_name": attempt.provider_name,

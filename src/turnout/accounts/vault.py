@@ -3,7 +3,7 @@
 A sealed text is ``version (1 byte), id of the master key (8), nonce (12), its own key sealed (48), nonce (12), text
 sealed``, both by AES-256-GCM and bound to the row that it stands in. Another master key means sealing 32 bytes anew,
 whatever the text. The master keys are never in the store: they come from the configuration, or from a file in the data
-directory. docs/decisions/0026-credentials.md has the reasons.
+directory. docs/decisions/0032-credentials.md has the reasons.
 """
 
 from __future__ import annotations

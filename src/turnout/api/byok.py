@@ -22,12 +22,12 @@ from turnout.accounts.writes import read_body
 from turnout.api.office import Manager, Office, Routes, body_of, json_reply, page_of, parameters
 from turnout.base.errors import BadRequest, NotFound
 from turnout.base.secrets import Secret
-from turnout.domain.credential import Credential
+from turnout.domain.credential import Credential, Verdict
 
 __all__ = ["TestCredential", "add_byok"]
 
-TestCredential = Callable[[str, Secret], Awaitable[dict[str, object]]]
-"""Whether a provider (slug) takes a secret: ``ok`` (None where that cannot be known) and a ``message``."""
+TestCredential = Callable[[str, Secret], Awaitable[Verdict]]
+"""Whether a provider (slug) takes a secret."""
 
 _NONE: Final = "There is no credential of that id"
 _IN_PATH: Final = {"in": "path", "name": "id", "required": True, "schema": {"type": "string"}}
@@ -125,7 +125,8 @@ class _Credentials:
     async def test(self, request: Request) -> Response:
         """Ask the provider whether it takes the credential: `ok` is true, false, or null where it cannot be known."""
         found = await self._found(request, await self._office.manager(request))
-        return json_reply({"data": await self._test(found.provider, self._vault.open(found.sealed, found.place))})
+        verdict = await self._test(found.provider, self._vault.open(found.sealed, found.place))
+        return json_reply({"data": {"ok": verdict.ok, "message": verdict.message}})
 
     def _sealed(self, credential: Credential, secret: Secret) -> Credential:
         return replace(credential, label=label_of(secret), sealed=self._vault.seal(secret, credential.place))

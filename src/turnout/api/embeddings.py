@@ -9,6 +9,7 @@ from msgspec import Meta, Raw, Struct
 
 from turnout.api.decode import prompt_as_messages, read_fields
 from turnout.api.errors import error_body, status_of
+from turnout.api.figures import as_own
 from turnout.base.errors import BadRequest, TurnoutError
 from turnout.base.jsons import BadJSON, encode, json_text, reader, refuse_duplicates
 from turnout.base.limits import MAX_TOKENS
@@ -151,6 +152,8 @@ class EmbeddingsEncoder:
             price.prompt / PICO_PER_DOLLAR,
             price.completion / PICO_PER_DOLLAR,
         )
+        if price.own is not None:
+            counts = as_own(counts, price.own)
         model, provider = json_text(self._model), json_text(self._provider)
         pieces: list[bytes | Raw] = [_HEAD % (self._id.encode(), model, provider)]
         before = b""

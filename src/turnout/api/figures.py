@@ -5,7 +5,7 @@ from __future__ import annotations
 from turnout.base.money import PICO_PER_DOLLAR
 from turnout.domain.usage import Cost, Usage
 
-__all__ = ["usage_json"]
+__all__ = ["as_own", "usage_json"]
 
 _USAGE = (
     b'{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,"cost":%a,"is_byok":false,'
@@ -14,6 +14,8 @@ _USAGE = (
     b'"upstream_inference_completions_cost":%a},'
     b'"completion_tokens_details":{"reasoning_tokens":%d,"audio_tokens":%d,"image_tokens":%d}%b}'
 )
+_SHARED, _OWN = b'"is_byok":false', b'"is_byok":true'
+_NOT_BILLED, _BILLED = b'"upstream_inference_cost":null', b'"upstream_inference_cost":%a'
 _SEARCHES = b'"web_search_requests":%d'
 _TOOLS = b'"tool_calls_requested":%d,"tool_calls_executed":%d,'
 
@@ -24,7 +26,7 @@ def usage_json(usage: Usage, price: Cost) -> bytes:
     Source: OpenRouter, "Usage accounting".
     """
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
-    return _USAGE % (
+    text = _USAGE % (
         prompt,
         completion,
         prompt + completion,
@@ -39,6 +41,13 @@ def usage_json(usage: Usage, price: Cost) -> bytes:
         usage.image_completion,
         _server_tools(usage) if usage.web_searches or usage.tools_requested else b"",
     )
+    return text if price.own is None else as_own(text, price.own)
+
+
+def as_own(text: bytes, own: int) -> bytes:
+    """The costs in *text* as those of a credential of the account's own: *own* is what its provider bills it."""
+    text = text.replace(_SHARED, _OWN, 1)
+    return text.replace(_NOT_BILLED, _BILLED % (own / PICO_PER_DOLLAR), 1)
 
 
 def _server_tools(usage: Usage) -> bytes:

@@ -206,4 +206,4 @@ def rails_of(
         address = snapshot.providers[slug].base_url
         here[slug] = origins[address] if address in origins else origins.setdefault(address, Origin(address))
     recalling = frozenset(slug for slug in adapters if wants_reasoning_back(snapshot.providers[slug]))
-    return Rails(Routes(snapshot, adhoc, _STRATEGIES), adapters, here, recalling, embedders, rack or Rack())
+    return Rails(Routes(snapshot, adhoc, _STRATEGIES), dict(adapters), here, recalling, dict(embedders), rack or Rack())

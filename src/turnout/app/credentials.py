@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -13,15 +15,22 @@ from turnout import config
 from turnout.accounts.credentials import read_secret
 from turnout.accounts.vault import MASTER_KEYS, MasterKeys, NoMasterKey, Vault
 from turnout.app.listings import listing_address, listing_headers, lists_models
-from turnout.base.errors import UpstreamError
+from turnout.app.outside import NOTHING_OUTSIDE, Poster
+from turnout.app.providers import adapters_for, embedders_for, providers_of
+from turnout.base.clock import SYSTEM_CLOCK
+from turnout.base.errors import TurnoutError, UpstreamError
 from turnout.base.secrets import Secret
 from turnout.contracts.provider import Outside
 from turnout.contracts.store import Store
-from turnout.domain.credential import Credential
+from turnout.domain.credential import Credential, Verdict
 from turnout.domain.provider import Provider
+from turnout.engine.ways import Reach
+from turnout.net.client import Client
+from turnout.net.deadlines import Deadlines
+from turnout.net.outbox import Outbox
 from turnout.providers.dialects import find_dialect
 
-__all__ = ["ensure_master_key", "own_provider", "rotate_master_key", "tester", "vault_of"]
+__all__ = ["ensure_master_key", "own_provider", "reach_by", "rotate_master_key", "tested", "tester", "vault_of"]
 
 _AUTHORISING: Final = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"})
 _OK: Final = 200
@@ -104,35 +113,67 @@ def own_provider(provider: Provider, secret: Secret) -> Provider:
     return replace(own, usable=usable)
 
 
+def reach_by(provider: Provider, secret: Secret, outside: Outside) -> Reach | None:
+    """*provider* as it is reached by *secret*; None when it cannot be, which is told in the log."""
+    try:
+        own = own_provider(provider, secret)
+        here = {own.slug: own}
+        return Reach(own, adapters_for(here, outside)[own.slug], embedders_for(here, outside).get(own.slug))
+    except (ValueError, KeyError, TurnoutError) as error:  # a KeyError: it is not usable, and so there is no adapter
+        _log.warning("a stored credential of provider %s cannot be used: %s", provider.slug, type(error).__name__)
+        return None
+
+
 def tester(
     providers: Callable[[], Mapping[str, Provider]], outside: Outside
-) -> Callable[[str, Secret], Awaitable[dict[str, object]]]:
+) -> Callable[[str, Secret], Awaitable[Verdict]]:
     """What asks a provider whether it takes a secret, by its list of models: that costs nothing."""
 
-    async def test(slug: str, secret: Secret) -> dict[str, object]:
+    async def test(slug: str, secret: Secret) -> Verdict:
         there = providers().get(slug)
         if there is None:
-            return _verdict(None, "There is no such provider here any more")
+            return Verdict(None, "There is no such provider here any more")
         provider = own_provider(there, secret)
         if not provider.usable:
-            return _verdict(False, "The provider needs more than this credential says, such as a region")
+            return Verdict(False, "The provider needs more than this credential says, such as a region")
         if not lists_models(provider):
-            return _verdict(None, "The provider has no list of models to ask for, so only a request would tell")
+            return Verdict(None, "The provider has no list of models to ask for, so only a request would tell")
         try:
             status, _ = await outside.get(listing_address(provider), listing_headers(provider))
         except UpstreamError:
-            return _verdict(None, "The provider cannot be reached")
+            return Verdict(None, "The provider cannot be reached")
         if status == _OK:
-            return _verdict(True, "The provider takes the credential")
+            return Verdict(True, "The provider takes the credential")
         if status in _REFUSED:
-            return _verdict(False, f"The provider refuses the credential with status {status}")
-        return _verdict(None, f"The provider answers with status {status}, which says nothing of the credential")
+            return Verdict(False, f"The provider refuses the credential with status {status}")
+        return Verdict(None, f"The provider answers with status {status}, which says nothing of the credential")
 
     return test
 
 
-def _verdict(ok: bool | None, message: str) -> dict[str, object]:  # noqa: FBT001 - it is the verdict
-    return {"ok": ok, "message": message}
+async def tested(
+    store: Store, settings: config.Settings, which: str | None
+) -> list[tuple[Credential, bool | None, str]]:
+    """What providers say to every stored credential, or to that of the id or name *which*: outside of a server.
+
+    Raises:
+        Unavailable: the store cannot be asked.
+    """
+    loop = asyncio.get_running_loop()
+    client = Client(Deadlines(loop), Outbox(loop, lambda: None))
+    poster = Poster(client)
+    outside = Outside(SYSTEM_CLOCK.wall, NOTHING_OUTSIDE.fetch, poster, poster.get)
+    providers, _ = providers_of(settings, os.environ, "")
+    test, vault = tester(lambda: providers, outside), vault_of(settings)
+    found: list[tuple[Credential, bool | None, str]] = []
+    for one in await store.credentials():
+        if which in {None, one.id, one.name}:
+            try:
+                verdict = await test(one.provider, vault.open(one.sealed, one.place))
+            except TurnoutError as error:
+                verdict = Verdict(None, error.message)
+            found.append((one, verdict.ok, verdict.message))
+    return found
 
 
 def _opens(vault: Vault, credential: Credential) -> bool:

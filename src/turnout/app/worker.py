@@ -15,6 +15,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, final
 
 from turnout import config
+from turnout.accounts.credentials import CredentialBook
 from turnout.accounts.first_start import FirstKeys, ensure_first_keys
 from turnout.accounts.keys import KeyRing
 from turnout.accounts.presets import PresetBook
@@ -27,7 +28,7 @@ from turnout.api.messages.count import count_tokens
 from turnout.api.plane import DataPlane, ServerLimits
 from turnout.api.reply import Heads
 from turnout.app.control import ControlPlane
-from turnout.app.credentials import ensure_master_key
+from turnout.app.credentials import ensure_master_key, reach_by, vault_of
 from turnout.app.descriptors import room_for_connections
 from turnout.app.machines import Machines
 from turnout.app.memory import keep_freed_memory, spare_the_collector
@@ -50,6 +51,7 @@ from turnout.domain.provider import Provider
 from turnout.engine.house import House, Rails
 from turnout.engine.keeping import Keeping
 from turnout.engine.recall import Recall
+from turnout.engine.ways import Ways
 from turnout.ledger.journal import Journal
 from turnout.ledger.writer import JournalWriter
 from turnout.net.client import Client
@@ -141,6 +143,7 @@ class _Worker:
         self._switchman = Switchman(orders.environment, orders.fake_address, outside)
         self._shared = shared_of(settings, alone=orders.alone)
         self._presets = PresetBook(store)
+        self._credentials = CredentialBook(store, vault_of(settings))
         self._writer = JournalWriter(journals_of(settings), store, self._till.node, self._till.booked)
         self._house = House(
             rails=self._switchman.lay(settings),
@@ -163,6 +166,7 @@ class _Worker:
             outside=outside,
             keeping=Keeping(self._shared.once, self._shared.cache).serve,
             presets=self._presets,
+            ways=Ways(self._credentials, lambda provider, secret: reach_by(provider, secret, outside)),
         )
         self._machines = Machines(self._house, self._shared, self._till.node)
         surfaces = {mount + path: surface for mount in _MOUNTS for path, surface in _SURFACES.items()}
@@ -192,6 +196,7 @@ class _Worker:
             await self._till.begin(self._writer)
             self._first = await _first_keys(self._store, settings)
             await ensure_master_key(self._store, settings)
+        await self._credentials.load()
         server = make_server(
             self._plane if settings.server.data_plane == "protocol" else None,
             behind_session(hot_over_asgi(self._plane, self._rest), {path.decode() for path in self._plane.surfaces}),
@@ -223,6 +228,7 @@ class _Worker:
     async def _owners_changed(self) -> None:
         """Forget what was known of accounts, and have budgets counted anew."""
         self._presets.forget()
+        await self._credentials.load()
         await self._till.give_back()
 
     def _jobs(self, reload_wanted: asyncio.Event) -> list[Coroutine[Any, Any, None]]:

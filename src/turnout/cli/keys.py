@@ -128,6 +128,40 @@ def delete(key: _Which, config: ConfigOption = None) -> None:
     typer.echo(f"{found.name} ({found.label}) is deleted")
 
 
+@commands.command("rotate-master")
+def rotate_master(config: ConfigOption = None) -> None:
+    """Seal the stored credentials of providers under a new master key; servers go on meanwhile."""
+    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - help need not wait for it
+    from turnout.app.credentials import rotate_master_key, vault_of  # noqa: PLC0415 - the same
+
+    vault = vault_of(load_configuration(config).settings)
+    count = in_store(config, lambda store: rotate_master_key(store, vault))
+    where = "auth.master_key" if vault.keys.configured is not None else str(vault.keys.path)
+    typer.echo(f"{count} credentials are sealed under the first key of {where}")
+
+
+@commands.command("test")
+def ask_providers(
+    which: Annotated[
+        str | None, typer.Argument(metavar="CREDENTIAL", help="Its id or name. Left out: all.", show_default=False)
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Ask providers whether they take the credentials that are stored; exit status 1 where one is refused."""
+    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - help need not wait for it
+    from turnout.app.credentials import tested  # noqa: PLC0415 - the same
+
+    loaded = load_configuration(config)
+    found = in_store(config, lambda store: tested(store, loaded.settings, which))
+    if not found:
+        raise typer.BadParameter("there is no such credential", param_hint="CREDENTIAL")
+    words = {True: "taken", False: "refused", None: "unknown"}
+    rows = [(one.id, one.provider, one.name or one.label, words[ok], message) for one, ok, message in found]
+    print_table(("id", "provider", "name", "verdict", "why"), rows)
+    if any(ok is False for _, ok, _ in found):
+        raise typer.Exit(1)
+
+
 def _switch(config: Path | None, wanted: str, *, disabled: bool) -> None:
     from turnout.accounts.issue import find_key  # noqa: PLC0415 - help need not wait for it
 

@@ -159,6 +159,10 @@ class Store(Definitions, Archive, Sessions, TrainingTables, Presets, Credentials
         """As :meth:`spent`, for several keys and several beginnings."""
         ...
 
+    async def own_spendings(self, hashes: Sequence[str], since: Sequence[float]) -> Mapping[str, tuple[int, ...]]:
+        """As :meth:`spendings`, for what providers billed the accounts of the keys directly."""
+        ...
+
     async def last_used(self, keys: Sequence[tuple[str, str]]) -> Mapping[str, int]:
         """In which unix second each of *keys* (account, hash) was used last; those that never were are left out."""
         ...

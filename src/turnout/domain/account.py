@@ -109,6 +109,7 @@ class AttemptRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     upstream_id: str | None = None
     usage: Usage = NO_USAGE
     cost: Pico = Pico(0)
+    credential_id: str | None = None
 
 
 class Generation(Struct, frozen=True, kw_only=True, array_like=True):
@@ -165,6 +166,7 @@ class Generation(Struct, frozen=True, kw_only=True, array_like=True):
     last_usage: Usage | None = None
     source_id: str | None = None
     preset_id: str | None = None
+    credential_id: str | None = None
 
     @property
     def generation_ms(self) -> float | None:
@@ -191,6 +193,7 @@ class Generation(Struct, frozen=True, kw_only=True, array_like=True):
             upstream_id=self.upstream_id,
             usage=self.usage if self.last_usage is None else self.last_usage,
             cost=Pico(self.cost - self.aside_cost),
+            credential_id=self.credential_id,
         )
         return (*self.earlier, last)
 
@@ -237,5 +240,7 @@ def generation_row(generation: Generation) -> GenerationRow:
 def add_booking(row: GenerationRow, booking: dict[tuple[str, int], int]) -> None:
     """Add to *booking* what *row* cost each budget that it was charged to (budget id, beginning of the window)."""
     for budget_id in row.budgets:
-        window = (budget_id, begins(budget_id.partition("|")[0], row.created))
-        booking[window] = booking.get(window, 0) + row.cost
+        name, scope, _ = budget_id.split("|", 2)
+        window = (budget_id, begins(name, row.created))
+        own = row.usage.own if row.usage.own_limited and scope == "key" else 0
+        booking[window] = booking.get(window, 0) + row.cost + own

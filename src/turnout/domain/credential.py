@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from msgspec import Struct
 
 from turnout.base.secrets import Secret
 
-__all__ = ["Credential", "OwnCredential"]
+__all__ = ["Credential", "OwnCredential", "Verdict"]
 
 
 class Credential(Struct, frozen=True, kw_only=True):
@@ -46,3 +48,10 @@ class OwnCredential(Struct, frozen=True, eq=False):
 
     credential: Credential
     secret: Secret
+
+
+class Verdict(NamedTuple):
+    """Whether a provider takes a credential; ``ok`` is None where that cannot be known."""
+
+    ok: bool | None
+    message: str

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from random import Random
+from types import MappingProxyType
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
-from msgspec.structs import force_setattr
+from msgspec import Meta, Struct, field
+from msgspec.structs import force_setattr, replace
 
 from turnout.domain.catalog import Endpoint, Model
+from turnout.domain.credential import Credential
 from turnout.domain.health import Vitals
 from turnout.domain.provider import Provider
 from turnout.domain.usage import Pricing, dearest
 
 __all__ = [
     "NO_BOUNDS",
+    "NO_WAYS",
     "UNPRICED",
     "Bounds",
     "Candidate",
     "Exclusion",
     "MaxPrice",
     "Outlook",
+    "OwnWay",
     "Percentiles",
     "Plan",
     "Preferences",
@@ -120,6 +124,8 @@ class Candidate(Struct, frozen=True, eq=False):
         room: most tokens that it can read; None is not known.
         most_per_prompt: the dearest that a token of a prompt can be, in pico-dollars.
         most_per_completion: the same of an answer.
+        credential: the caller's own one, by which it is reached; None: by the gateway's.
+        access: by which adapter and connections it is reached: the slug of its provider, or a way of the caller's own.
     """
 
     model: Model
@@ -133,6 +139,8 @@ class Candidate(Struct, frozen=True, eq=False):
     room: int | None = None
     most_per_prompt: int = 0
     most_per_completion: int = 0
+    credential: Credential | None = None
+    access: str = ""
 
     def __post_init__(self) -> None:
         endpoint, provider = self.endpoint, self.provider
@@ -147,6 +155,34 @@ class Candidate(Struct, frozen=True, eq=False):
         force_setattr(self, "room", min(rooms, default=None))
         force_setattr(self, "most_per_prompt", dearest(endpoint.pricing, _READ))
         force_setattr(self, "most_per_completion", dearest(endpoint.pricing, _WRITTEN))
+        force_setattr(self, "access", self.access or endpoint.provider)
+
+
+class OwnWay(Struct, frozen=True, eq=False):
+    """A credential of the caller's own, and its provider as it is reached by it. ``copies`` remembers candidates."""
+
+    credential: Credential
+    provider: Provider
+    access: str
+    copies: dict[Candidate, Candidate] = field(default_factory=dict)
+
+    def serves(self, model: Model) -> bool:
+        """Whether the credential may be used for *model*."""
+        allowed = self.credential.models
+        return allowed is None or model.id in allowed or model.canonical_slug in allowed
+
+    def candidate(self, shared: Candidate) -> Candidate:
+        """*shared* as it is reached by this way."""
+        made = self.copies.get(shared)
+        if made is None:
+            made = self.copies[shared] = replace(
+                shared, provider=self.provider, credential=self.credential, access=self.access
+            )
+        return made
+
+
+NO_WAYS: Mapping[str, tuple[OwnWay, ...]] = MappingProxyType({})
+"""The caller has no credential of its own."""
 
 
 class Exclusion(Struct, frozen=True):
@@ -199,7 +235,7 @@ class Outlook(Struct, frozen=True, eq=False):
         wall: unix seconds, for prices that depend on the hour.
         bounds: what the caller is allowed.
         sticky: ids of endpoints to stay with, by model id; asked only where there is a choice.
-        own: slugs of providers for which the caller has a credential of its own.
+        own: the ways of the caller's own, by the slugs of providers.
     """
 
     vitals: Mapping[str, Vitals]
@@ -208,7 +244,7 @@ class Outlook(Struct, frozen=True, eq=False):
     wall: float = 0.0
     bounds: Bounds = NO_BOUNDS
     sticky: Callable[[str], str | None] | None = None
-    own: frozenset[str] = frozenset()
+    own: Mapping[str, tuple[OwnWay, ...]] = NO_WAYS
 
 
 class Plan(Struct, frozen=True):

@@ -30,7 +30,9 @@ class Usage(Struct, frozen=True, omit_defaults=True):
     ``web_searches`` are those that the provider made for the model; they are no tokens, and have a price of their own.
     ``tools_requested`` and ``tools_executed`` are calls of tools that the gateway runs; they cost nothing themselves.
     ``estimated`` says that the provider sent no usable counts and ours stand in. ``billed`` is what the provider bills
-    where it says so and that differs from what its model read and wrote; it is never billed otherwise itself.
+    where it says so and that differs from what its model read and wrote; it is never billed otherwise itself. ``own``
+    is what a provider bills the account directly, in pico-dollars, because a credential of its own was used;
+    ``own_limited`` says that the limits of the key count it.
     """
 
     fresh: int = 0
@@ -47,6 +49,8 @@ class Usage(Struct, frozen=True, omit_defaults=True):
     tools_executed: int = 0
     estimated: bool = False
     billed: Usage | None = None
+    own: Pico = Pico(0)
+    own_limited: bool = False
 
     @property
     def prompt_tokens(self) -> int:
@@ -60,7 +64,7 @@ class Usage(Struct, frozen=True, omit_defaults=True):
 
 
 NO_USAGE = Usage()
-COUNTS = tuple(name for name in Usage.__struct_fields__ if name not in {"estimated", "billed"})
+COUNTS = tuple(name for name in Usage.__struct_fields__ if name not in {"estimated", "billed", "own", "own_limited"})
 """The names of the fields that count something."""
 
 
@@ -124,13 +128,15 @@ PRICES = tuple(name for name in Pricing.__struct_fields__ if name != "overrides"
 class Cost(Struct, frozen=True):
     """What one generation costs, in pico-dollars; ``total`` is ``prompt + completion + request``.
 
-    ``request`` is for the request itself and for the provider's searches.
+    ``request`` is for the request itself and for the provider's searches. ``own`` is there where a credential of the
+    account's own was used: that is what its provider bills, and no part of ``total``.
     """
 
     prompt: Pico
     completion: Pico
     request: Pico
     total: Pico
+    own: Pico | None = None
 
 
 def cost(usage: Usage, pricing: Pricing) -> Cost:

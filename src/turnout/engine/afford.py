@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from turnout.domain.account import Key
 from turnout.domain.budget import Claim
 from turnout.domain.chat import ChatRequest
 from turnout.domain.routing import Plan
@@ -14,7 +15,7 @@ from turnout.engine.filters import text_bytes
 from turnout.ledger.ledger import Ledger
 from turnout.ledger.purse import Reservation
 
-__all__ = ["Afforded", "Exposure", "afford", "exposure"]
+__all__ = ["Afforded", "Exposure", "afford", "exposure", "hold_own"]
 
 _INLINE_BYTES_PER_TOKEN = 8
 _TOKENS_PER_LINK = 4_000
@@ -52,14 +53,18 @@ class Afforded(NamedTuple):
     clamped: int | None
 
 
-def exposure(plan: Plan, request: ChatRequest) -> Exposure:
-    """The dearest that may happen. A byte of text is counted as a token: no tokenizer makes more of it."""
+def exposure(plan: Plan, request: ChatRequest, *, own: bool = False) -> Exposure:
+    """The dearest that may happen with the gateway's credentials, or with the caller's *own*. A byte of text is counted
+    as a token: no tokenizer makes more of it.
+    """
     text = text_bytes(request)
     prompt = text + (request.prompt_bytes - text) // _INLINE_BYTES_PER_TOKEN
     prompt += bytes(request.fields["messages"]).count(b'_url"') * _TOKENS_PER_LINK
     choices = request.parameters.n or 1
     per_prompt = per_completion = per_request = longest = 0
     for candidate in plan.candidates:
+        if (candidate.credential is None) is own:
+            continue
         per_prompt = max(per_prompt, candidate.most_per_prompt)
         per_completion = max(per_completion, candidate.most_per_completion)
         per_request = max(per_request, candidate.endpoint.pricing.request)
@@ -95,3 +100,24 @@ async def afford(
             request = replace(request, parameters=replace(request.parameters, max_tokens=clamped))
     held = ledger.at_hand(claims, due.cost, now) or await ledger.reserve(claims, due.cost, now)
     return Afforded(request, held, clamped)
+
+
+async def hold_own(ledger: Ledger, held: Reservation, key: Key, plan: Plan, request: ChatRequest) -> Reservation | None:
+    """Hold what providers may bill the caller directly, where the limits of *key* count that; *held* is released when
+    they do not afford it.
+
+    Raises:
+        PaymentRequired: they do not.
+        Unavailable: the store cannot be asked.
+    """
+    if not key.include_byok_in_limit:
+        return None
+    due = exposure(plan, request, own=True).cost
+    claims = tuple(claim for claim in held.claims if claim.budget_id.split("|")[1] == "key")
+    if not due or not claims:
+        return None
+    try:
+        return ledger.at_hand(claims, due, held.made) or await ledger.reserve(claims, due, held.made)
+    except BaseException:
+        ledger.settle(held, 0)
+        raise

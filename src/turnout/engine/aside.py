@@ -50,7 +50,7 @@ class Asides:
         if candidates:
             plan = Plan((), tuple(candidates))
         else:
-            plan = make_plan(request, self._rails.routes, house.outlook(draft.key))
+            plan = make_plan(request, self._rails.routes, house.outlook(draft.key, rails=self._rails))
         if house.ledger is not None and (held := draft.held) is not None:
             draft.hold(await house.ledger.reserve(held.claims, exposure(plan, request).cost, held.made))
         last: UpstreamError | None = None
@@ -98,7 +98,7 @@ class Asides:
         price = Pico(0)
         if usage is not None:
             pricing = effective(candidate.endpoint.pricing, usage.prompt_tokens, draft.created)
-            outcome, price = "answered", cost(usage, pricing).total
+            outcome, price = "answered", draft.charge_aside(candidate, cost(usage, pricing).total)
         draft.aside(
             AttemptRecord(
                 endpoint_id=candidate.endpoint_id,
@@ -114,6 +114,7 @@ class Asides:
                 may_be_billed=outcome == "cancelled" or (error is not None and error.may_be_billed),
                 usage=usage or NO_USAGE,
                 cost=price,
+                credential_id=None if candidate.credential is None else candidate.credential.id,
             )
         )
 

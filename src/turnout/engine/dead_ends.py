@@ -49,6 +49,7 @@ _RULES: Mapping[str, _Rule] = {
     "allow_fallbacks": _Rule("provider.allow_fallbacks", "not the first choice, and fallbacks are off"),
     "allowed_models": _Rule("key", "the key may not use the model"),
     "allowed_providers": _Rule("provider.only", "not one of the providers that are allowed"),
+    "byok_only": _Rule("byok", "a credential of the account's own shuts it out"),
     "context_length": _Rule("messages", "the prompt does not fit"),
     "data_policy:training": _Rule("provider.data_collection", "does not promise to collect no prompts"),
     "data_policy:zdr": _Rule("provider.zdr", "does not promise to retain nothing"),

@@ -24,6 +24,8 @@ _NO_PRICING = Pricing()
 _NOTHING = Pico(0)
 _MAX_HEADER = 256
 _BYTES_PER_TOKEN = 4
+_OF_CREDENTIALS = frozenset({401, 402, 403, 404, 429})
+"""Statuses that speak of who asks."""
 
 
 class _Failure(NamedTuple):
@@ -56,6 +58,7 @@ class Draft:
         "_more_held",
         "_more_than_held",
         "_now",
+        "_own",
         "_pricing",
         "_request",
         "_rounds",
@@ -68,6 +71,7 @@ class Draft:
         "finish_reason",
         "first_byte_at",
         "held",
+        "held_own",
         "id",
         "key",
         "mending_seconds",
@@ -102,6 +106,7 @@ class Draft:
         self._request = request
         self._house = house
         self.held = held
+        self.held_own: Reservation | None = None
         self._now = house.clock.monotonic
         self.mending_seconds = 0.0
         self._more_held: tuple[Reservation, ...] = ()
@@ -116,6 +121,7 @@ class Draft:
         self._usage = NO_USAGE
         self._cost = _NOTHING
         self._pricing = _NO_PRICING
+        self._own = 0
         self._failure: _Failure | None = None
         self._settled = False
         house.tally.open_requests += 1
@@ -131,6 +137,8 @@ class Draft:
                 tools_requested=self.tools_requested,
                 tools_executed=self.tools_executed,
             )
+        if self._own:
+            usage = replace(usage, own=Pico(self._own), own_limited=self.key.include_byok_in_limit)
         return usage
 
     @property
@@ -167,6 +175,13 @@ class Draft:
         self._asides += (record,)
         self.aside_cost += record.cost
         self._searches += searches
+
+    def charge_aside(self, candidate: Candidate, price: Pico) -> Pico:
+        """What of *price* is charged for a call beside the answer: nothing where the account's provider bills it."""
+        if candidate.credential is None:
+            return price
+        self._own += price
+        return _NOTHING
 
     def since_arrival(self, moment: float) -> float:
         """Milliseconds from the arrival of the request to *moment* (monotonic)."""
@@ -224,7 +239,10 @@ class Draft:
         error.conceal(candidate.provider.secrets)
         now = self._now()
         self._house.tally.provider(candidate.provider.slug).failed += 1
-        self._note_failure(candidate.endpoint_id, error, now)
+        if candidate.credential is None or error.upstream_status not in _OF_CREDENTIALS:
+            self._note_failure(candidate.endpoint_id, error, now)
+        else:  # one account's credential says nothing of the endpoint that others use
+            self._house.health.ignored(candidate.endpoint_id, now)
         return now
 
     def turned(self, usage: Usage) -> None:
@@ -279,7 +297,8 @@ class Draft:
         prices = [price, *(paid for _, paid in self._rounds)]
         prompt, completion = sum(one.prompt for one in prices), sum(one.completion for one in prices)
         total = price.total + self.aside_cost
-        return Cost(Pico(prompt), Pico(completion), Pico(total - prompt - completion), Pico(total))
+        own = None if price.own is None else Pico(self._own)
+        return Cost(Pico(prompt), Pico(completion), Pico(total - prompt - completion), Pico(total), own)
 
     def broke(self, error: TurnoutError) -> None:
         """The request ends in *error*, and with it the attempt that was under way: what could not even be sent."""
@@ -338,7 +357,11 @@ class Draft:
         pricing = candidate.endpoint.pricing
         if pricing.overrides:
             pricing = self._pricing = effective(pricing, usage.prompt_tokens, self.created)
-        return cost(usage, pricing)
+        price = cost(usage, pricing)
+        if candidate.credential is None:
+            return price
+        self._own += price.total
+        return Cost(price.prompt, price.completion, _NOTHING, _NOTHING, price.total)
 
     def _in_order(self) -> tuple[AttemptRecord, ...]:
         """All but the present attempt, as they began."""
@@ -362,6 +385,7 @@ class Draft:
             error_type=None if failure is None else failure.error_type,
             may_be_billed=outcome == "failed" and self._may_be_billed(),
             upstream_id=self.upstream_id,
+            credential_id=_credential(candidate),
         )
 
     def _status(self) -> int | None:
@@ -386,6 +410,8 @@ class Draft:
             house.ledger.settle(held, self._cost + self.aside_cost)
             for more in self._more_held:
                 house.ledger.settle(more, 0)
+            if self.held_own is not None:
+                house.ledger.settle(self.held_own, self._own)
         house.outbox.wake()
         house.recorder.add(
             Generation(
@@ -425,8 +451,14 @@ class Draft:
                 aside_cost=Pico(self.aside_cost),
                 last_usage=self._usage if self._rounds else None,
                 preset_id=None if request.preset is None else request.preset.id,
+                credential_id=_credential(candidate),
             )
         )
+
+
+def _credential(candidate: Candidate | None) -> str | None:
+    """The account's own credential by which *candidate* was reached."""
+    return None if candidate is None or candidate.credential is None else candidate.credential.id
 
 
 def _ms(seconds: float) -> float:

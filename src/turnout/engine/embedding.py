@@ -98,7 +98,7 @@ def _leave_out_the_mute(trip: Trip) -> None:
     """Leave out those whose dialect has no embeddings."""
     able = trip.rails.embedders
     plan = trip.plan
-    speaking = tuple(one for one in plan.candidates if one.endpoint.provider in able)
+    speaking = tuple(one for one in plan.candidates if one.access in able)
     if not speaking:
         named = ", ".join(dict.fromkeys(one.provider.name for one in plan.candidates))
         raise NoEndpoints(f"No embeddings can be had of {named}")
@@ -108,7 +108,7 @@ def _leave_out_the_mute(trip: Trip) -> None:
 
 async def _attempt(trip: Trip, request: EmbeddingRequest, candidate: Candidate) -> _Answer:
     """All vectors of one endpoint. Raises UpstreamError: a call failed."""
-    embedder, endpoint = trip.rails.embedders[candidate.endpoint.provider], candidate.endpoint
+    embedder, endpoint = trip.rails.embedders[candidate.access], candidate.endpoint
     if embedder.prepare is not None:
         request = await embedder.prepare(request, endpoint)
     parts = parts_of(request.inputs, embedder.batch(endpoint, request))
@@ -140,12 +140,11 @@ async def _attempt(trip: Trip, request: EmbeddingRequest, candidate: Candidate) 
 
 async def _call(trip: Trip, request: EmbeddingRequest, part: slice, candidate: Candidate) -> _Answer:
     """The vectors of one part. Raises UpstreamError: it failed, or the answer holds more or less than that."""
-    provider = candidate.endpoint.provider
-    embedder, timeouts = trip.rails.embedders[provider], candidate.provider.timeouts
+    embedder, timeouts = trip.rails.embedders[candidate.access], candidate.provider.timeouts
     outgoing = embedder.outgoing(request, part, candidate.endpoint)
     message = b"%b%d\r\n\r\n%b" % (outgoing.head, len(outgoing.body), outgoing.body)
     sink = Whole(trip.draft, trip.house)
-    await trip.house.client.exchange(trip.rails.origins[provider], message, sink, timeouts, timeouts.whole)
+    await trip.house.client.exchange(trip.rails.origins[candidate.access], message, sink, timeouts, timeouts.whole)
     completion = _read(embedder, sink)
     if len(completion.choices) != part.stop - part.start:
         raise _nonsense()

@@ -16,20 +16,20 @@ from turnout.accounts.presets import PresetBook
 from turnout.base.clock import Clock
 from turnout.base.errors import Unavailable
 from turnout.base.ids import GenerationIds
-from turnout.contracts.provider import Adapter, Embedder, Outside
+from turnout.contracts.provider import Outside
 from turnout.contracts.reply import Reply
 from turnout.contracts.shared import Pace
 from turnout.contracts.surface import Surface
 from turnout.domain.account import Generation, Key
-from turnout.domain.routing import Outlook
+from turnout.domain.routing import NO_WAYS, Outlook
 from turnout.engine.bounds import bounds_of
-from turnout.engine.rack import Rack
+from turnout.engine.rails import Rails
 from turnout.engine.recall import Recall
-from turnout.engine.routes import Routes
 from turnout.engine.sticky import Session, StickyMemory
+from turnout.engine.ways import Ways
 from turnout.health.book import HealthBook
 from turnout.ledger.ledger import Ledger
-from turnout.net.client import Client, Origin
+from turnout.net.client import Client
 from turnout.net.deadlines import Deadlines
 from turnout.net.outbox import Outbox
 from turnout.observe.tally import Tally
@@ -45,22 +45,6 @@ class Recorder(Protocol):
     def add(self, generation: Generation) -> None:
         """Take *generation*. The outbox makes it survive the death of this process before any answer leaves."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Rails:
-    """What one configuration makes of the catalog; swapped whole, so that a request keeps what it began with.
-
-    ``recalling`` are the providers whose models want their reasoning back with the tool calls that it led to, ``rack``
-    holds the plugins.
-    """
-
-    routes: Routes
-    adapters: Mapping[str, Adapter]
-    origins: Mapping[str, Origin]
-    recalling: frozenset[str] = frozenset()
-    embedders: Mapping[str, Embedder] = field(default_factory=dict)
-    rack: Rack = field(default_factory=Rack)
 
 
 @dataclass(slots=True)
@@ -93,6 +77,7 @@ class House:
     instead: Callable[[Call, House], Awaitable[bool]] | None = None
     outside: Outside | None = None
     presets: PresetBook | None = None
+    ways: Ways | None = None
     keeping: Callable[[Call, House, Line], Coroutine[Any, Any, None]] | None = None
 
     def mistake(self, error: Exception) -> None:
@@ -109,11 +94,13 @@ class House:
         if self.recorder.failing:
             raise Unavailable("Usage cannot be recorded at the moment, so nothing is served", retry_after=5)
 
-    def outlook(self, key: Key, session: Session | None = None) -> Outlook:
-        """What a plan depends on at this moment, for a request of *session* under *key*."""
+    def outlook(self, key: Key, session: Session | None = None, rails: Rails | None = None) -> Outlook:
+        """What a plan depends on at this moment, for a request of *session* under *key*, which began with *rails*."""
         sticky = None if session is None or not self.sticky else session.endpoint
         clock = self.clock
-        return Outlook(self.health.known, self.dice, clock.monotonic(), clock.wall(), bounds_of(key), sticky)
+        ways = self.ways
+        own = ways.of(rails or self.rails, key) if ways is not None and ways.book.own else NO_WAYS
+        return Outlook(self.health.known, self.dice, clock.monotonic(), clock.wall(), bounds_of(key), sticky, own)
 
 
 class Call(Struct, frozen=True, eq=False):

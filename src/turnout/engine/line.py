@@ -10,7 +10,7 @@ from turnout.base.errors import Forbidden, Internal, ModelNotFound, TurnoutError
 from turnout.domain.account import Key
 from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.usage import NO_USAGE, Usage
-from turnout.engine.afford import afford, exposure
+from turnout.engine.afford import afford, exposure, hold_own
 from turnout.engine.comments import Comments
 from turnout.engine.dead_ends import DeadEnd
 from turnout.engine.draft import Draft
@@ -121,11 +121,13 @@ async def _accepted(call: Call, house: House) -> Trip:
     if key.paced and house.pace is not None:
         paced = await keep_pace(house.pace, key, request, outlook.wall)
     claims = house.keys.claims(key, request.parameters.user, outlook.wall)
-    clamped = held = None
+    clamped = held = held_own = None
     if claims and house.ledger is not None:
         extra = sum(one.most for one in chosen if one.tool is None)
         request, held, clamped = await afford(house.ledger, claims, plan, request, outlook.wall, extra)
+        held_own = await hold_own(house.ledger, held, key, plan, request)
     draft = Draft(call, key, request, house, held)
+    draft.held_own = held_own
     encoder = call.surface.encoder(draft.id, int(draft.created), request)
     trip = Trip(call, house, rails, request, plan, draft, encoder, session, paced=paced)
     if chosen:
@@ -150,7 +152,7 @@ async def _prepare(trip: Trip, chain: Chain) -> None:
     request = trip.request = await chain.before(before, trip.plan.candidates)
     if request is before:
         return
-    outlook = house.outlook(draft.key, trip.session)
+    outlook = house.outlook(draft.key, trip.session, trip.rails)
     trip.plan = make_plan(request, trip.rails.routes, outlook)
     if trip.told is not None:
         trip.told |= explanation(trip.plan, request, outlook)
@@ -200,9 +202,7 @@ async def _stream(trip: Trip) -> None:
     try:
         for candidate in trip.candidates():
             encoder.served_by(candidate.model.id, candidate.provider.name)
-            trip.relay = relay = Relay(
-                trip.rails.adapters[candidate.endpoint.provider], encoder, reply, draft, trip.house
-            )
+            trip.relay = relay = Relay(trip.rails.adapters[candidate.access], encoder, reply, draft, trip.house)
             relay.thoughts = trip.thoughts(candidate)
             if trip.chain is not None:
                 relay.filters = trip.chain.watch(trip.request, candidate)

@@ -137,8 +137,6 @@ def _ordered(
         found = _listed_first(found, wishes.order)
     elif outlook.sticky is not None:
         found = _stay(found, outlook, ranks)
-    if outlook.own:
-        found.sort(key=lambda one: one.provider.slug not in outlook.own)
     return found
 
 

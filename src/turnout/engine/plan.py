@@ -15,6 +15,7 @@ from turnout.domain.routing import NO_BOUNDS, Candidate, Exclusion, Outlook, Pla
 from turnout.engine.dead_ends import dead_end, nothing_suits, wrong_endpoint
 from turnout.engine.filters import Filter, filters_of, prompt_tokens
 from turnout.engine.order import WELL, health_rank, ordered, wishes_of
+from turnout.engine.own import admitted_by_own, owned
 from turnout.engine.routes import Routes, Track
 
 __all__ = ["Routes", "make_plan", "service_tier_of"]
@@ -76,13 +77,14 @@ def _plain_plan(request: ChatRequest, track: Track, outlook: Outlook) -> Plan | 
         or parameters.verbosity is not None
         or parameters.service_tier is not None
         or outlook.bounds is not NO_BOUNDS
+        or outlook.own
         or request.prompt_bytes > track.room * _BYTES_PER_TOKEN
         or (request.max_tokens or 0) > track.output
     ):
         return None
     if track.only is not None:
         return track.only
-    if not track.heights or outlook.sticky is not None or outlook.own:
+    if not track.heights or outlook.sticky is not None:
         return None
     plain, known, now = track.plain, outlook.vitals, outlook.now
     for candidate in plain:
@@ -105,9 +107,9 @@ def _full_plan(request: ChatRequest, routes: Routes, outlook: Outlook) -> Plan:
     tier = service_tier_of(request)
     free = {id(track) for pick in picks for track in pick.free}
     filters = filters_of(request, outlook.bounds, outlook.wall)
-    sifted = _sifted(tracks, request, tier, filters, free)
+    sifted = _sifted(tracks, request, tier, filters, free, outlook)
     if not sifted.groups and request.squeezed:
-        sifted = _largest(sifted, request, outlook, lambda found: _sifted(tracks, request, tier, found, free))
+        sifted = _largest(sifted, request, outlook, lambda found: _sifted(tracks, request, tier, found, free, outlook))
     groups, excluded, warnings = sifted
     if not groups:
         raise dead_end(request, outlook, names, excluded)
@@ -115,6 +117,10 @@ def _full_plan(request: ChatRequest, routes: Routes, outlook: Outlook) -> Plan:
     tokens = prompt_tokens(request) if request.prompt_bytes > tightest * _BYTES_PER_TOKEN else 0
     wishes = wishes_of(request, tier, tokens)
     candidates = ordered(groups, wishes, routes.strategies, outlook)
+    if outlook.own:
+        candidates = owned(candidates, outlook.own, excluded, together=wishes.together)
+        if not candidates:
+            raise dead_end(request, outlook, names, excluded)
     if _stops_at_first(request):
         candidates = _first_of_each_model(candidates, excluded)
     way = "fallback" if len(names) > 1 else picks[0].router.way if picks else tracks[0].way
@@ -131,13 +137,20 @@ class _Sifted(NamedTuple):
 
 
 def _sifted(
-    tracks: Sequence[Track], request: ChatRequest, tier: str | None, filters: Sequence[Filter], free: Collection[int]
+    tracks: Sequence[Track],
+    request: ChatRequest,
+    tier: str | None,
+    filters: Sequence[Filter],
+    free: Collection[int],
+    outlook: Outlook,
 ) -> _Sifted:
     """The endpoints of *tracks* that *filters* leave; of those in *free*, by identity, the free ones."""
     sifted = _Sifted([], [], [])
     soft = [name for name in _SOFT if name in request.fields]
     for track in tracks:
         group = _admitted(track, request, tier, sifted.excluded)
+        if outlook.own and track.unusable:
+            group += admitted_by_own(track.unusable, outlook.own, sifted.excluded)
         asked = [*filters, _costs_nothing] if id(track) in free else filters
         if asked:
             group = _filtered(group, asked, sifted.excluded)

@@ -18,8 +18,7 @@ async def send(house: House, rails: Rails, request: ChatRequest, candidate: Cand
     Raises:
         UpstreamError: it failed.
     """
-    provider = candidate.endpoint.provider
-    adapter = rails.adapters[provider]
+    adapter = rails.adapters[candidate.access]
     original = request.original
     if original is not None and original.peculiar and candidate.provider.dialect not in original.kin:
         raise unsaid(original.peculiar)
@@ -31,5 +30,5 @@ async def send(house: House, rails: Rails, request: ChatRequest, candidate: Cand
     message = b"%b%d\r\n\r\n%b" % (outgoing.head, len(body), body)
     timeouts = candidate.provider.timeouts
     first_byte = timeouts.first_byte if request.stream else timeouts.whole
-    await house.client.exchange(rails.origins[provider], message, sink, timeouts, first_byte)
+    await house.client.exchange(rails.origins[candidate.access], message, sink, timeouts, first_byte)
     return adapter

@@ -82,7 +82,7 @@ def metadata(
         "region": None,
         "summary": f"{len(plan.candidates)} of {total} endpoints available, {chosen}",
         "attempt": len(attempts),
-        "is_byok": False,
+        "is_byok": answered is not None and answered.credential is not None,
         "endpoints": {
             "total": total,
             "available": [
@@ -155,12 +155,13 @@ def _excluded(one: Candidate, reason: str, request: ChatRequest, outlook: Outloo
 
 
 def _named(one: Candidate) -> dict[str, object]:
-    return {
+    named: dict[str, object] = {
         "endpoint": one.endpoint_id,
         "model": one.model.id,
         "provider": one.provider.name,
         "tag": one.endpoint.tag,
     }
+    return named if one.credential is None else named | {"credential": one.credential.id}
 
 
 def _prices(one: Candidate) -> dict[str, Any]:

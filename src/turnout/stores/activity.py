@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Dialect, Table
 from turnout.base.money import PICO_PER_DOLLAR
 from turnout.domain.account import GenerationRow
 from turnout.stores.dialects import insert_into
-from turnout.stores.schema import ACTIVITY, MOMENTS, TOTALS
+from turnout.stores.schema import ACTIVITY, MOMENTS, OWN_USE, TOTALS
 
 __all__ = ["SECONDS_PER_DAY", "Sums", "add_sums", "sums_of"]
 
@@ -24,12 +24,14 @@ _Where = tuple[int, str, str, str, str, str]
 
 class Sums(dict[_Where, list[int]]):
     """By day, account, key, model, provider and end user: requests, failures, tokens in, of those read from a cache,
-    tokens out, of those reasoning, and pico-dollars. ``moments`` are the seconds in which keys were used.
+    tokens out, of those reasoning, and pico-dollars. ``moments`` are the seconds in which keys were used, ``own`` is
+    what providers billed accounts directly, by key, day and account.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.moments: set[tuple[str, str, str]] = set()
+        self.own: dict[tuple[str, int, str], int] = {}
 
 
 def sums_of(rows: Iterable[GenerationRow], sums: Sums) -> None:
@@ -57,6 +59,9 @@ def sums_of(rows: Iterable[GenerationRow], sums: Sums) -> None:
         entry[4] += usage.completion_tokens
         entry[5] += usage.reasoning
         entry[6] += row.cost
+        if usage.own:
+            place = (row.key_hash, where[0], row.account_id)
+            sums.own[place] = sums.own.get(place, 0) + usage.own
 
 
 def add_sums(connection: Connection, sums: Sums) -> None:
@@ -72,6 +77,9 @@ def add_sums(connection: Connection, sums: Sums) -> None:
     connection.exec_driver_sql(_statement(ACTIVITY, connection.dialect), _rows(sums))
     connection.exec_driver_sql(_statement(TOTALS, connection.dialect), _rows(totals))
     connection.exec_driver_sql(_moments_statement(connection.dialect), sorted(sums.moments))
+    if sums.own:
+        rows = [(*where, *divmod(figure, PICO_PER_DOLLAR)) for where, figure in sorted(sums.own.items())]
+        connection.exec_driver_sql(_statement(OWN_USE, connection.dialect), rows)
 
 
 def _rows(sums: Mapping[Any, Sequence[int]]) -> list[tuple[object, ...]]:
@@ -86,7 +94,7 @@ def _statement(table: Table, dialect: Dialect) -> str:
     new, kept = adding.excluded, table.c
     counts = ("requests", "failed", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
     pico = kept.pico + new["pico"]
-    changed = {name: kept[name] + new[name] for name in counts}
+    changed = {name: kept[name] + new[name] for name in counts if name in kept}
     changed["dollars"] = kept.dollars + new["dollars"] + pico // PICO_PER_DOLLAR
     changed["pico"] = pico % PICO_PER_DOLLAR
     adding = adding.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)

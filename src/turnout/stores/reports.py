@@ -12,9 +12,9 @@ from turnout.domain.activity import ActivityQuery, ActivitySum, Dimension
 from turnout.domain.budget import Budget
 from turnout.stores.activity import SECONDS_PER_DAY
 from turnout.stores.dialects import insert_into
-from turnout.stores.schema import ACTIVITY, ALERTS, BUDGETS, MOMENTS, TOTALS, WINDOWS
+from turnout.stores.schema import ACTIVITY, ALERTS, BUDGETS, MOMENTS, OWN_USE, TOTALS, WINDOWS
 
-__all__ = ["activity", "claim_alert", "half_spent", "last_used", "spendings", "spent_by"]
+__all__ = ["activity", "claim_alert", "half_spent", "last_used", "own_spendings", "spendings", "spent_by"]
 
 _COUNTS: Final = ("requests", "failed", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
 _COLUMNS: Final[Mapping[Dimension, str]] = {
@@ -75,6 +75,19 @@ def spendings(connection: Connection, hashes: Sequence[str], since: Sequence[flo
             dollars * PICO_PER_DOLLAR + pico for dollars, pico in zip(figures[::2], figures[1::2], strict=True)
         )
     return spent
+
+
+def own_spendings(connection: Connection, hashes: Sequence[str], since: Sequence[float]) -> dict[str, tuple[int, ...]]:
+    """As :func:`spendings`, for what providers billed the accounts of the keys directly."""
+    days = [int(second) // SECONDS_PER_DAY for second in since]
+    spent = {key_hash: [0] * len(days) for key_hash in hashes}
+    rows = OWN_USE.c
+    query = select(rows.key_hash, rows.day, rows.dollars, rows.pico).where(rows.key_hash.in_(hashes))
+    for row in connection.execute(query):
+        for place, day in enumerate(days):
+            if row.day >= day:
+                spent[row.key_hash][place] += int(row.dollars) * PICO_PER_DOLLAR + int(row.pico)
+    return {key_hash: tuple(amounts) for key_hash, amounts in spent.items()}
 
 
 def last_used(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[str, int]:

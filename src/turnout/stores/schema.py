@@ -38,6 +38,7 @@ __all__ = [
     "METADATA",
     "MOMENTS",
     "NODES",
+    "OWN_USE",
     "PRESETS",
     "PRESET_VERSIONS",
     "REVISION",
@@ -49,7 +50,7 @@ __all__ = [
     "WINDOWS",
 ]
 
-REVISION = "0011"
+REVISION = "0012"
 """The newest migration: the schema that this module describes."""
 
 METADATA = MetaData()
@@ -375,3 +376,14 @@ CREDENTIALS = Table(
     Index("credentials_by_account", "account_id", "provider"),
 )
 """Providers' credentials that accounts bring themselves; their secrets are sealed."""
+
+OWN_USE = Table(
+    "own_use",
+    METADATA,
+    Column("key_hash", Text, primary_key=True),
+    Column("day", BigInteger, primary_key=True),  # since 1970, UTC
+    Column("account_id", Text, nullable=False),
+    Column("dollars", BigInteger, nullable=False),
+    Column("pico", BigInteger, nullable=False),  # below one dollar
+)
+"""What providers billed accounts directly, for credentials of their own: no part of ``activity``."""

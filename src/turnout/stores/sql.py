@@ -215,6 +215,10 @@ class SQLStore(SQLDefinitions, SQLArchive, SQLSessions, SQLTraining, SQLPresets,
         """As :meth:`spent`, for several keys and several beginnings."""
         return await self._read(lambda connection: reports.spendings(connection, hashes, since))
 
+    async def own_spendings(self, hashes: Sequence[str], since: Sequence[float]) -> Mapping[str, tuple[int, ...]]:
+        """As :meth:`spendings`, for what providers billed the accounts of the keys directly."""
+        return await self._read(lambda connection: reports.own_spendings(connection, hashes, since))
+
     async def last_used(self, keys: Sequence[tuple[str, str]]) -> Mapping[str, int]:
         """In which unix second each of *keys* (account, hash) was used last; those that never were are left out."""
         return await self._read(lambda connection: reports.last_used(connection, keys))
