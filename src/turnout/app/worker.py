@@ -27,6 +27,7 @@ from turnout.api.messages import MessagesSurface
 from turnout.api.messages.count import count_tokens
 from turnout.api.plane import DataPlane, ServerLimits
 from turnout.api.reply import Heads
+from turnout.api.responses import ResponsesSurface
 from turnout.app.control import ControlPlane
 from turnout.app.credentials import ensure_master_key, reach_by, vault_of
 from turnout.app.descriptors import room_for_connections
@@ -72,6 +73,7 @@ _SURFACES: Mapping[bytes, Surface] = {
     b"/embeddings": EmbeddingsSurface(),
     b"/messages": MessagesSurface(),
     b"/messages/count_tokens": MessagesSurface("count_tokens"),
+    b"/responses": ResponsesSurface(),
 }
 _USUAL_FILE = Path("turnout.toml")
 _MOUNTS = (b"/api/v1", b"/v1")

@@ -25,7 +25,10 @@ async def send(house: House, rails: Rails, request: ChatRequest, candidate: Cand
     if adapter.prepare is not None:
         request = await adapter.prepare(request, candidate.endpoint)
     outgoing = adapter.outgoing(request, candidate.endpoint)
-    sink.announce(",".join(outgoing.dropped), verbatim=outgoing.verbatim)
+    dropped = outgoing.dropped
+    if original is not None and original.unsaid and candidate.provider.dialect != original.language:
+        dropped += original.unsaid
+    sink.announce(",".join(dropped), verbatim=outgoing.verbatim)
     body = outgoing.body
     message = b"%b%d\r\n\r\n%b" % (outgoing.head, len(body), body)
     timeouts = candidate.provider.timeouts

@@ -149,6 +149,7 @@ class ResponsesEncoder:
             closed = self._items.close(self._status)
             return begun + closed + self._items.event(b"response.incomplete", _held(self._response(self._status)))
         begun = b"" if self._started else self._start(None)
+        begun += self._items.close("incomplete")
         shown = error_field(error)
         told = {"error": shown, "error_type": error.error_type}
         if self._relays:
