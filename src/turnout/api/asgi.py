@@ -123,10 +123,12 @@ class _AsgiReply:
         """Send an error."""
         self._whole(*self._heads.refusal(self._surface, error, generation_id))
 
-    def start(self, generation_id: str, overhead_ms: float, dropped: str) -> None:
+    def start(
+        self, generation_id: str, overhead_ms: float, dropped: str, media_type: bytes = b"text/event-stream"
+    ) -> None:
         """Send the head of a stream."""
         self.started = True
-        lines = self._heads.answer(generation_id, overhead_ms, dropped, b"text/event-stream", self.more)
+        lines = self._heads.answer(generation_id, overhead_ms, dropped, media_type, self.more)
         headers = _pairs(lines + b"cache-control: no-cache\r\n")
         self._put({"type": "http.response.start", "status": 200, "headers": headers})
 
@@ -140,6 +142,11 @@ class _AsgiReply:
         """Send the last of the stream."""
         self._outbox.flush()  # its record comes first
         self._put({"type": "http.response.body", "body": data, "more_body": False})
+        self.close()
+
+    def cut(self) -> None:
+        """Leave the answer without an end: the server closes the connection."""
+        self._outbox.flush()
         self.close()
 
     def _whole(self, status: int, lines: bytes, body: bytes) -> None:

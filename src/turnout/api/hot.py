@@ -117,10 +117,12 @@ class HotReply:
         """Send an error."""
         self._send_whole(*self._plane.heads.refusal(self.surface, error, generation_id))
 
-    def start(self, generation_id: str, overhead_ms: float, dropped: str) -> None:
+    def start(
+        self, generation_id: str, overhead_ms: float, dropped: str, media_type: bytes = b"text/event-stream"
+    ) -> None:
         """Keep the head; it leaves together with the first bytes of the stream."""
         self.started = True
-        lines = self._plane.heads.answer(generation_id, overhead_ms, dropped, b"text/event-stream", self.more)
+        lines = self._plane.heads.answer(generation_id, overhead_ms, dropped, media_type, self.more)
         framing = b"transfer-encoding: chunked\r\n" if self._chunked else b"connection: close\r\n"
         date = self._plane.date_line(self._connection.server_state.default_headers)
         self._head = b"HTTP/1.1 200 OK\r\n%bcache-control: no-cache\r\n%b%b\r\n" % (lines, framing, date)
@@ -148,6 +150,13 @@ class HotReply:
             self.keep_alive = False
             self._send(head + data)
         self._end()
+
+    def cut(self) -> None:
+        """Send what was written, and close without an end."""
+        if not self.gone:
+            self.gone = self.disconnected = True
+            self._plane.house.outbox.flush()
+            self._connection.hang_up()
 
     def leave(self) -> None:
         """The client has gone: stop the line where it stands."""

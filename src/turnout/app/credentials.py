@@ -16,7 +16,7 @@ from turnout.accounts.credentials import read_secret
 from turnout.accounts.vault import MASTER_KEYS, MasterKeys, NoMasterKey, Vault
 from turnout.app.listings import listing_address, listing_headers, lists_models
 from turnout.app.outside import NOTHING_OUTSIDE, Poster
-from turnout.app.providers import adapters_for, embedders_for, providers_of
+from turnout.app.providers import adapters_for, embedders_for, errands_for, providers_of
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.errors import TurnoutError, UpstreamError
 from turnout.base.secrets import Secret
@@ -118,7 +118,8 @@ def reach_by(provider: Provider, secret: Secret, outside: Outside) -> Reach | No
     try:
         own = own_provider(provider, secret)
         here = {own.slug: own}
-        return Reach(own, adapters_for(here, outside)[own.slug], embedders_for(here, outside).get(own.slug))
+        errands = errands_for(here, outside).get(own.slug, {})
+        return Reach(own, adapters_for(here, outside)[own.slug], embedders_for(here, outside).get(own.slug), errands)
     except (ValueError, KeyError, TurnoutError) as error:  # a KeyError: it is not usable, and so there is no adapter
         _log.warning("a stored credential of provider %s cannot be used: %s", provider.slug, type(error).__name__)
         return None

@@ -18,6 +18,7 @@ __all__ = [
     "FAKE",
     "adapters_for",
     "embedders_for",
+    "errands_for",
     "known_slugs",
     "providers_of",
     "read_headers",
@@ -89,6 +90,15 @@ def embedders_for(providers: Mapping[str, Provider], outside: Outside) -> dict[s
         if provider.usable and (dialect := _spoken(provider.dialect)) is not None and dialect.embedder is not None
     }
     return {slug: embedder for slug, embedder in made.items() if embedder is not None}
+
+
+def errands_for(providers: Mapping[str, Provider], outside: Outside) -> dict[str, Mapping[str, Adapter]]:
+    """By kind the other things that each usable provider can do."""
+    return {
+        slug: dialect.errands(provider, outside)
+        for slug, provider in providers.items()
+        if provider.usable and (dialect := _spoken(provider.dialect)) is not None and dialect.errands is not None
+    }
 
 
 def wants_reasoning_back(provider: Provider) -> bool:

@@ -11,7 +11,7 @@ from turnout import config
 from turnout.app.catalog import rails_of, snapshot_of
 from turnout.app.listings import listed_rows
 from turnout.app.plugins import rack_of
-from turnout.app.providers import FAKE, adapters_for, embedders_for, providers_of
+from turnout.app.providers import FAKE, adapters_for, embedders_for, errands_for, providers_of
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.catalog.build import open_providers
 from turnout.catalog.rows import Row
@@ -51,7 +51,9 @@ class Switchman:
             self._unlisted = [one for slug, one in open_providers(snapshot).items() if slug != FAKE]
         embedders = embedders_for(providers, self._outside)
         rack = rack_of(settings, snapshot)
-        return rails_of(snapshot, adapters_for(providers, self._outside), self._origins, embedders, rack)
+        rails = rails_of(snapshot, adapters_for(providers, self._outside), self._origins, embedders, rack)
+        rails.errands.update(errands_for(providers, self._outside))
+        return rails
 
     async def extend(self, settings: config.Settings, rails: Rails, client: Client) -> Rails:
         """*rails* with the models of servers that no catalog knows, asked of themselves."""

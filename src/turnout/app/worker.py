@@ -23,11 +23,14 @@ from turnout.api.asgi import hot_over_asgi
 from turnout.api.chat import ChatSurface
 from turnout.api.completions import CompletionsSurface
 from turnout.api.embeddings import EmbeddingsSurface
+from turnout.api.errands import ModerationsSurface, RerankSurface
+from turnout.api.images import ImagesSurface
 from turnout.api.messages import MessagesSurface
 from turnout.api.messages.count import count_tokens
 from turnout.api.plane import DataPlane, ServerLimits
 from turnout.api.reply import Heads
 from turnout.api.responses import ResponsesSurface
+from turnout.api.sound import SpeechSurface, TranscriptionsSurface
 from turnout.app.control import ControlPlane
 from turnout.app.credentials import ensure_master_key, reach_by, vault_of
 from turnout.app.descriptors import room_for_connections
@@ -71,6 +74,12 @@ _SURFACES: Mapping[bytes, Surface] = {
     b"/chat/completions": ChatSurface(),
     b"/completions": CompletionsSurface(),
     b"/embeddings": EmbeddingsSurface(),
+    b"/rerank": RerankSurface(),
+    b"/images": ImagesSurface(),
+    b"/images/generations": ImagesSurface(),
+    b"/audio/transcriptions": TranscriptionsSurface(),
+    b"/audio/speech": SpeechSurface(),
+    b"/moderations": ModerationsSurface(),
     b"/messages": MessagesSurface(),
     b"/messages/count_tokens": MessagesSurface("count_tokens"),
     b"/responses": ResponsesSurface(),

@@ -222,6 +222,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
         providers: those that are known to speak it.
         usable: whether a provider can be called with what is configured; None: when it has a credential.
         address: the base URL of a provider that states none, such as one made of its region; "" where it cannot be.
+        errands: makes what does the other things that the provider can, an adapter for each kind of
+            :mod:`turnout.domain.errand`.
         embedder: makes what asks one provider for vectors, as ``adapter``; None: it has none. The result of the call
             may be None too.
         recalls: its models want their reasoning back with the tool calls that it led to; where a client drops it, the
@@ -236,6 +238,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     usable: Callable[[Provider], bool] | None = None
     address: Callable[[Provider], str] | None = None
     embedder: Callable[[Provider, Outside], Embedder | None] | None = None
+    errands: Callable[[Provider, Outside], Mapping[str, Adapter]] | None = None
     recalls: bool = False
     listing: Listing | None = None
     headers: frozenset[bytes] = frozenset()

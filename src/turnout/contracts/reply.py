@@ -43,8 +43,10 @@ class Reply(Protocol):
         """A JSON answer in one piece. *dropped* lists parameters that the provider did not get."""
         ...
 
-    def start(self, generation_id: str, overhead_ms: float, dropped: str) -> None:
-        """The head of a stream of server-sent events."""
+    def start(
+        self, generation_id: str, overhead_ms: float, dropped: str, media_type: bytes = b"text/event-stream"
+    ) -> None:
+        """The head of a stream, mostly of server-sent events."""
         ...
 
     def write(self, data: bytes) -> None:
@@ -53,6 +55,10 @@ class Reply(Protocol):
 
     def finish(self, data: bytes) -> None:
         """The last of a started stream; *data* may be empty."""
+        ...
+
+    def cut(self) -> None:
+        """Break a started stream off, so that nobody takes it for whole: for streams that cannot say so themselves."""
         ...
 
     def refuse(self, error: TurnoutError, generation_id: str | None) -> None:

@@ -133,8 +133,8 @@ class ChatRequest(Struct, frozen=True):
         original: what the client wrote, where that was in a provider's own language.
     """
 
-    embeds: ClassVar[bool] = False
-    """Vectors are wanted, and no answer."""
+    wants: ClassVar[str] = "text"
+    """What is asked for: ``text`` of a conversation, ``embeddings``, or one of the errands."""
 
     parameters: ChatParameters
     fields: dict[str, Raw]

@@ -25,7 +25,7 @@ class EmbeddingRequest(ChatRequest, frozen=True, kw_only=True):
         base64: vectors are wanted as texts.
     """
 
-    embeds: ClassVar[bool] = True
+    wants: ClassVar[str] = "embeddings"
 
     inputs: Sequence[Input]
     dimensions: int | None = None

@@ -101,6 +101,9 @@ UNPRICED = 2**80
 
 _PROMPT_SHARE = 3
 _REQUEST_SHARE = 500
+_SECONDS = 60
+_CHARACTERS = 1_000
+"""A minute of sound and a page of text stand for a request of those that are sold by them."""
 
 
 def blended_price(pricing: Pricing) -> int:
@@ -108,7 +111,9 @@ def blended_price(pricing: Pricing) -> int:
 
     Most traffic reads more than it writes; docs/decisions/0004-routing-rules.md has the reasons.
     """
-    return _PROMPT_SHARE * pricing.prompt + pricing.completion + -(-pricing.request // _REQUEST_SHARE)
+    others = pricing.request + (pricing.output_image or 0)
+    others += _SECONDS * (pricing.audio_second or 0) + _CHARACTERS * (pricing.character or 0)
+    return _PROMPT_SHARE * pricing.prompt + pricing.completion + -(-others // _REQUEST_SHARE)
 
 
 class Candidate(Struct, frozen=True, eq=False):

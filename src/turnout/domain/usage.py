@@ -16,12 +16,28 @@ __all__ = [
     "Cost",
     "PriceOverride",
     "Pricing",
+    "Units",
     "Usage",
     "added",
     "cost",
     "dearest",
     "effective",
+    "unit_cost",
 ]
+
+
+class Units(Struct, frozen=True, omit_defaults=True):
+    """What is sold by other measures than tokens.
+
+    ``searches`` are those of a reranker: a query over at most a hundred documents; one of them is in the price of the
+    request. ``images`` are those that were made, ``sound_ms`` milliseconds of sound that were heard or spoken,
+    ``characters`` those of a text that was spoken.
+    """
+
+    searches: int = 0
+    images: int = 0
+    sound_ms: int = 0
+    characters: int = 0
 
 
 class Usage(Struct, frozen=True, omit_defaults=True):
@@ -32,7 +48,7 @@ class Usage(Struct, frozen=True, omit_defaults=True):
     ``estimated`` says that the provider sent no usable counts and ours stand in. ``billed`` is what the provider bills
     where it says so and that differs from what its model read and wrote; it is never billed otherwise itself. ``own``
     is what a provider bills the account directly, in pico-dollars, because a credential of its own was used;
-    ``own_limited`` says that the limits of the key count it.
+    ``own_limited`` says that the limits of the key count it. ``units`` are there where no conversation was asked for.
     """
 
     fresh: int = 0
@@ -51,6 +67,7 @@ class Usage(Struct, frozen=True, omit_defaults=True):
     billed: Usage | None = None
     own: Pico = Pico(0)
     own_limited: bool = False
+    units: Units | None = None
 
     @property
     def prompt_tokens(self) -> int:
@@ -64,7 +81,8 @@ class Usage(Struct, frozen=True, omit_defaults=True):
 
 
 NO_USAGE = Usage()
-COUNTS = tuple(name for name in Usage.__struct_fields__ if name not in {"estimated", "billed", "own", "own_limited"})
+_NO_COUNTS = frozenset({"estimated", "billed", "own", "own_limited", "units"})
+COUNTS = tuple(name for name in Usage.__struct_fields__ if name not in _NO_COUNTS)
 """The names of the fields that count something."""
 
 
@@ -93,7 +111,10 @@ class PriceOverride(Struct, frozen=True, omit_defaults=True):
 
 
 class Pricing(Struct, frozen=True, omit_defaults=True):
-    """Prices of an endpoint in pico-dollars per unit (token, request, image, search).
+    """Prices of an endpoint in pico-dollars per unit (token, request, image, search, second, character).
+
+    ``request`` is also the price of each further search of a reranker. ``output_image`` is for an image that was made,
+    ``audio_second`` for a second of sound heard or spoken, ``character`` for one that is spoken.
 
     A price that a provider does not state is None and falls back: cache reads and writes, audio and images in
     to ``prompt``; reasoning, audio and images out to ``completion``; the one-hour cache write to the short one.
@@ -113,12 +134,22 @@ class Pricing(Struct, frozen=True, omit_defaults=True):
     input_cache_read: Pico | None = None
     input_cache_write: Pico | None = None
     input_cache_write_1h: Pico | None = None
+    output_image: Pico | None = None
+    audio_second: Pico | None = None
+    character: Pico | None = None
     overrides: tuple[PriceOverride, ...] = ()
 
     @property
     def free(self) -> bool:
-        """Whether neither a prompt, nor an answer, nor the request itself costs anything."""
-        return not (self.prompt or self.completion or self.request)
+        """Whether neither a prompt, nor an answer, nor the request itself, nor anything that is made costs anything."""
+        return not (
+            self.prompt
+            or self.completion
+            or self.request
+            or self.output_image
+            or self.audio_second
+            or self.character
+        )
 
 
 PRICES = tuple(name for name in Pricing.__struct_fields__ if name != "overrides")
@@ -166,7 +197,17 @@ def cost(usage: Usage, pricing: Pricing) -> Cost:
     request = pricing.request
     if usage.web_searches and pricing.web_search is not None:
         request = Pico(request + usage.web_searches * pricing.web_search)
+    if usage.units is not None:
+        request = Pico(request + unit_cost(usage.units, pricing))
     return Cost(Pico(prompt), Pico(completion), request, Pico(prompt + completion + request))
+
+
+def unit_cost(units: Units, pricing: Pricing) -> int:
+    """What *units* cost beside the request itself, in pico-dollars; a part of a pico-dollar counts as a whole one."""
+    total = max(0, units.searches - 1) * pricing.request
+    total += units.images * (pricing.output_image or 0)
+    total += units.characters * (pricing.character or 0)
+    return total - (-units.sound_ms * (pricing.audio_second or 0) // 1000)
 
 
 def effective(pricing: Pricing, prompt_tokens: int, wall: float) -> Pricing:

@@ -10,7 +10,9 @@ from msgspec.structs import replace
 from turnout.domain.account import Key
 from turnout.domain.budget import Claim
 from turnout.domain.chat import ChatRequest
+from turnout.domain.errand import ErrandRequest
 from turnout.domain.routing import Plan
+from turnout.domain.usage import unit_cost
 from turnout.engine.filters import text_bytes
 from turnout.ledger.ledger import Ledger
 from turnout.ledger.purse import Reservation
@@ -69,7 +71,11 @@ def exposure(plan: Plan, request: ChatRequest, *, own: bool = False) -> Exposure
         per_completion = max(per_completion, candidate.most_per_completion)
         per_request = max(per_request, candidate.endpoint.pricing.request)
         longest = max(longest, candidate.endpoint.max_completion_tokens or _COMPLETION_TOKENS)
-    if request.embeds:  # nothing is written, whatever the endpoint would want for it
+    if isinstance(request, ErrandRequest):
+        paid = [one for one in plan.candidates if (one.credential is None) is not own]
+        units = max((unit_cost(request.most_units, one.endpoint.pricing) for one in paid), default=0)
+        return Exposure(request.most_read, per_prompt, request.most_written, per_completion, per_request + units)
+    if request.wants == "embeddings":  # nothing is written, whatever the endpoint would want for it
         return Exposure(prompt, per_prompt, 0, 0, per_request)
     return Exposure(prompt, per_prompt, (request.max_tokens or longest) * choices, per_completion, per_request)
 
@@ -91,7 +97,7 @@ async def afford(
     if extra:
         due = due._replace(per_request=due.per_request + extra)
     clamped = None
-    if request.max_tokens is None and due.per_completion:
+    if request.max_tokens is None and due.per_completion and request.wants == "text":
         free = await ledger.affordable(claims, due.cost)
         choices = request.parameters.n or 1
         if free < due.cost:

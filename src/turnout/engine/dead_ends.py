@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from turnout.base.errors import BadRequest, Forbidden, ModelNotFound, NoEndpoints, NotFound, TurnoutError
@@ -64,6 +64,7 @@ _RULES: Mapping[str, _Rule] = {
     "service_tier": _Rule("service_tier", "is of another service tier"),
     "unsupported_parameters": _Rule("tools", "lacks a parameter that another endpoint of the model supports"),
 }
+_PLACES = {"embeddings": "/embeddings", "rerank": "/rerank", "transcription": "/audio/transcriptions"}
 _UNASKED = frozenset({"no_credential", "service_tier"})
 """Reasons that stand whatever the request says: they are told only where there is no other."""
 _TOO_LONG = ". Shorten the prompt, name a model with a longer context, or use the plugin context-compression"
@@ -77,12 +78,15 @@ def unknown(name: str) -> ModelNotFound:
     )
 
 
-def wrong_endpoint(name: str, *, embeds: bool) -> BadRequest:
-    """The model is none for requests of this kind: it *embeds* and an answer is wanted, or the other way round."""
-    if embeds:
-        message = f"{name[:_SHOWN]} makes embeddings and answers nothing. Use POST /embeddings"
-    else:
+def wrong_endpoint(name: str, wants: str, makes: Collection[str]) -> BadRequest:
+    """The model is none for requests that want *wants*: it *makes* other things."""
+    if wants == "text":
+        place = next((path for kind, path in _PLACES.items() if kind in makes), "/chat/completions")
+        message = f"{name[:_SHOWN]} makes {' and '.join(sorted(makes))} and answers nothing. Use POST {place}"
+    elif wants == "embeddings":
         message = f"{name[:_SHOWN]} makes no embeddings. GET /embeddings/models lists the models that do"
+    else:
+        message = f"{name[:_SHOWN]} makes no {wants}. GET /models?output_modalities={wants} lists the models that do"
     return BadRequest(message, availability=_availability("wrong_endpoint", name))
 
 

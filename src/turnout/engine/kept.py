@@ -15,6 +15,7 @@ from turnout.contracts.reply import Flow, Reply
 __all__ = ["Kept", "Tee", "reusable"]
 
 _MOST_BYTES: Final = 8 * 2**20
+_EVENTS: Final = b"text/event-stream"
 _EVENT_END: Final = b"\n\n"
 _DATA: Final = b"data: "
 _PREFIX: Final = len("gen-")
@@ -120,10 +121,12 @@ class Tee:
         self._collect(body)
         self._end = partial(self._reply.whole, generation_id, overhead_ms, body, dropped)
 
-    def start(self, generation_id: str, overhead_ms: float, dropped: str) -> None:
-        """Pass the head of a stream on."""
+    def start(self, generation_id: str, overhead_ms: float, dropped: str, media_type: bytes = _EVENTS) -> None:
+        """Pass the head of a stream on; what is no events is not kept."""
         self._id, self._dropped = generation_id, dropped
-        self._reply.start(generation_id, overhead_ms, dropped)
+        if media_type != _EVENTS:
+            self._size = _MOST_BYTES + 1
+        self._reply.start(generation_id, overhead_ms, dropped, media_type)
 
     def write(self, data: bytes) -> None:
         """Pass more of the stream on."""
@@ -135,6 +138,10 @@ class Tee:
         self._complete = True
         self._collect(data)
         self._end = partial(self._reply.finish, data)
+
+    def cut(self) -> None:
+        """Break a stream off; it is not kept."""
+        self._reply.cut()
 
     def refuse(self, error: TurnoutError, generation_id: str | None) -> None:
         """Hold an error; it is not kept."""

@@ -8,13 +8,16 @@ from msgspec.structs import replace
 
 from turnout.base.errors import Forbidden, Internal, ModelNotFound, TurnoutError, Unavailable, UpstreamError
 from turnout.domain.account import Key
+from turnout.domain.chat import ChatRequest
 from turnout.domain.embedding import EmbeddingRequest
+from turnout.domain.errand import ErrandRequest
 from turnout.domain.usage import NO_USAGE, Usage
 from turnout.engine.afford import afford, exposure, hold_own
 from turnout.engine.comments import Comments
 from turnout.engine.dead_ends import DeadEnd
 from turnout.engine.draft import Draft
 from turnout.engine.embedding import embed
+from turnout.engine.errand import run
 from turnout.engine.house import Call, House
 from turnout.engine.keeping import FromCache, ask_cache
 from turnout.engine.pace import keep_pace
@@ -49,8 +52,8 @@ async def serve(call: Call, house: House) -> None:
     try:
         if trip.chain is not None:
             await _prepare(trip, trip.chain)
-        if isinstance(trip.request, EmbeddingRequest):
-            await embed(trip, trip.request)
+        if trip.request.wants != "text":
+            await _run(trip, trip.request)
         else:
             await (_stream(trip) if trip.request.stream else _answer(trip))
     except TurnoutError as error:
@@ -109,7 +112,7 @@ async def _accepted(call: Call, house: House) -> Trip:
         or "transforms" in request.fields
         or goes_online(request.parameters)
         or request.traits.files
-    ) and not request.embeds:
+    ) and request.wants == "text":
         request, chosen = rack.choose(request, key.rules.plugins)
     session = house.sticky.session(request, call.headers, key.account_id, call.arrived)
     outlook = house.outlook(key, session)
@@ -162,6 +165,14 @@ async def _prepare(trip: Trip, chain: Chain) -> None:
 async def _answer(trip: Trip) -> None:
     """Try the candidates for an answer in one piece."""
     draft = trip.draft
+async def _run(trip: Trip, request: ChatRequest) -> None:
+    """Try the candidates for what is no conversation."""
+    if isinstance(request, EmbeddingRequest):
+        await embed(trip, request)
+    elif isinstance(request, ErrandRequest):
+        await run(trip, request)
+
+
     for candidate in trip.candidates():
         sink = Whole(draft, trip.house)
         try:

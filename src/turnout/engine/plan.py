@@ -69,7 +69,7 @@ def _plain_plan(request: ChatRequest, track: Track, outlook: Outlook) -> Plan | 
     """The plan among the plain endpoints of one model; None where more has to be looked at."""
     parameters = request.parameters
     if (
-        track.embeds is (not request.embeds)
+        (track.makes is not None and request.wants not in track.makes)
         or not track.plain
         or track.name.virtual
         or parameters.tools is not None
@@ -205,8 +205,8 @@ def _tracks(
             found = [routes.find(model) for model in pick.models]
             picks.append(_Choice(track, dict(pick.facts), found if pick.free_only else ()))
         for one in found:
-            if one.embeds is (not request.embeds):
-                raise wrong_endpoint(name, embeds=bool(one.embeds))
+            if one.makes is not None and request.wants not in one.makes:
+                raise wrong_endpoint(name, request.wants, one.makes)
             if one.model is not None and one.model.id not in met:  # else the same model by another name
                 met.add(one.model.id)
                 tracks.append(one)

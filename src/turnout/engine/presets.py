@@ -81,11 +81,11 @@ async def with_preset(request: ChatRequest, book: PresetBook, account_id: str) -
         own.pop("model", None)
     else:
         own["model"] = Raw(encode(model))
-    fields = own if request.embeds else _tooled(own, recipe.fields)
-    fields = _left_out(recipe.fields, own, vectors=request.embeds) | fields
+    fields = own if request.wants != "text" else _tooled(own, recipe.fields)
+    fields = _left_out(recipe.fields, own, vectors=request.wants != "text") | fields
     if "model" not in fields and "models" not in fields:
         raise BadRequest(f"`model` is missing: the preset {recipe.applied.slug} names none either")
-    if recipe.system_prompt is not None and not request.embeds:
+    if recipe.system_prompt is not None and request.wants == "text":
         fields["messages"] = _prompted(fields["messages"], recipe.system_prompt)
     return _judged(request, fields, recipe)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from turnout.contracts.provider import Adapter, Embedder
@@ -16,9 +17,10 @@ __all__ = ["Rails"]
 class Rails:
     """What one configuration makes of the catalog; swapped whole, so that a request keeps what it began with.
 
-    Adapters, origins and embedders are found by the ``access`` of a candidate: the slug of its provider, or what
-    :class:`turnout.engine.ways.Ways` has added for a credential of an account's own. ``recalling`` are the providers
-    whose models want their reasoning back with the tool calls that it led to, ``rack`` holds the plugins.
+    Adapters, origins, embedders and errands (by kind) are found by the ``access`` of a candidate: the slug of its
+    provider, or what :class:`turnout.engine.ways.Ways` has added for a credential of an account's own. ``recalling``
+    are the providers whose models want their reasoning back with the tool calls that it led to, ``rack`` holds the
+    plugins.
     """
 
     routes: Routes
@@ -27,3 +29,4 @@ class Rails:
     recalling: frozenset[str] = frozenset()
     embedders: dict[str, Embedder] = field(default_factory=dict)
     rack: Rack = field(default_factory=Rack)
+    errands: dict[str, Mapping[str, Adapter]] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast, final
+from typing import cast
 
 import msgspec
 from msgspec import Raw
@@ -78,7 +78,6 @@ class Whole:
             raise adapter.failure(self.status, hint.decode("latin-1") if hint else None, self.body())
 
 
-@final
 class Relay(Whole):
     """Passes a stream on while it arrives, without waking the request's task for each chunk.
 

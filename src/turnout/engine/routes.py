@@ -24,7 +24,8 @@ __all__ = ["Routes", "Track"]
 _MAX_REMEMBERED = 10_000
 _FREE = ":free"
 _NO_LIMIT = 2**63
-_EMBEDDINGS = "embeddings"
+_NO_TALKERS = frozenset({"embeddings", "rerank", "transcription"})
+"""Who makes nothing but these answers no conversation."""
 
 
 class Track(Struct, frozen=True, eq=False):
@@ -43,7 +44,7 @@ class Track(Struct, frozen=True, eq=False):
         room: tokens that each of *plain* can read.
         output: tokens that each of *plain* can write.
         only: the plan of a request that leaves no choice: there is one plain endpoint.
-        embeds: it makes vectors, or it does not; None where nobody says.
+        makes: what can be asked of it, in the words of :attr:`ChatRequest.wants`; None where nobody says.
     """
 
     name: ModelName
@@ -59,7 +60,7 @@ class Track(Struct, frozen=True, eq=False):
     room: int = _NO_LIMIT
     output: int = _NO_LIMIT
     only: Plan | None = None
-    embeds: bool | None = None
+    makes: frozenset[str] | None = None
 
 
 @final
@@ -172,8 +173,17 @@ def _track(requested: str, name: ModelName, model: Model, providers: Mapping[str
         room=min((one.room for one in plain if one.room is not None), default=_NO_LIMIT),
         output=min((limit for one in plain if (limit := one.endpoint.max_completion_tokens)), default=_NO_LIMIT),
         only=Plan((requested,), plain, unusable + tiers, way) if len(plain) == 1 else None,
-        embeds=None if model.assumed_outputs else _EMBEDDINGS in model.output_modalities,
+        makes=None if model.assumed_outputs else _made_by(model),
     )
+
+
+def _made_by(model: Model) -> frozenset[str]:
+    """What can be asked of *model*: no list of outputs tells who judges, and pictures and sound come by chat too."""
+    outputs = frozenset(model.output_modalities)
+    if outputs <= _NO_TALKERS:
+        return outputs
+    spoken = {"speech"} if "audio" in outputs else set()
+    return outputs | spoken | {"text", "moderation"}
 
 
 def _way(name: ModelName, model: Model) -> str:

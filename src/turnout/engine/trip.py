@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -19,7 +20,7 @@ from turnout.engine.pace import put_right
 from turnout.engine.plugins import Chain
 from turnout.engine.rack import is_tight
 from turnout.engine.recall import Thoughts
-from turnout.engine.relay import Relay, Whole
+from turnout.engine.relay import Whole
 from turnout.engine.rounds import Rounds
 from turnout.engine.sending import send
 from turnout.engine.sticky import Session
@@ -34,6 +35,14 @@ _DOUBTFUL = frozenset({400, 415, 422})
 _DOUBTFUL_TYPES = frozenset({"invalid_request", "unprocessable"})
 """What one provider refuses as wrong may be right for another one, which is asked once."""
 _CODES = {"rate_limit_exceeded": "capacity_exhausted", "not_found": "model_unavailable_upstream"}
+
+
+class Progress(Protocol):
+    """An answer that is on its way to the client."""
+
+    def usage_so_far(self) -> Usage:
+        """What has reached it."""
+        ...
 
 
 class Trip(Struct, eq=False):
@@ -54,7 +63,7 @@ class Trip(Struct, eq=False):
     session: Session | None = None
     paced: int | None = None
     told: dict[str, object] | None = None
-    relay: Relay | None = None
+    relay: Progress | None = None
     chain: Chain | None = None
     rounds: Rounds | None = None
     _failures: tuple[tuple[Candidate, UpstreamError], ...] = ()

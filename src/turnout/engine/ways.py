@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple, final
 
 from turnout.accounts.credentials import CredentialBook
@@ -27,6 +28,7 @@ class Reach(NamedTuple):
     provider: Provider
     adapter: Adapter
     embedder: Embedder | None
+    errands: Mapping[str, Adapter] = MappingProxyType({})
 
 
 @final
@@ -89,6 +91,7 @@ class Ways:
         rails.origins[access] = Origin(reached.provider.base_url)
         if reached.embedder is not None:
             rails.embedders[access] = reached.embedder
+        rails.errands[access] = reached.errands
         return OwnWay(own.credential, reached.provider, access)
 
 

@@ -80,9 +80,12 @@ class _Reply:
         """The answer."""
         self.body = body
 
-    def start(self, generation_id: str, overhead_ms: float, dropped: str) -> None:  # noqa: ARG002 - as above
+    def start(self, generation_id: str, overhead_ms: float, dropped: str, media_type: bytes = b"") -> None:  # noqa: ARG002 - as above
         """Nothing is streamed."""
         self.started = True
+
+    def cut(self) -> None:
+        """Nothing is streamed."""
 
     def write(self, data: bytes) -> None:  # noqa: ARG002 - as above
         """Nothing is streamed."""

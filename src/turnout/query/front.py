@@ -99,7 +99,7 @@ class Voting:
             request = call.surface.decode(call.body)
         except TurnoutError:
             return False
-        if not (request.parameters.model or "").startswith(PREFIX) or request.embeds:
+        if not (request.parameters.model or "").startswith(PREFIX) or request.wants != "text":
             return False
         await self._serve(call, house, lambda key: self._chat_job(call, house, key, request), request)
         return True

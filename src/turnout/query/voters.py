@@ -249,7 +249,7 @@ class _Reply:
     def whole(self, generation_id: str, overhead_ms: float, body: bytes, dropped: str) -> None:
         """The encoder has it."""
 
-    def start(self, generation_id: str, overhead_ms: float, dropped: str) -> None:  # noqa: ARG002 - as above
+    def start(self, generation_id: str, overhead_ms: float, dropped: str, media_type: bytes = b"") -> None:  # noqa: ARG002 - as above
         """The answer begins."""
         self.started = True
 
@@ -259,6 +259,9 @@ class _Reply:
 
     def finish(self, data: bytes) -> None:
         """The encoder has it."""
+
+    def cut(self) -> None:
+        """There is no sound here."""
 
     def refuse(self, error: TurnoutError, generation_id: str | None) -> None:  # noqa: ARG002 - the encoder has it
         """There is no answer."""

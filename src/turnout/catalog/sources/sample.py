@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from turnout.catalog.rows import SAMPLE, Row
 from turnout.domain.usage import Pricing
@@ -10,6 +11,14 @@ from turnout.domain.usage import Pricing
 __all__ = ["sample_rows"]
 
 _CONTEXT = 1_000_000
+_OUTPUTS: Final = {
+    "embed": ("embeddings",),
+    "rerank": ("rerank",),
+    "image": ("image",),
+    "speech": ("speech",),
+    "transcribe": ("transcription",),
+}
+"""What those models make whose name says that it is no text."""
 
 
 def sample_rows(provider: str, names: Iterable[str]) -> tuple[Row, ...]:
@@ -22,7 +31,8 @@ def sample_rows(provider: str, names: Iterable[str]) -> tuple[Row, ...]:
             name=f"Fake: {name}",
             description="A model that exists for tests and first steps; its name says how it behaves.",
             context_length=_CONTEXT,
-            output_modalities=("embeddings",) if name.startswith("embed") else ("text",),
+            output_modalities=_OUTPUTS.get(name, ("text",)),
+            input_modalities=("audio",) if name == "transcribe" else ("text",),
             reasoning="reason" in name,
             pricing=Pricing(),
         )

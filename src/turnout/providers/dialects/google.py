@@ -13,6 +13,7 @@ from turnout.domain.provider import Provider
 from turnout.providers.conversation import Part
 from turnout.providers.embeddings.google import Call, GoogleEmbedder
 from turnout.providers.embeddings.words import inlined
+from turnout.providers.errands.images import ChatImages
 from turnout.providers.gemini import GeminiAdapter, call_path, head_of, model_path
 from turnout.providers.gemini_media import address_of, is_taken_by_url
 from turnout.providers.media import inline
@@ -76,6 +77,7 @@ DIALECT: Final = Dialect(
     recalls=True,
     adapter=_adapter,
     embedder=_embedder,
+    errands=lambda provider, outside: {"image": ChatImages(_adapter(provider, outside))},
     providers=(
         KnownProvider(
             slug="google",

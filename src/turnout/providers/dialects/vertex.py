@@ -33,6 +33,7 @@ from turnout.providers.dialects.anthropic import AnthropicAdapter
 from turnout.providers.dialects.anthropic.request import write_letter
 from turnout.providers.embeddings.google import Call, GoogleEmbedder
 from turnout.providers.embeddings.words import inlined
+from turnout.providers.errands.images import ChatImages
 from turnout.providers.gemini import GeminiAdapter, call_path, head_of, model_path
 from turnout.providers.gemini_media import address_of, is_taken_by_url
 from turnout.providers.google_tokens import GoogleTokenKeeper
@@ -236,6 +237,7 @@ DIALECT: Final = Dialect(
     name="vertex",
     adapter=_VertexAdapter,
     embedder=_embedder,
+    errands=lambda provider, outside: {"image": ChatImages(_VertexAdapter(provider, outside))},
     providers=(
         KnownProvider(
             slug="vertex",

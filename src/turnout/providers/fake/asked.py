@@ -59,7 +59,7 @@ class _ResponseFormat(Struct, frozen=True):
 
 
 class Asked(Struct, frozen=True):
-    """A request of any of the three kinds (chat, legacy completion, embedding)."""
+    """A request of any kind."""
 
     model: str
     messages: list[Message] = field(default_factory=list)
@@ -79,6 +79,8 @@ class Asked(Struct, frozen=True):
     top_logprobs: int | None = None
     dimensions: int | None = None
     encoding_format: str | None = None
+    errand: dict[str, Any] | None = None
+    """All fields of a request that is no conversation; the file of a form stands there as bytes."""
     digest: str = ""
     """SHA-256 of the body, hexadecimal; whatever the body says here is overwritten."""
 

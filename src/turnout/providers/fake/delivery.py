@@ -6,6 +6,7 @@ from typing import Final
 
 from turnout.providers.fake.answers import answer, embeddings
 from turnout.providers.fake.asked import dice
+from turnout.providers.fake.errands import deliver_images, errand_reply
 from turnout.providers.fake.frames import embedding_reply, error_object, whole
 from turnout.providers.fake.steps import (
     JSON_TYPE,
@@ -49,10 +50,21 @@ def deliver(call: Call) -> Iterator[Step]:
         yield Done(head(302, "", 0, f"location: {place}\r\n"))
     elif behaviour.html:
         yield Done(head(200, "text/html; charset=utf-8", len(_HTML)) + _HTML, _HTML)
-    elif call.kind == "embedding":
+    else:
+        yield from _answer(call)
+
+
+def _answer(call: Call) -> Iterator[Step]:
+    """The steps of an answer that is given."""
+    behaviour = call.behaviour
+    if call.kind == "embedding":
         vectors, usage = embeddings(call.asked, behaviour)
         base64 = call.asked.encoding_format == "base64"
         yield from _deliver_whole(call, embedding_reply(call.asked.model, vectors, usage, base64=base64))
+    elif call.kind == "image" and call.asked.stream:
+        yield from deliver_images(call)
+    elif call.asked.errand is not None:
+        yield from _deliver_whole(call, *errand_reply(call))
     elif call.asked.stream:
         yield from deliver_stream(call)
     else:
@@ -83,7 +95,7 @@ def _status(status: int) -> Iterator[Step]:
         yield refusal(status, f"The fake provider was asked to answer with status {status}.")
 
 
-def _deliver_whole(call: Call, payload: bytes) -> Iterator[Step]:
+def _deliver_whole(call: Call, payload: bytes, kind: str = JSON_TYPE) -> Iterator[Step]:
     behaviour = call.behaviour
     status = behaviour.status or 200
     if behaviour.malformed_after is not None:
@@ -100,10 +112,10 @@ def _deliver_whole(call: Call, payload: bytes) -> Iterator[Step]:
         yield from _endless_whole(call)
         return
     if behaviour.short:
-        opening = head(status, JSON_TYPE, len(payload) + 64, extra)
+        opening = head(status, kind, len(payload) + 64, extra)
         yield Done(opening + payload, payload, close=True, outcome="closed")
         return
-    opening = head(status, JSON_TYPE, len(payload), extra)
+    opening = head(status, kind, len(payload), extra)
     if behaviour.reset_after is not None or behaviour.stall_after is not None:
         part = payload[: len(payload) // 2]
         yield Send(opening + part, part)

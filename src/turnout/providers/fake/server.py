@@ -13,6 +13,7 @@ import msgspec
 from turnout.providers.fake.asked import Asked, BadRequest, read_request
 from turnout.providers.fake.connection import Connection, Request
 from turnout.providers.fake.delivery import deliver
+from turnout.providers.fake.errands import ERRANDS, read_errand
 from turnout.providers.fake.journal import Exchange, Journal
 from turnout.providers.fake.steps import JSON_TYPE, Call, Done, Step, head, refusal
 from turnout.providers.fake.words import MODELS, UnknownWord, parse_words
@@ -23,6 +24,13 @@ _KINDS: Final = {
     "/v1/chat/completions": "chat",
     "/v1/completions": "text",
     "/v1/embeddings": "embedding",
+    "/v1/rerank": "rerank",
+    "/v2/rerank": "rerank",
+    "/v1/images/generations": "image",
+    "/v1/images/edits": "image",
+    "/v1/audio/speech": "speech",
+    "/v1/audio/transcriptions": "transcribe",
+    "/v1/moderations": "moderate",
 }
 
 
@@ -101,7 +109,7 @@ class FakeProvider:
             refused = refusal(405, "Only POST is understood here.")
         else:
             try:
-                asked = read_request(request.body)
+                asked = read_errand(request.body) if kind in ERRANDS else read_request(request.body)
             except BadRequest as error:
                 refused = refusal(400, f"The request cannot be read: {error}")
         exchange = journal.accept(

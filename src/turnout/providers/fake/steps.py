@@ -89,7 +89,8 @@ class Call(Struct, frozen=True):
     asked: Asked
     behaviour: Behaviour
     kind: str = "chat"
-    """``chat``, ``text`` (legacy completion) or ``embedding``."""
+    """``chat``, ``text`` (legacy completion), ``embedding``, or an errand: ``rerank``, ``image``, ``speech``,
+    ``transcribe``, ``moderate``."""
     number: int = 1
     """Which request of this server it is, from 1."""
     turn: int = 1

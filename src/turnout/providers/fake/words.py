@@ -19,6 +19,11 @@ MODELS: Final[tuple[str, ...]] = (
     "tools",
     "reason",
     "embed",
+    "rerank",
+    "image",
+    "speech",
+    "transcribe",
+    "moderate",
     "vote-0.8",
     "vote-0.6",
     "slow-50",
@@ -65,7 +70,8 @@ class Behaviour(Struct, frozen=True, kw_only=True):
     """What one model name asks for. Every field left at its default means: behave well."""
 
     content: str = "echo"
-    """``echo``, ``lorem``, ``json``, ``tools``, ``vote``, ``embed``, ``big`` or ``empty``."""
+    """``echo``, ``lorem``, ``json``, ``tools``, ``vote``, ``embed``, ``big``, ``empty``, or an errand:
+    ``rerank``, ``image``, ``speech``, ``transcribe``, ``moderate``."""
     size: int = 0
     """Words of ``lorem``, bytes of ``big``, dimensions of ``embed`` (0: as the request says)."""
     vote: Vote | None = None
@@ -201,6 +207,7 @@ _RULES: Final = (
     _rule(r"big-(\d{1,9})", lambda match: {"content": "big", "size": _bounded(match[1], _LARGEST_TEXT)}),
     _rule(r"embed-(\d{1,5})", lambda match: {"content": "embed", "size": _bounded(match[1], 8192, 1)}),
     _content("embed"),
+    *(_content(errand) for errand in ("rerank", "image", "speech", "transcribe", "moderate")),
     _rule(r"vote-(\d\.?\d{0,9})(?:@([^-@]+)-(\d\.?\d{0,9}))?", _vote),
     _flag("reason"),
     _amount("slow", "slow_ms", _MILLISECONDS),

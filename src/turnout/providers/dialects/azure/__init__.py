@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, final
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -9,7 +10,16 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import msgspec
 
 from turnout.base.errors import UpstreamError
-from turnout.contracts.provider import ChunkDecoder, Dialect, Embedder, KnownProvider, Outgoing, Outside, Prepare
+from turnout.contracts.provider import (
+    Adapter,
+    ChunkDecoder,
+    Dialect,
+    Embedder,
+    KnownProvider,
+    Outgoing,
+    Outside,
+    Prepare,
+)
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Completion
@@ -19,6 +29,8 @@ from turnout.providers.dialects.azure.failures import azure_failure
 from turnout.providers.dialects.azure.tokens import EntraTokenKeeper
 from turnout.providers.embeddings.habits import habit_of
 from turnout.providers.embeddings.openai import OpenAIEmbedder
+from turnout.providers.errands.base import Site
+from turnout.providers.errands.openai import errands_at
 from turnout.providers.failures import retry_after_seconds
 from turnout.providers.openai import OpenAIAdapter, request_head
 
@@ -87,6 +99,14 @@ class AzureAdapter:
 
         wanted = prepare if self._keeper is not None else None
         return OpenAIEmbedder(head, self._wall, habit_of(self._provider), prepare=wanted, failure=azure_failure)
+
+    def errands(self, outside: Outside) -> Mapping[str, Adapter]:
+        """What the same resource does beside."""
+
+        def head(deployment: str, path: str) -> bytes:
+            return self._head(deployment, path.removeprefix("/"))
+
+        return errands_at(Site(head, self._wall, prepare=self.prepare, failure=azure_failure), outside)
 
     async def _with_token(self, request: ChatRequest, endpoint: Endpoint) -> ChatRequest:  # noqa: ARG002 - of one shape
         """A token that lasts."""
@@ -174,6 +194,7 @@ DIALECT: Final = Dialect(
     name="azure",
     adapter=AzureAdapter,
     embedder=lambda provider, outside: AzureAdapter(provider, outside).embedder(),
+    errands=lambda provider, outside: AzureAdapter(provider, outside).errands(outside),
     providers=(
         KnownProvider(
             slug="azure",

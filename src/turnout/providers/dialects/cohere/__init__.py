@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, final
+from collections.abc import Mapping
+from typing import Final, cast, final
 
 import msgspec
 from msgspec import Raw
@@ -10,6 +11,7 @@ from msgspec import Raw
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import encode
 from turnout.contracts.provider import (
+    Adapter,
     ChunkDecoder,
     Dialect,
     Embedder,
@@ -31,6 +33,8 @@ from turnout.providers.dialects.cohere.stream import AnswerDecoder
 from turnout.providers.dialects.cohere.turns import must_be_inline
 from turnout.providers.embeddings.cohere import CohereEmbedder
 from turnout.providers.embeddings.words import inlined
+from turnout.providers.errands.base import Site
+from turnout.providers.errands.rerank import Rerank
 from turnout.providers.failures import failure_from_status, retry_after_seconds
 from turnout.providers.media import inline
 from turnout.providers.openai import request_head
@@ -106,11 +110,18 @@ def _any_part(_: Part) -> bool:
     return True
 
 
+def _errands(provider: Provider, outside: Outside) -> Mapping[str, Adapter]:
+    head = _head(provider, "/v2/rerank")
+    rerank = Rerank(Site(lambda _model, _path: head, outside.wall), texts=True)
+    return {"rerank": cast("Adapter", rerank)}
+
+
 DIALECT: Final = Dialect(
     name="cohere",
     listing=Listing(version="/v1", path="/models?page_size=1000"),
     adapter=CohereAdapter,
     embedder=_embedder,
+    errands=_errands,
     providers=(
         KnownProvider(
             slug="cohere",

@@ -16,6 +16,7 @@ from turnout.domain.provider import Provider
 from turnout.providers.dialects.mistral.request import Manners, manners_of, write_letter
 from turnout.providers.dialects.mistral.turns import must_be_inline
 from turnout.providers.embeddings.openai import openai_embedder
+from turnout.providers.errands.openai import openai_errands
 from turnout.providers.media import inline
 from turnout.providers.openai import OpenAIAdapter, request_head
 
@@ -73,5 +74,6 @@ DIALECT: Final = Dialect(
     listing=Listing(),
     adapter=MistralAdapter,
     embedder=lambda provider, outside: openai_embedder(provider, outside.wall, "mistral"),
+    errands=openai_errands,
 )
 """Its one provider stands in ``compatible.toml``, whose other habits it shares."""

@@ -20,6 +20,7 @@ from turnout.providers.dialects.openai_responses.original import pass_on, with_o
 from turnout.providers.dialects.openai_responses.request import write_letter
 from turnout.providers.dialects.openai_responses.stream import AnswerDecoder
 from turnout.providers.embeddings.openai import openai_embedder
+from turnout.providers.errands.openai import openai_errands
 from turnout.providers.failures import failure_from_status, retry_after_seconds
 from turnout.providers.media import inline
 from turnout.providers.openai import request_head
@@ -86,4 +87,5 @@ DIALECT: Final = Dialect(
     recalls=True,
     adapter=ResponsesAdapter,
     embedder=lambda provider, outside: openai_embedder(provider, outside.wall),
+    errands=openai_errands,
 )

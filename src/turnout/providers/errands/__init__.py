@@ -1,0 +1,1 @@
+"""What providers do beside conversations and vectors: one adapter per kind; dialects name theirs."""
