@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from turnout.auto.experience import Experience, blended
@@ -136,18 +137,22 @@ def make_slate(models: Sequence[Model], brain: Brain, now: float) -> Slate:
     there = columns >= 0
     if there.any():
         rows = np.minimum(counts[columns[there]], _MOST_ROWS)
-        priors[:, there] = (priors[:, there] * _PRIOR_ROWS + table.abilities[columns[there]] * rows) / (_PRIOR_ROWS + rows)
+        priors[:, there] = (priors[:, there] * _PRIOR_ROWS + table.abilities[columns[there]] * rows) / (
+            _PRIOR_ROWS + rows
+        )
     own = {name: place for place, name in enumerate(brain.experience.models)}
     slate = Slate(
         tuple(model.id for model in models),
         columns,
         priors.astype(np.float32),
         np.array([_price(model) for model in models], np.float32).reshape(len(models), 3).T,
-        np.where(there, table.verbosity[columns], 1.0).astype(np.float32) if there.any() else np.ones(len(models), np.float32),
+        np.where(there, table.verbosity[columns], 1.0).astype(np.float32)
+        if there.any()
+        else np.ones(len(models), np.float32),
         np.zeros(TRADEOFFS, np.float32),
         np.array([own.get(model.id, -1) for model in models], np.int64),
     )
-    return Slate(*(getattr(slate, name) for name in slate.__struct_fields__[:5]), _weights(slate, table), slate.own)
+    return replace(slate, weights=_weights(slate, table))
 
 
 def decide(prompt: Prompt, slate: Slate, brain: Brain, wishes: Wishes, dice: Random) -> Decision:
@@ -271,7 +276,11 @@ def _weights(slate: Slate, table: Table) -> Floats:
     grid = np.concatenate(([0.0], np.geomspace(1e-2, 1e6, _GRID)))
     means = np.array([priced[rows, (judged - weight * priced).argmax(1)].mean() for weight in grid])
     logs = np.log(np.maximum(means, 1e-12))
-    wanted = logs[0] + (np.log(max(1e-12, float(priced.min(1).mean()))) - logs[0]) * np.arange(TRADEOFFS) / (TRADEOFFS - 1)
-    places = [int(np.flatnonzero(logs <= level + 1e-9)[0]) if (logs <= level + 1e-9).any() else _GRID for level in wanted]
+    wanted = logs[0] + (np.log(max(1e-12, float(priced.min(1).mean()))) - logs[0]) * np.arange(TRADEOFFS) / (
+        TRADEOFFS - 1
+    )
+    places = [
+        int(np.flatnonzero(logs <= level + 1e-9)[0]) if (logs <= level + 1e-9).any() else _GRID for level in wanted
+    ]
     places[0], places[-1] = 0, _GRID
     return grid[places].astype(np.float32)

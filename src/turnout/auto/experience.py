@@ -41,8 +41,10 @@ class Experience(Struct, frozen=True, eq=False):
             return nothing, nothing
         likely = np.flatnonzero(shares > _LIKELY)
         known = (columns >= 0).astype(np.float32)
-        part = shares[likely] / max(1e-9, float(shares[likely].sum()))
-        return part @ self.sums[likely][:, columns] * known, part @ self.weights[likely][:, columns] * known
+        part = (shares[likely] / max(1e-9, float(shares[likely].sum()))).astype(np.float32)
+        sums = part @ self.sums[likely][:, columns] * known
+        weights = part @ self.weights[likely][:, columns] * known
+        return sums.astype(np.float32), weights.astype(np.float32)
 
 
 def blended(quality: Floats, sums: Floats, weights: Floats) -> Floats:

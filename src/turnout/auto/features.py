@@ -1,4 +1,4 @@
-"""A prompt as numbers: hashed words and hand-made signals, the same on every machine, in a fraction of a millisecond."""
+"""A prompt as numbers: hashed words and hand-made signals, the same on every machine, quickly."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BUCKETS", "HAND", "Features", "cut", "chained", "features_of", "phrase_hashes"]
+__all__ = ["BUCKETS", "HAND", "Features", "chained", "cut", "features_of", "phrase_hashes"]
 
 BUCKETS = 1 << 15
 """Words and pairs of neighbours are counted in so many buckets."""
@@ -41,9 +41,13 @@ _FAMILIES: dict[str, str] = {
         "country city capital president war century born king film movie song album book author team river year won "
         "name named called"
     ),
-    "measures": "mass energy force velocity temperature pressure volume current voltage heat density mol gas acid ion cell",
+    "measures": (
+        "mass energy force velocity temperature pressure volume current voltage heat density mol gas acid ion cell"
+    ),
     "laws": "law court plaintiff defendant contract statute evidence trial property liable crime murder constitution",
-    "heals": "patient disease treatment symptoms blood clinical drug doctor syndrome pain diagnosis infection muscle nerve",
+    "heals": (
+        "patient disease treatment symptoms blood clinical drug doctor syndrome pain diagnosis infection muscle nerve"
+    ),
     "trades": "market firm price demand supply inflation rate interest tax stock bond capital income profit bank money",
     "moral": "moral wrong ethical right rights argue philosophy believes kant utilitarian duty virtue",
     "steps": "step steps first then next finally explain reason reasoning think show detail",

@@ -20,12 +20,13 @@ _SAMPLE = 6_000
 _ALTERNATIONS = 8
 _LINE_PENALTY = 100.0
 _LEANING_PENALTY = 100.0
+_BEND_PENALTY = 5.0
 _FEWEST = 20
 _CHUNK = 200_000
 
 
 class Lessons(NamedTuple):
-    """Scored prompts: scores are (prompts, models) from 0 to 1, NaN where a model was not asked; tokens of answers too."""
+    """Scored prompts: scores are (prompts, models) from 0 to 1, NaN where a model was not asked; so are tokens."""
 
     models: tuple[str, ...]
     features: Sequence[Features]
@@ -53,6 +54,7 @@ def fit_table(lessons: Lessons, *, made: str, sources: tuple[str, ...], seed: in
     line = _line(signals, ease)
     slopes = _slopes((scores - abilities) * seen, seen, signals @ line[:-1] + line[-1])
     tokens, verbosity = _lengths(lessons.tokens)
+    beyond = (scores - abilities - ease[:, None]) * seen
     return replace(
         table,
         vectors=vectors,
@@ -62,13 +64,14 @@ def fit_table(lessons: Lessons, *, made: str, sources: tuple[str, ...], seed: in
         abilities=abilities,
         slopes=slopes,
         line=line,
-        leanings=_leanings(signals, (scores - abilities - ease[:, None]) * seen, seen),
+        leanings=_leanings(signals - signals.mean(0), beyond, seen, _LEANING_PENALTY),
+        bends=_leanings(vectors, beyond, seen, _BEND_PENALTY),
         verbosity=verbosity,
     )
 
 
 def _abilities(scores: Floats, seen: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Models' means and prompts' ease, each freed from the other: who was asked easy things is not the better for it."""
+    """Models' means and prompts' ease, each freed from the other: easy questions make nobody better."""
     mean = scores.sum() / max(1, seen.sum())
     models, prompts = np.zeros(scores.shape[1], np.float32), np.zeros(len(scores), np.float32)
     for _ in range(_ALTERNATIONS):
@@ -83,25 +86,26 @@ def _line(signals: Floats, ease: Floats) -> Floats:
     weights = np.linalg.solve(
         spread.T @ spread + _LINE_PENALTY * np.eye(signals.shape[1]), spread.T @ (ease - ease.mean())
     )
-    return np.append(weights, ease.mean() - centre @ weights).astype(np.float32)
+    line: Floats = np.append(weights, ease.mean() - centre @ weights).astype(np.float32)
+    return line
 
 
 def _slopes(residuals: Floats, seen: NDArray[np.bool_], guessed: Floats) -> Floats:
     """How strongly each model follows the guessed ease; 1 where little is known."""
     weight = 20 * guessed.var() + 1e-9
     slopes = ((residuals * guessed[:, None]).sum(0) + weight) / ((seen * guessed[:, None] ** 2).sum(0) + weight)
-    return slopes.astype(np.float32)
+    found: Floats = slopes.astype(np.float32)
+    return found
 
 
-def _leanings(signals: Floats, residuals: Floats, seen: NDArray[np.bool_]) -> Floats:
+def _leanings(signals: Floats, residuals: Floats, seen: NDArray[np.bool_], weight: float) -> Floats:
     """For each model what the signals say of it beyond ability and ease."""
-    spread = signals - signals.mean(0)
     found = np.zeros((signals.shape[1], residuals.shape[1]), np.float32)
-    penalty = _LEANING_PENALTY * np.eye(signals.shape[1], dtype=np.float32)
+    penalty = weight * np.eye(signals.shape[1], dtype=np.float32)
     for model in range(residuals.shape[1]):
         rows = np.flatnonzero(seen[:, model])
         if len(rows) >= _FEWEST:
-            own = spread[rows]
+            own = signals[rows]
             found[:, model] = np.linalg.solve(own.T @ own + penalty, own.T @ residuals[rows, model])
     return found
 
@@ -129,8 +133,8 @@ def _directions(features: Sequence[Features], dice: np.random.Generator) -> tupl
     directions = np.zeros((BUCKETS, DEPTH), np.float32)
     if not len(chosen):
         return rarity, directions
-    columns = np.concatenate([features[place].buckets for place in chosen])
-    values = np.concatenate([features[place].counts for place in chosen]) * rarity[columns]
+    columns = np.concatenate([features[place].buckets for place in chosen.tolist()])
+    values = np.concatenate([features[place].counts for place in chosen.tolist()]) * rarity[columns]
     sizes = lengths[chosen]
     starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
     values /= np.repeat(np.sqrt(np.add.reduceat(values * values, starts)) + np.float32(1e-9), sizes)

@@ -36,7 +36,8 @@ def expected(models: Sequence[Model], now: float) -> Floats:
         known = [_index(model.benchmarks, kind) for model in models]
         rows.append(_filled(facts, known))
     quality = 1 / (1 + np.exp(-(np.array(rows) - _MIDDLE) / _SPREAD))
-    return quality.astype(np.float32)
+    found: Floats = quality.astype(np.float32)
+    return found
 
 
 def logit_line(facts: Floats, means: Floats, penalty: float = 0.1) -> Floats:

@@ -29,7 +29,7 @@ _FORMAT = 1
 _MOST = 1 << 28
 _ARRAYS = (
     "rarity", "directions", "hand_mean", "hand_scale", "vectors", "outcomes", "ease", "tokens", "abilities", "slopes",
-    "line", "leanings", "verbosity",
+    "line", "leanings", "bends", "verbosity",
 )  # fmt: skip
 
 
@@ -55,6 +55,7 @@ class Table(Struct, frozen=True, eq=False, kw_only=True):
         slopes: (m,): how strongly a model feels ease.
         line: (signals + 1,): ease by the hand-made signals; the last is the constant.
         leanings: (signals, m): what the hand-made signals say for one model against the others.
+        bends: (DEPTH + signals, m): the same of the whole vector, for prompts like the stored ones only.
         verbosity: (m,): length of answers against the usual.
     """
 
@@ -73,6 +74,7 @@ class Table(Struct, frozen=True, eq=False, kw_only=True):
     slopes: Floats
     line: Floats
     leanings: Floats
+    bends: Floats
     verbosity: Floats
 
     def signals(self, features: Features) -> Floats:
@@ -102,7 +104,8 @@ def empty_table() -> Table:
         hand_mean=np.zeros(signals, np.float32), hand_scale=np.ones(signals, np.float32),
         vectors=np.zeros((0, DEPTH + signals), np.float32), outcomes=np.zeros((0, 0), np.uint8),
         ease=nothing, tokens=nothing, abilities=nothing, slopes=nothing, line=np.zeros(signals + 1, np.float32),
-        leanings=np.zeros((signals, 0), np.float32), verbosity=nothing,
+        leanings=np.zeros((signals, 0), np.float32), bends=np.zeros((DEPTH + signals, 0), np.float32),
+        verbosity=nothing,
     )  # fmt: skip
 
 
@@ -131,6 +134,7 @@ def with_outcomes(table: Table, models: tuple[str, ...], vectors: Floats, outcom
         abilities=np.concatenate((table.abilities, np.array(means, np.float32))),
         slopes=np.concatenate((table.slopes, np.ones(more, np.float32))),
         leanings=np.concatenate((table.leanings, np.zeros((signals, more), np.float32)), axis=1),
+        bends=np.concatenate((table.bends, np.zeros((DEPTH + signals, more), np.float32)), axis=1),
         verbosity=np.concatenate((table.verbosity, np.ones(more, np.float32))),
     )
 
@@ -147,10 +151,11 @@ def save_table(table: Table, path: Path) -> None:
     arrays["directions"] = np.round(table.directions * (127 / reach)).astype(np.int8)
     arrays["vectors"] = np.round(table.vectors * 127).astype(np.int8)
     arrays["leanings"] = table.leanings.astype(np.float16)
+    arrays["bends"] = table.bends.astype(np.float16)
     head = {"format": _FORMAT, "models": table.models, "made": table.made, "sources": table.sources, "reach": reach}
     arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
     packed = io.BytesIO()
-    np.savez_compressed(packed, **arrays)
+    np.savez_compressed(packed, allow_pickle=False, **arrays)
     path.write_bytes(packed.getvalue())
 
 
@@ -173,6 +178,6 @@ def load_table(path: Path) -> Table:
         raise BadTable(f"{path} is no table of the auto router") from error
     if head.get("format") != _FORMAT or arrays["line"].shape != (len(HAND) + 1,):
         raise BadTable(f"{path} was made by another version: train it anew")
-    for name, scale in (("directions", head["reach"] / 127), ("vectors", 1 / 127), ("leanings", 1.0)):
+    for name, scale in (("directions", head["reach"] / 127), ("vectors", 1 / 127), ("leanings", 1.0), ("bends", 1.0)):
         arrays[name] = arrays[name].astype(np.float32) * np.float32(scale)
     return Table(models=tuple(head["models"]), made=head["made"], sources=tuple(head["sources"]), **arrays)

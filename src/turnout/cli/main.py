@@ -9,7 +9,7 @@ import typer
 
 from turnout import __version__
 from turnout.base.errors import TurnoutError
-from turnout.cli import accounts, catalog, chat, configuration, doctor, explain, keys, query, replay, serving
+from turnout.cli import accounts, auto, catalog, chat, configuration, doctor, explain, keys, query, replay, serving
 
 __all__ = ["application", "run"]
 
@@ -24,6 +24,7 @@ application.add_typer(keys.commands, name="keys")
 application.add_typer(accounts.commands, name="accounts")
 application.add_typer(catalog.commands, name="catalog")
 application.add_typer(query.commands, name="query")
+application.add_typer(auto.commands, name="auto")
 application.command()(chat.chat)
 application.command()(explain.explain)
 application.command()(replay.replay)

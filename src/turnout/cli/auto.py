@@ -1,0 +1,203 @@
+"""The auto router from the command line: one decision explained, training, evaluation."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from turnout.base.errors import NoEndpoints, TurnoutError
+from turnout.cli.options import ConfigOption, print_table
+from turnout.cli.progress import shown_progress
+
+if TYPE_CHECKING:
+    from turnout.auto.decide import Decision
+    from turnout.auto.evaluation import Evaluation
+    from turnout.auto.report import Goal
+    from turnout.auto.speed import Speed
+    from turnout.domain.catalog import Model
+
+__all__ = ["commands"]
+
+commands = typer.Typer(no_args_is_help=True, help="Have a model chosen, train the choice, and find out how good it is.")
+
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@commands.command()
+def route(
+    prompt: Annotated[str, typer.Argument(help="What would be asked.")],
+    tradeoff: Annotated[float, typer.Option(min=0, max=10, help="0 is quality alone, 10 the cheapest.")] = 5.0,
+    table: Annotated[
+        Path | None, typer.Option(help="A trained table. Left out: the shipped one.", show_default=False)
+    ] = None,
+    show: Annotated[int, typer.Option(min=1, max=16, help="So many models.")] = 8,
+    as_json: _Json = False,  # noqa: FBT002 - a flag
+    config: ConfigOption = None,
+) -> None:
+    """Explain which model would be chosen for a prompt, without asking any."""
+    from turnout.auto.decide import Brain, Prompt, Wishes, decide, make_slate  # noqa: PLC0415 - help need not wait for it
+    from turnout.auto.experience import experience_of  # noqa: PLC0415 - the same
+    from turnout.auto.shipped import shipped_table  # noqa: PLC0415 - the same
+    from turnout.auto.table import load_table  # noqa: PLC0415 - the same
+    from turnout.auto.tasks import Tasks  # noqa: PLC0415 - the same
+
+    brain = Brain(shipped_table() if table is None else load_table(table), Tasks(), experience_of(()))
+    models = _callable(config)
+    if not models:
+        raise NoEndpoints("No model can be called: no provider has a credential")
+    slate = make_slate(models, brain, time.time())
+    start = time.perf_counter()
+    found = decide(Prompt(prompt, 1 + len(prompt) // 4), slate, brain, Wishes(tradeoff=tradeoff), Random(0))
+    took = (time.perf_counter() - start) * 1e3
+    if as_json:
+        typer.echo(json.dumps(_told(found), indent=2, ensure_ascii=False))
+        return
+    rows = [
+        (one.model, f"{one.quality:.3f}", f"{one.cost:.6f}", f"{one.familiar:.2f}", f"{one.rows:.1f}")
+        for one in found.ranking[:show]
+    ]
+    print_table(
+        ("model", "quality", "cost $", "familiar", "evidence"),
+        rows,
+        right=("quality", "cost $", "familiar", "evidence"),
+    )
+    typer.echo(
+        f"task {found.task.name} ({found.task.certainty:.0%}); an answer of about {found.tokens:.0f} tokens; "
+        f"nearest stored prompts {found.nearest:.2f} alike; chosen by {found.reason}; {took:.2f} ms",
+        err=True,
+    )
+
+
+@commands.command()
+def train(
+    data: Annotated[Path, typer.Argument(help="JSON lines (prompt, model, score), a folder, or CSV files.")],
+    out: Annotated[Path, typer.Option(help="Where the table is written.")],
+    only: Annotated[
+        list[str] | None, typer.Option(help="Data sets whose names begin so; repeat it.", show_default=False)
+    ] = None,
+    most: Annotated[int | None, typer.Option(min=1, help="A sample of so many prompts.", show_default=False)] = None,
+    made: Annotated[str | None, typer.Option(help="The date to write in. Left out: today.", show_default=False)] = None,
+) -> None:
+    """Train a table of evidence from scored prompts."""
+    from turnout.auto.corpus import chosen, read_corpus  # noqa: PLC0415 - help need not wait for it
+    from turnout.auto.shipped import table_of  # noqa: PLC0415 - the same
+    from turnout.auto.table import save_table  # noqa: PLC0415 - the same
+
+    corpus = read_corpus(data)
+    if only:
+        corpus = chosen(corpus, only)
+    table = table_of(corpus, made=made or datetime.now(UTC).date().isoformat(), most=most)
+    save_table(table, out)
+    typer.echo(
+        f"{out}: {len(table.vectors)} prompts, {len(table.models)} models, {out.stat().st_size / 1e6:.1f} MB", err=True
+    )
+
+
+@commands.command("eval")
+def evaluate(
+    data: Annotated[Path, typer.Argument(help="A folder of scored prompts, JSON lines, or RouteLLM's CSV files.")],
+    resamples: Annotated[int, typer.Option(min=20, help="For the intervals.")] = 200,
+    seed: Annotated[int, typer.Option(help="Draws folds and resamples.")] = 0,
+    svg: Annotated[
+        Path | None, typer.Option(help="A folder for curves of quality against cost.", show_default=False)
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--json", help="Write all figures here.", show_default=False)] = None,
+    latency: Annotated[bool, typer.Option("--latency/--no-latency", help="Time decisions too.")] = True,  # noqa: FBT002 - a flag
+) -> None:
+    """Find out how good the router is on prompts and on kinds of prompts that it was not trained on.
+
+    The exit status is 1 when a goal is missed.
+    """
+    from turnout.auto.corpus import read_corpus  # noqa: PLC0415 - help need not wait for it
+    from turnout.auto.evaluation import evaluate as figures_of  # noqa: PLC0415 - the same
+    from turnout.auto.report import curves_svg, goals_of  # noqa: PLC0415 - the same
+    from turnout.auto.speed import speed_of  # noqa: PLC0415 - the same
+
+    corpus = read_corpus(data)
+    with shown_progress() as progress:
+        found = figures_of(corpus, seed=seed, resamples=resamples, progress=progress)
+    speed = speed_of(corpus.texts[:: max(1, len(corpus.texts) // 4_000)]) if latency else None
+    goals = goals_of(found, speed)
+    _print_evaluation(found, speed, goals)
+    if svg is not None:
+        svg.mkdir(parents=True, exist_ok=True)
+        for row in found.pools:
+            name = f"{row.suite}{'-unseen' if row.unseen else ''}.svg"
+            (svg / name).write_text(curves_svg(row), encoding="utf-8")
+    if out is not None:
+        told = {
+            "pairs": [row._asdict() for row in found.pairs],
+            "pools": [{key: value for key, value in row._asdict().items() if key != "curves"} for row in found.pools],
+            "calibration": found.calibration,
+            "cold": found.cold,
+            "speed": speed and speed._asdict(),
+            "goals": [{**goal._asdict(), "met": goal.met} for goal in goals],
+        }
+        out.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    missed = [goal.name for goal in goals if not goal.met]
+    if missed:
+        raise TurnoutError(f"{len(missed)} of {len(goals)} goals are missed: {'; '.join(missed)}")
+
+
+def _print_evaluation(found: Evaluation, speed: Speed | None, goals: list[Goal]) -> None:
+    from turnout.auto.report import pair_table, pool_table  # noqa: PLC0415 - help need not wait for it
+
+    for columns, rows in (pair_table(found), pool_table(found)):
+        if rows:
+            print_table(columns, rows, right=columns[2:])
+            typer.echo()
+    if found.cold is not None:
+        warm, cold, without = found.cold
+        rows = [
+            ("with its results", f"{warm:.1%}"),
+            ("without them", f"{cold:.1%}"),
+            ("without the model", f"{without:.1%}"),
+        ]
+        print_table(("a model, cold", "gap closed"), rows, right=("gap closed",))
+        typer.echo()
+    if speed is not None:
+        figures = [(name, f"{value:.2f}") for name, value in speed._asdict().items() if name != "memory"]
+        print_table(("decision", "ms"), [*figures, ("memory, MB", f"{speed.memory / 1e6:.0f}")], right=("ms",))
+        typer.echo()
+    print_table(
+        ("goal", "found", "bound", ""),
+        [
+            (
+                goal.name,
+                f"{goal.found:.3f}",
+                f"{'at least' if goal.at_least else 'at most'} {goal.bound:g}",
+                "met" if goal.met else "MISSED",
+            )
+            for goal in goals
+        ],
+        right=("found",),
+    )
+
+
+def _callable(config: Path | None) -> list[Model]:
+    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - help need not wait for it
+    from turnout.app.inspection import catalog_of  # noqa: PLC0415 - the same
+    from turnout.engine.routes import Routes  # noqa: PLC0415 - the same
+
+    routes = Routes(catalog_of(load_configuration(config)), lambda _name, _providers: None, {})
+    return [model for model in routes.choosable() if "text" in model.output_modalities]
+
+
+def _told(found: Decision) -> dict[str, object]:
+    return {
+        "task_type": found.task.name,
+        "certainty": round(found.task.certainty, 4),
+        "reason": found.reason,
+        "nearest": round(found.nearest, 4),
+        "expected_tokens": round(found.tokens),
+        "models": [
+            {name: round(value, 8) if isinstance(value, float) else value for name, value in one._asdict().items()}
+            for one in found.ranking
+        ],
+    }
