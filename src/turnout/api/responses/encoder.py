@@ -266,9 +266,9 @@ def _usage_of(usage: Usage, price: Cost) -> dict[str, Any]:
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": prompt + completion,
         "cost": price.total / PICO_PER_DOLLAR,
-        "is_byok": False,
+        "is_byok": price.own is not None,
         "cost_details": {
-            "upstream_inference_cost": None,
+            "upstream_inference_cost": None if price.own is None else price.own / PICO_PER_DOLLAR,
             "upstream_inference_input_cost": price.prompt / PICO_PER_DOLLAR,
             "upstream_inference_output_cost": price.completion / PICO_PER_DOLLAR,
         },
