@@ -6,6 +6,7 @@ import io
 import json
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from msgspec import Struct
@@ -166,15 +167,12 @@ def load_table(path: Path) -> Table:
         BadTable: it is no such file, or of another version of the program.
         OSError: it cannot be read.
     """
+    packed = path.read_bytes()
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+        with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
             head = json.loads(archive["head"].tobytes())
             arrays = {name: archive[name] for name in _ARRAYS}
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        raise BadTable(f"{path} is no table of the auto router") from None
-    except (KeyError, ValueError, EOFError) as error:
+    except (KeyError, ValueError, EOFError, BadZipFile) as error:
         raise BadTable(f"{path} is no table of the auto router") from error
     if head.get("format") != _FORMAT or arrays["line"].shape != (len(HAND) + 1,):
         raise BadTable(f"{path} was made by another version: train it anew")
