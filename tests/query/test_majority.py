@@ -24,7 +24,7 @@ def test_the_majority_is_right_as_often_as_the_binomial_formula_says() -> None:
     roster = defined_by("score_model", {"llms": [{"model": f"fake/vote-{n}"} for n in range(_VOTERS)]}).roster
     assert roster is not None
     conversation = Conversation([{"role": "user", "content": "Which is it?"}], (), {}, stream=False)
-    options = [msgspec.json.encode(text) for text in _TEXTS]
+    options = [msgspec.json.encode(text).decode() for text in _TEXTS]
     best = min(range(2), key=lambda place: offered_options([f"`A` {_TEXTS[place]}"])[0].rank)
     right = alone = 0
     for ballot in range(_BALLOTS):

@@ -36,7 +36,7 @@ def _conversation(**common: object) -> Conversation:
 
 def test_the_fields_of_a_definition_go_with_each_request_and_its_weight_does_not() -> None:
     [voter] = _voters({"model": "a/b", "temperature": 0.5, "models": ["c/d"], "top_logprobs": 5})
-    fields = _read(_conversation().to_select(voter, build_tree(2, 5), [b'"x"', b'"y"'], "f"))
+    fields = _read(_conversation().to_select(voter, build_tree(2, 5), ['"x"', '"y"'], "f"))
     assert (fields["model"], fields["temperature"], fields["models"]) == ("a/b", 0.5, ["c/d"])
     assert (fields["logprobs"], fields["top_logprobs"]) == (True, 5)
     assert not {"weight", "output_mode"} & fields.keys()
@@ -45,7 +45,7 @@ def test_the_fields_of_a_definition_go_with_each_request_and_its_weight_does_not
 def test_messages_of_a_definition_stand_around_the_conversation() -> None:
     before, after = {"role": "system", "content": "before"}, {"role": "user", "content": "after"}
     [voter] = _voters({"model": "a/b", "prefix_messages": [before], "suffix_messages": [after]})
-    messages = _read(_conversation().to_select(voter, build_tree(2, 20), [b'"x"', b'"y"'], "f"))["messages"]
+    messages = _read(_conversation().to_select(voter, build_tree(2, 20), ['"x"', '"y"'], "f"))["messages"]
     assert messages[:3] == [before, *_ASKED, after]
     assert [message["role"] for message in messages[3:]] == ["system", "user"]
 
@@ -56,9 +56,9 @@ def test_tools_are_shown_and_not_called() -> None:
     plain, calling = _voters({"model": "a/b"}, {"model": "a/b", "output_mode": "tool_call"})
     if plain.llm.output_mode != "instruction":  # type: ignore[union-attr]  # both are of the Score dialect
         plain, calling = calling, plain
-    fields = _read(conversation.to_select(plain, build_tree(2, 20), [b'"x"', b'"y"'], "f"))
+    fields = _read(conversation.to_select(plain, build_tree(2, 20), ['"x"', '"y"'], "f"))
     assert (fields["tools"], fields["tool_choice"]) == ([tool], "none")
-    fields = _read(conversation.to_select(calling, build_tree(2, 20), [b'"x"', b'"y"'], "f"))
+    fields = _read(conversation.to_select(calling, build_tree(2, 20), ['"x"', '"y"'], "f"))
     assert [one["function"]["name"] for one in fields["tools"]] == ["f", "response_key"]
     assert fields["tool_choice"]["function"]["name"] == "response_key"
 
@@ -91,3 +91,13 @@ def test_every_option_stands_once_behind_the_fence_whatever_it_says(texts: list[
     assert {tree.keys[place]: text for place, text in enumerate(texts)} == offered
     assert head.strip() == "responses"
     assert all(f"- {key}" in tail for key in tree.keys)
+
+
+def test_what_messages_hold_is_known_of_questions_too() -> None:
+    """Files are read for voters as for anybody, and results of tools are put into words for providers without them."""
+    file = {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,"}}
+    result = {"role": "tool", "tool_call_id": "1", "content": [{"type": "text", "text": "x"}], "is_error": True}
+    [voter] = _voters({"model": "a/b", "prefix_messages": [{"role": "developer", "content": "x"}]})
+    conversation = Conversation([{"role": "user", "content": [file]}, result], (), {}, stream=False)
+    traits = conversation.to_answer(voter, {}).traits
+    assert (traits.developer, traits.files, traits.rich_results, traits.reasoning) == (True, True, True, False)

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-from random import Random
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.query.tree import LETTERS, Node, build_tree, turned, voter_dice, width_of
+from turnout.query.tree import LETTERS, Dice, Node, build_tree, turned, voter_dice, width_of
 from vectors import vectors
 
 SIZES = st.integers(1, 500)
@@ -33,7 +31,7 @@ def test_published_keys() -> None:
 
 @given(SIZES, WIDTHS, st.integers() | st.none())
 def test_every_option_has_one_key_and_all_are_equally_deep(options: int, width: int, seed: int | None) -> None:
-    tree = build_tree(options, width, None if seed is None else Random(seed))
+    tree = build_tree(options, width, None if seed is None else Dice(str(seed)))
     assert len(set(tree.keys)) == options
     assert {len(letters) for letters in tree.letters} == {tree.depth}
     assert width ** (tree.depth - 1) < options or tree.depth == 1
@@ -69,7 +67,7 @@ def test_every_option_gets_every_letter_and_place_about_as_often() -> None:
 def test_turning_a_tree_keeps_its_keys_and_turning_it_twice_changes_nothing(
     options: int, width: int, seed: int
 ) -> None:
-    tree = build_tree(options, width, Random(seed))
+    tree = build_tree(options, width, Dice(str(seed)))
     other = turned(tree)
     assert turned(other) == tree
     assert other.listing == tree.listing[::-1]

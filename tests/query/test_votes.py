@@ -11,23 +11,27 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from turnout.query.tree import LETTERS, build_tree, key_text, voter_dice
-from turnout.query.votes import InvalidVote, Token, fair_share, read_choice, tokens_of
+from turnout.query.votes import Alternative, InvalidVote, Token, fair_share, read_choice, tokens_of
 from vectors import vectors
 
 EIGHT = build_tree(8, 20)
 DEEP = build_tree(25, 5)
 
 
+def token(text: str, told: Sequence[tuple[str, float]] = ()) -> Token:
+    return Token(text, tuple(Alternative(*one) for one in told))
+
+
 def spelled(text: str, at: Mapping[int, Sequence[tuple[str, float]]]) -> list[Token]:
     """A token for each character, with the alternatives at some places."""
-    return [Token(sign, tuple(at.get(place, ()))) for place, sign in enumerate(text)]
+    return [token(sign, at.get(place, ())) for place, sign in enumerate(text)]
 
 
 def test_published_votes_of_the_last_letter() -> None:
     for vector in vectors()["votes"]:
         if "logprobs" not in vector or "expect_vote_nonzero" not in vector:
             continue
-        tokens = tokens_of({"content": vector["logprobs"]})
+        tokens = tokens_of(json.dumps({"content": vector["logprobs"]}).encode())
         choice = read_choice(DEEP, vector["content"], tokens, chained=False)
         found = {str(option): share for option, share in enumerate(choice.shares) if share}
         assert found == pytest.approx(vector["expect_vote_nonzero"], rel=1e-12)
@@ -77,7 +81,7 @@ def test_a_deep_key_is_found_whole() -> None:
 
 def test_probabilities_are_those_of_valid_letters_made_shares_again() -> None:
     told = [("C", -0.35), ("G", -1.6), ("A", -3.2), ("c", -4.0), ("Maybe", -4.0), ("Q", -4.1), ("`", -5.0), ("", -6.0)]
-    choice = read_choice(EIGHT, "`C`", [Token("`"), Token("C", tuple(told)), Token("`")])
+    choice = read_choice(EIGHT, "`C`", [token("`"), token("C", told), token("`")])
     total = math.exp(-0.35) + math.exp(-1.6) + math.exp(-3.2)
     assert choice.kind == "logprobs"
     assert choice.shares[2] == pytest.approx(math.exp(-0.35) / total)
@@ -96,19 +100,19 @@ def test_probabilities_are_those_of_valid_letters_made_shares_again() -> None:
     ],
 )
 def test_tokens_may_be_cut_anywhere(tokens: list[tuple[str, list[tuple[str, float]]]]) -> None:
-    choice = read_choice(EIGHT, "I say `C`", [Token(text, tuple(told)) for text, told in tokens])
+    choice = read_choice(EIGHT, "I say `C`", [token(text, told) for text, told in tokens])
     assert choice.kind == "logprobs"
     assert choice.shares[2] == pytest.approx(1 / (1 + math.exp(-1.0)))
 
 
 @pytest.mark.parametrize("told", [[], [("x", -1.0)], [("C", float("-inf"))], [("C", float("nan"))], [("C", -1e9)]])
 def test_without_usable_probabilities_the_vote_is_hard(told: list[tuple[str, float]]) -> None:
-    choice = read_choice(EIGHT, "`C`", [Token("`"), Token("C", tuple(told)), Token("`")])
+    choice = read_choice(EIGHT, "`C`", [token("`"), token("C", told), token("`")])
     assert (choice.kind, choice.option) == ("hard", 2)
 
 
 def test_tokens_that_do_not_hold_the_key_are_of_no_use() -> None:
-    assert read_choice(EIGHT, "`C`", [Token("nothing", (("C", -1.0),))]).kind == "hard"
+    assert read_choice(EIGHT, "`C`", [token("nothing", [("C", -1.0)])]).kind == "hard"
 
 
 def test_tokens_of_more_than_the_content_are_searched_for_the_key() -> None:
@@ -130,7 +134,7 @@ def test_chained_probabilities_multiply_and_other_branches_share() -> None:
 
 def test_letters_in_one_token_are_told_apart_by_what_stands_before_them() -> None:
     told = (("`B``D`", math.log(0.5)), ("`B``A`", math.log(0.25)), ("`D``D`", math.log(0.25)))
-    shares = read_choice(DEEP, "`B``D`", [Token("`B``D`", told)]).shares
+    shares = read_choice(DEEP, "`B``D`", [token("`B``D`", told)]).shares
     assert shares[8] == pytest.approx(0.5)
     assert shares[5] == pytest.approx(0.25)
     assert sum(shares[15:20]) == pytest.approx(0.25)
@@ -198,11 +202,9 @@ def test_tokens_are_read_from_json_and_odd_ones_are_none() -> None:
     told = {
         "content": [{"token": "A", "logprob": -0.1, "bytes": [65], "top_logprobs": [{"token": "B", "logprob": -2}]}]
     }
-    tokens = (Token("A", (("B", -2.0),)),)
-    assert tokens_of(told) == tokens
-    assert tokens_of(json.dumps(told).encode()) == tokens
+    assert tokens_of(json.dumps(told).encode()) == (token("A", [("B", -2.0)]),)
     odd: tuple[object, ...] = (None, {}, {"content": None}, [], "x", {"content": [1]}, {"content": [{"token": None}]})
-    assert {tokens_of(one) for one in (*odd, b"{", b"null")} == {()}
+    assert {tokens_of(one) for one in (*[json.dumps(one).encode() for one in odd], b"{")} == {()}
 
 
 def test_asking_a_voter_more_often_gives_it_no_more_weight() -> None:

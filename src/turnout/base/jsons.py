@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, TypeVar
 
 import msgspec
@@ -33,7 +34,6 @@ json_text: Callable[[str | None], bytes] = lru_cache(4096)(encode)
 """JSON of a short text that comes again and again: model names, finish reasons."""
 
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
-_decode_list = msgspec.json.Decoder(list[Raw]).decode
 _KEY = re.compile(rb'\s*"([^"\\]*(?:\\.[^"\\]*)*)"\s*:\s*')
 _NEXT = re.compile(rb"\s*([,}])")
 _NO_BRACKETS = bytes(c for c in range(256) if c not in b"[]{}")
@@ -153,17 +153,18 @@ def refuse_duplicates(value: bytes) -> None:
     Raises:
         BadJSON: a key stands twice.
     """
-    if value[:1] == b"{":
-        fields = _decode_fields(value)
-        if len(encode(fields)) != len(value):  # else there is no room for a second key
-            _refuse_duplicates(value, fields)
-        inner = list(fields.values())
-    elif value[:1] == b"[":
-        inner = _decode_list(value)
-    else:
+    _read_pairs(value.decode())
+
+
+def _refuse_equal_keys(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) == len(pairs):
         return
-    for item in inner:
-        refuse_duplicates(bytes(item))
+    names = sorted(name for name, _ in pairs)
+    twice = next(one for one, other in pairwise(names) if one == other)
+    raise BadJSON(f"the key `{twice[:64]}` stands twice")
+
+
+_read_pairs = json.JSONDecoder(object_pairs_hook=_refuse_equal_keys, parse_int=len, parse_float=len).decode
 
 
 def _refuse_duplicates(body: bytes, fields: dict[str, Raw]) -> None:

@@ -46,7 +46,7 @@ def preview(
         schema = schema_of(asked.response_format)
         listed = permitted_outputs(schema) if asked.select_deterministic and schema is not None else ()
         texts = [*listed, *[_UNKNOWN] * (len(answering) * asked.n)]
-    options = [encode(text) for text in texts]
+    options = [encode(text).decode() for text in texts]
 
     def cost_of(voter: Voter, *, answers: bool) -> Pico:
         try:

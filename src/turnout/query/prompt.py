@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, final
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from turnout.base.errors import BadRequest
 from turnout.base.jsons import BadJSON, encode, reader
@@ -37,7 +39,10 @@ _HOW: Final[Mapping[OutputMode, str]] = {
     "json_schema": "Answer in the form that was asked for, with one of these keys, its backticks included:\n{keys}",
     "tool_call": "Call the function with one of these keys, its backticks included:\n{keys}",
 }
+_THOUGHTS: Final = frozenset({"reasoning", "reasoning_content", "reasoning_details"})
 _read_parameters = reader(ChatParameters)
+_read_again = lru_cache(4096)(_read_parameters)
+"""For what is the same at each ballot: nothing in it was drawn."""
 _fields_of = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
@@ -92,7 +97,7 @@ class Conversation:
         return self._request(voter, fields, b"")
 
     def to_select(
-        self, voter: Voter, tree: PrefixTree, options: Sequence[bytes], fence: str, number: int = 0
+        self, voter: Voter, tree: PrefixTree, options: Sequence[str], fence: str, number: int = 0
     ) -> ChatRequest:
         """The request that has *voter* select one of *options*, which are JSON texts, by the keys of *tree*.
 
@@ -120,18 +125,14 @@ class Conversation:
         elif self._tools:
             fields["tools"] = Raw(encode(self._tools))
             fields["tool_choice"] = Raw(b'"none"')
-        offered = ",\n".join(f'  "{key}": {options[option].decode()}' for key, option in shown)
-        listed = "\n".join(f"- {key}" for key in keys)
+        offered = ",\n".join([f'  "{key}": {options[option]}' for key, option in shown])
+        listed = "\n".join([f"- {key}" for key in keys])
         text = _USER.format(fence=fence, options=offered) + _HOW[mode].format(keys=listed)
-        asking = b'{"role":"system","content":%b},{"role":"user","content":%b}' % (
-            encode(_SYSTEM.format(fence=fence)),
-            encode(text),
-        )
-        return self._request(voter, fields, asking)
+        return self._request(voter, fields, b'%b,{"role":"user","content":%b}' % (_told(fence), encode(text)))
 
     def _fields(self, voter: Voter, number: int) -> dict[str, Raw]:
         """What the definition and the completion say; *number* counts the questions to one voter."""
-        fields = {"model": Raw(encode(voter.llm.slug)), **_own_fields(voter.llm), **self._common}
+        fields = {**_own_fields(encode(voter.llm)), **self._common}
         seed = self._common.get("seed")
         more = self._again.get(voter.index, 0) + (number << 16)
         if seed is not None and more:
@@ -140,7 +141,8 @@ class Conversation:
 
     def _request(self, voter: Voter, fields: dict[str, Raw], asking: bytes) -> ChatRequest:
         try:
-            parameters = _read_parameters(encode(fields))
+            read = _read_parameters if "response_format" in fields or "tools" in fields else _read_again
+            parameters = read(encode(fields))
         except BadJSON as error:
             raise BadRequest(str(error)) from None
         before, after = _around(voter.llm)
@@ -149,14 +151,22 @@ class Conversation:
         fields["messages"] = messages
         traits = self._traits
         if b'"developer"' in before or b'"developer"' in after:
-            traits = Traits(True, traits.reasoning, traits.cache_marks)
+            traits = replace(traits, developer=True)
         return ChatRequest(parameters, fields, len(inner) + 2, traits)
 
 
-def _own_fields(llm: LLM) -> dict[str, Raw]:
-    """The fields of a definition that go into each of its requests."""
-    fields = _fields_of(encode(llm))
-    return {name: value for name, value in fields.items() if name not in _NOT_SENT}
+@lru_cache(16)
+def _told(fence: str) -> bytes:
+    """The message that says what to do: the same for all voters of a ballot."""
+    return b'{"role":"system","content":%b}' % encode(_SYSTEM.format(fence=fence))
+
+
+@lru_cache(4096)
+def _own_fields(llm: bytes) -> Mapping[str, Raw]:
+    """The fields of a definition (JSON) that go into each of its requests; the slug is its first or second."""
+    fields = _fields_of(llm)
+    slug = fields["model"] if "model" in fields else fields["id"]
+    return {"model": slug} | {name: value for name, value in fields.items() if name not in _NOT_SENT}
 
 
 def _around(llm: LLM) -> tuple[bytes, bytes]:
@@ -179,7 +189,13 @@ def _schema(keys: Sequence[str], *, thinks: bool) -> dict[str, Any]:
 
 def _traits(messages: Sequence[Message], inner: bytes) -> Traits:
     return Traits(
-        any(message.get("role") == "developer" for message in messages),
-        any("reasoning" in message or "reasoning_details" in message for message in messages),
-        b'"cache_control"' in inner,
+        developer=any(message.get("role") == "developer" for message in messages),
+        reasoning=any(not _THOUGHTS.isdisjoint(message) for message in messages),
+        cache_marks=b'"cache_control"' in inner,
+        rich_results=any(message.get("role") == "tool" and _is_rich(message) for message in messages),
+        files=b'"file"' in inner,
     )
+
+
+def _is_rich(message: Message) -> bool:
+    return "is_error" in message or isinstance(message.get("content"), list)

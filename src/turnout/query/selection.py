@@ -69,7 +69,7 @@ class Options:
         self.count = len(texts)
         self.fence = fence
         self.allow_abstain = allow_abstain
-        self.texts = [encode(text) for text in shown]
+        self.texts = [encode(text).decode() for text in shown]
 
 
 @final
@@ -208,7 +208,7 @@ class Selection:
         terms = self._terms
         question = [
             self._conversation.digest,
-            *self._options.texts,
+            *[text.encode() for text in self._options.texts],
             b"%d %d %d" % (terms.slips, terms.passes, terms.allow_abstain),
         ]
         return VoteCache.key(self._cache[1], voter.base_id, question)

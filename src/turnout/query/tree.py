@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from random import Random
-from typing import Final
+from hashlib import shake_128
+from struct import unpack
+from typing import Final, TypeVar, final
 
 from msgspec import Struct
 
-__all__ = ["LETTERS", "Node", "PrefixTree", "build_tree", "key_text", "turned", "voter_dice", "width_of"]
+__all__ = ["LETTERS", "Dice", "Node", "PrefixTree", "build_tree", "key_text", "turned", "voter_dice", "width_of"]
+
+T = TypeVar("T")
 
 LETTERS: Final = "ABCDEFGHIJKLMNOPQRST"
 """As many as a provider tells alternatives of a token."""
@@ -26,11 +29,13 @@ class PrefixTree(Struct, frozen=True):
     Attributes:
         root: the choice of the first letter. All options are equally deep.
         letters: by option, its letters from the root to it.
+        keys: by option, its key as it is written: ```B``D```.
         listing: the options in the order in which they are shown.
     """
 
     root: Node
     letters: tuple[str, ...]
+    keys: tuple[str, ...]
     listing: tuple[int, ...]
 
     @property
@@ -39,15 +44,9 @@ class PrefixTree(Struct, frozen=True):
         return len(self.letters[0])
 
     @property
-    def keys(self) -> tuple[str, ...]:
-        """By option, its key as it is written: ```B``D```."""
-        return tuple([key_text(letters) for letters in self.letters])
-
-    @property
     def shown(self) -> tuple[tuple[str, int], ...]:
         """Key and option in the order in which they are shown."""
-        keys = self.keys
-        return tuple([(keys[option], option) for option in self.listing])
+        return tuple([(self.keys[option], option) for option in self.listing])
 
     def path(self, option: int) -> Iterator[Node]:
         """The nodes from the root to *option*."""
@@ -68,37 +67,50 @@ def width_of(top_logprobs: int | None) -> int:
     return top_logprobs if top_logprobs is not None and 2 <= top_logprobs <= len(LETTERS) else len(LETTERS)
 
 
-def voter_dice(vote_seed: int, voter: int) -> Random:
-    """The dice of one voter of a ballot: the same for the same seed, on every machine."""
-    return Random(f"ballot {vote_seed} voter {voter}")
+@final
+class Dice:
+    """Shuffles that are the same for the same *seed*, on every machine and with every Python."""
+
+    def __init__(self, seed: str) -> None:
+        self._hash = shake_128(seed.encode())
+
+    def shuffled(self, items: Sequence[T], count: int) -> list[T]:
+        """The first *count* of all *items* in a new order: each order is as likely, but for one part in 2^50."""
+        mixed, size = list(items), len(items)
+        self._hash.update(b".")
+        for place, drawn in enumerate(unpack(f"<{count}Q", self._hash.digest(8 * count))):
+            other = place + (drawn * (size - place) >> 64)
+            mixed[place], mixed[other] = mixed[other], mixed[place]
+        return mixed[:count]
 
 
-def build_tree(options: int, width: int, dice: Random | None = None) -> PrefixTree:
+def voter_dice(vote_seed: int, voter: int) -> Dice:
+    """The dice of one voter of a ballot."""
+    return Dice(f"ballot {vote_seed} voter {voter}")
+
+
+def build_tree(options: int, width: int, dice: Dice | None = None) -> PrefixTree:
     """Keys for so many *options* (at least 1) in nodes of at most *width* letters (2 to 20).
 
     *dice* shuffles the options, the letters of each node and the order in which they are shown; without it everything
     stays in order.
     """
-    order = list(range(options))
-    if dice is not None:
-        dice.shuffle(order)
-    root = _grow(order, width, _depth(options, width), dice)
-    letters = [""] * options
-    for path, option in _leaves(root, ""):
-        letters[option] = path
-    listing = list(range(options))
-    if dice is not None:
-        dice.shuffle(listing)
-    return PrefixTree(root, tuple(letters), tuple(listing))
+    order: Sequence[int] = range(options)
+    mixed = order if dice is None else dice.shuffled(order, options)
+    root = _grow(mixed, width, _depth(options, width), dice)
+    return _tree(root, tuple(order if dice is None else dice.shuffled(order, options)))
 
 
 def turned(tree: PrefixTree) -> PrefixTree:
     """*tree* for a second look: shown from last to first, and each node's letters given out the other way round."""
-    root = _turned(tree.root)
-    letters = [""] * len(tree.letters)
+    return _tree(_turned(tree.root), tree.listing[::-1])
+
+
+def _tree(root: Node, listing: tuple[int, ...]) -> PrefixTree:
+    letters = [""] * len(listing)
     for path, option in _leaves(root, ""):
         letters[option] = path
-    return PrefixTree(root, tuple(letters), tree.listing[::-1])
+    return PrefixTree(root, tuple(letters), tuple(map(key_text, letters)), listing)
 
 
 def _depth(options: int, width: int) -> int:
@@ -111,12 +123,12 @@ def _depth(options: int, width: int) -> int:
     return depth
 
 
-def _grow(options: Sequence[int], width: int, depth: int, dice: Random | None) -> Node:
+def _grow(options: Sequence[int], width: int, depth: int, dice: Dice | None) -> Node:
     """A node of *depth* levels: all parts branch as often as the biggest one has to."""
     children: list[Node | int] = list(options)
     if depth > 1:
         children = [_grow(part, width, depth - 1, dice) for part in _parts(options, width)]
-    letters: Sequence[str] = LETTERS if dice is None else dice.sample(LETTERS, len(children))
+    letters: Sequence[str] = LETTERS if dice is None else dice.shuffled(LETTERS, len(children))
     return Node(dict(zip(letters, children, strict=False)))
 
 

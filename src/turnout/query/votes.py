@@ -14,7 +14,7 @@ from msgspec import Struct
 from turnout.domain.query import VoteKind
 from turnout.query.tree import LETTERS, Node, PrefixTree
 
-__all__ = ["Choice", "InvalidVote", "Token", "fair_share", "read_choice", "tokens_of"]
+__all__ = ["Alternative", "Choice", "InvalidVote", "Token", "fair_share", "read_choice", "tokens_of"]
 
 _OPENING: Final = r"""[ \t>*_#"'`(\[-]*"""
 _CLOSING: Final = r"""[ \t*_"'`)\].,:;!}\r]*$"""
@@ -25,11 +25,18 @@ class InvalidVote(ValueError):
     """There is no key in what the voter wrote."""
 
 
-class Token(Struct, frozen=True):
-    """One token of an answer with what else might have stood there: text and natural logarithm of its probability."""
+class Alternative(Struct, frozen=True):
+    """What might have stood somewhere, and the natural logarithm of its probability."""
 
-    text: str
-    alternatives: tuple[tuple[str, float], ...] = ()
+    token: str
+    logprob: float = 0.0
+
+
+class Token(Struct, frozen=True):
+    """One token of an answer with what else might have stood there."""
+
+    token: str
+    top_logprobs: tuple[Alternative, ...] | None = None
 
 
 class Choice(Struct, frozen=True):
@@ -46,35 +53,20 @@ class Choice(Struct, frozen=True):
     option: int
 
 
-class _Top(Struct):
-    token: str
-    logprob: float = 0.0
-
-
-class _TokenIn(Struct):
-    token: str
-    top_logprobs: list[_Top] | None = None
-
-
 class _Logprobs(Struct):
-    content: list[_TokenIn] | None = None
+    content: tuple[Token, ...] | None = None
 
 
-def tokens_of(logprobs: object) -> tuple[Token, ...]:
-    """The tokens of the ``logprobs`` of a choice (JSON, or decoded); none where they cannot be read."""
+_read_logprobs = msgspec.json.Decoder(_Logprobs | None).decode
+
+
+def tokens_of(logprobs: bytes | msgspec.Raw) -> tuple[Token, ...]:
+    """The tokens of the ``logprobs`` of a choice (JSON); none where they cannot be read."""
     try:
-        if isinstance(logprobs, bytes | bytearray | memoryview | msgspec.Raw):
-            read = msgspec.json.decode(logprobs, type=_Logprobs | None)
-        else:
-            read = msgspec.convert(logprobs, type=_Logprobs | None)
-    except (msgspec.ValidationError, msgspec.DecodeError, RecursionError):
+        read = _read_logprobs(logprobs)
+    except (msgspec.DecodeError, RecursionError):
         return ()
-    if read is None or read.content is None:
-        return ()
-    return tuple(
-        Token(token.token, tuple((top.token, top.logprob) for top in token.top_logprobs or ()))
-        for token in read.content
-    )
+    return () if read is None else read.content or ()
 
 
 def read_choice(tree: PrefixTree, content: str | None, tokens: Sequence[Token] = (), *, chained: bool = True) -> Choice:
@@ -155,7 +147,7 @@ _Place = tuple[int, int]
 
 def _places(tokens: Sequence[Token], letters: str, written: str, content: str, start: int) -> list[_Place] | None:
     """Where each letter of the key stands in the tokens; None where they do not hold it."""
-    text = "".join(token.text for token in tokens)
+    text = "".join([token.token for token in tokens])
     if text != content:
         start = text.rfind(written)
     if start < 0:
@@ -165,7 +157,7 @@ def _places(tokens: Sequence[Token], letters: str, written: str, content: str, s
     places: list[_Place] = []
     begins = 0
     for number, token in enumerate(tokens):
-        ends = begins + len(token.text)
+        ends = begins + len(token.token)
         places += [(number, place - begins) for place in wanted if begins <= place < ends]
         begins = ends
     return places if len(places) == len(letters) else None
@@ -212,15 +204,16 @@ def _chances(node: Node, tokens: Sequence[Token], place: _Place, back: int) -> d
     """
     number, at = place
     token = tokens[number]
-    same = token.text[at + back : at]
+    same = token.token[at + back : at]
     chances: dict[str, float] = {}
-    for text, logprob in token.alternatives:
+    for one in token.top_logprobs or ():
+        text = one.token
         letter = text[at : at + 1]
         if letter not in node.children or text[at + back : at] != same:
             continue
         if text[max(at - 1, 0) : at].isalnum() or text[at + 1 : at + 2].isalnum():
             continue
-        chances[letter] = chances.get(letter, 0.0) + exp(min(logprob, 0.0))
+        chances[letter] = chances.get(letter, 0.0) + exp(min(one.logprob, 0.0))
     total = sum(chances.values())
     if not isfinite(total) or total <= 0:
         return {}
@@ -229,7 +222,10 @@ def _chances(node: Node, tokens: Sequence[Token], place: _Place, back: int) -> d
 
 def _spread(node: Node | int, share: float, shares: list[float]) -> None:
     """Give each option below *node* the same part of *share*."""
-    options = list(_options(node))
+    if isinstance(node, int):
+        shares[node] += share
+        return
+    options = _options(node)
     for option in options:
         shares[option] += share / len(options)
 
