@@ -62,6 +62,19 @@ def test_filters_and_groups(gateway: Gateway) -> None:
     assert [one["date"] for one in sums(gateway, "group_by=day,workspace")] == [datetime.now(UTC).date().isoformat()]
 
 
+def test_use_counts_for_every_tag_that_its_key_has_now(gateway: Gateway) -> None:
+    assert [(one["tag"], one["requests"]) for one in sums(gateway, "group_by=tag")] == [("", 6)]
+    [used] = sums(gateway, "group_by=key")
+    path = f"/api/v1/keys/{used['api_key_hash']}"
+    for tags in (["red", "blue"], []):
+        changed = gateway.request("PATCH", path, {"tags": tags}, key=gateway.management_key)
+        assert changed.status == 200, changed.body
+        by_tag = sums(gateway, "group_by=tag,model")
+        expected = [(tag, model, 3) for model in ("acme/a", "acme/b") for tag in tags or [""]]
+        assert [(one["tag"], one["model"], one["requests"]) for one in by_tag] == expected
+        assert "api_key_hash" not in by_tag[0]
+
+
 @pytest.mark.parametrize("way", ["parameter", "header"])
 def test_a_table_has_no_formulas(gateway: Gateway, way: str) -> None:
     reply = ask(gateway, f"group_by=user{'&format=csv' if way == 'parameter' else ''}", Accept="text/csv")

@@ -67,6 +67,19 @@ def test_failed_voters_are_told_and_leave_the_sum(gateway: Gateway) -> None:
     assert all(choice["message"]["vote"] is None and choice["weight"] for choice in failed)
 
 
+def test_the_voters_of_a_ballot_are_listed_by_their_parent(gateway: Gateway) -> None:
+    reply = score(gateway, llm(), llm("vote-0.6"))
+    parent = reply.headers["x-generation-id"]
+    score(gateway, llm())
+    deadline = time.monotonic() + 5  # the journal is moved into the store in the background
+    while len(found := gateway.request("GET", f"/api/v1/generations?parent_id={parent}").json()["data"]) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert sorted(one["model"] for one in found) == ["acme/vote-0.6", "acme/vote-1"]
+    assert {one["parent_id"] for one in found} == {parent}
+    assert gateway.request("GET", "/api/v1/generations?parent_id=gen-1-none").json()["data"] == []
+
+
 def test_a_ballot_below_its_quorum_says_so(gateway: Gateway) -> None:
     llms = (llm(), llm("status-500", weight=3))
     assert score(gateway, *llms).json()["ballot"]["status"] == "decided"

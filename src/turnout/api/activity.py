@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, final, get_args
 
 from fastapi import FastAPI, Request, Response
+from msgspec.structs import replace
 
 from turnout.accounts.standing import workspace_of
 from turnout.api.office import Manager, Office, Routes, json_reply, parameters
@@ -25,7 +26,11 @@ _USUAL: Final[tuple[Dimension, ...]] = ("day", "model", "provider")
 _DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
 _NAMES: Final[Mapping[str, Dimension]] = {name: name for name in _DIMENSIONS} | {"date": "day"}
 _WORKSPACE: Final = "workspace"
+_TAG: Final = "tag"
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FIGURES: Final = (
+    "requests", "failed", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "cost",
+)  # fmt: skip
 _PARAMETERS: Final = (
     "date", "from", "to", "model", "provider", "api_key_hash", "user_id", "group_by", "workspace_id", "account_id",
     "format",
@@ -49,11 +54,12 @@ class _Activity:
         """Requests, tokens and dollars of the last 30 completed days (UTC), for each model and provider.
 
         `date` picks one of these days; `from` and `to` any other days, both included, today too. `group_by` lists by
-        what to part the sums: `day`, `model`, `provider`, `key`, `user`. `format=csv` gives a table.
+        what to part the sums: `day`, `model`, `provider`, `key`, `user`; or `tag`, with which use counts for each
+        tag that its key has now. `format=csv` gives a table.
         """
         manager = await self._office.manager(request)
         query = request.query_params
-        by, workspaces = _parted(query.get("group_by", ""))
+        by, extra = _parted(query.get("group_by", ""))
         first, last = _days(query, self._office.clock.wall())
         workspace = workspace_of(manager.about.id)
         items: list[dict[str, Any]] = []
@@ -68,8 +74,8 @@ class _Activity:
                 provider=query.get("provider"),
                 user=query.get("user_id", query.get("user")),
             )
-            items = await self._items(wanted, manager)
-        if workspaces:
+            items = await self._items(wanted, manager, tags=_TAG in extra)
+        if _WORKSPACE in extra:
             items = [item | {"workspace_id": workspace} for item in items]
         form = query.get("format", "")
         if form not in {"", "json", "csv"}:
@@ -78,12 +84,17 @@ class _Activity:
             return _table(items)
         return json_reply({"data": items})
 
-    async def _items(self, wanted: ActivityQuery, manager: Manager) -> list[dict[str, Any]]:
-        sums = await self._office.store.activity(wanted)
-        labels = {}
-        if "key" in wanted.by:
-            labels = {key.hash: key.name for key in await self._office.store.keys(manager.about.id)}
-        return [self._item(one, labels) for one in sums]
+    async def _items(self, wanted: ActivityQuery, manager: Manager, *, tags: bool) -> list[dict[str, Any]]:
+        if not tags and "key" not in wanted.by:
+            return [self._item(one, {}) for one in await self._office.store.activity(wanted)]
+        keys = await self._office.store.keys(manager.about.id)
+        labels = {key.hash: key.name for key in keys}
+        if not tags:
+            return [self._item(one, labels) for one in await self._office.store.activity(wanted)]
+        parted = replace(wanted, by=tuple(dict.fromkeys([*wanted.by, "key"])))
+        tagged = {key.hash: key.rules.tags for key in keys}
+        by_tag = _by_tag(await self._office.store.activity(parted), tagged, keyed="key" in wanted.by)
+        return [self._item(one, labels) | {"tag": tag} for tag, one in by_tag]
 
     def _item(self, one: ActivitySum, labels: Mapping[str, str]) -> dict[str, Any]:
         """Source: OpenRouter, "Get user activity"; what is ours comes last. Tiers of a provider stand together."""
@@ -114,16 +125,32 @@ class _Activity:
         }
 
 
-def _parted(text: str) -> tuple[tuple[Dimension, ...], bool]:
-    """By what the sums are parted, and whether the workspace is to be named."""
+def _parted(text: str) -> tuple[tuple[Dimension, ...], frozenset[str]]:
+    """By what the sums are parted, and which of workspace and tags are to be told beside."""
     names = [name.strip() for name in text.split(",") if name.strip()]
-    workspaces = _WORKSPACE in names
-    names = [name for name in names if name != _WORKSPACE]
+    extra = frozenset(names) & {_WORKSPACE, _TAG}
+    names = [name for name in names if name not in extra]
     for name in names:
         if name not in _NAMES:
-            raise BadRequest(f"`group_by` must be of {', '.join(_DIMENSIONS)}, {_WORKSPACE}")
+            raise BadRequest(f"`group_by` must be of {', '.join(_DIMENSIONS)}, {_TAG}, {_WORKSPACE}")
     asked = {_NAMES[name] for name in names}
-    return tuple(one for one in _DIMENSIONS if one in asked) or _USUAL, workspaces
+    by = tuple(one for one in _DIMENSIONS if one in asked)
+    return by or (() if _TAG in extra else _USUAL), extra
+
+
+def _by_tag(
+    sums: Sequence[ActivitySum], tagged: Mapping[str, Sequence[str]], *, keyed: bool
+) -> list[tuple[str, ActivitySum]]:
+    """*sums* parted by keys as sums parted by their tags, in the same order; use of a key without any has none."""
+    found: dict[tuple[str, tuple[object, ...]], ActivitySum] = {}
+    for one in sums:
+        for tag in tagged.get(one.key or "") or ("",):
+            shown = one if keyed else replace(one, key=None)
+            place = (tag, (shown.day, shown.model, shown.provider, shown.key, shown.user))
+            kept = found.get(place)
+            added = {} if kept is None else {name: getattr(kept, name) + getattr(shown, name) for name in _FIGURES}
+            found[place] = replace(shown, **added)
+    return [(tag, one) for (tag, _), one in found.items()]
 
 
 def _days(query: Mapping[str, str], now: float) -> tuple[int, int]:

@@ -8,7 +8,9 @@ from datetime import date, datetime
 from typing import Any, Final, final
 
 from fastapi import FastAPI, Request, Response
+from msgspec.structs import replace
 
+from turnout.accounts.detail import generation_detail
 from turnout.accounts.reports import generation_report, generation_row_report
 from turnout.api.office import Office, Routes, json_reply, parameters
 from turnout.base.errors import BadRequest, NotFound
@@ -26,8 +28,10 @@ _SECONDS: Final = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
 _OUTCOMES: Final[Mapping[str, Outcome]] = {"answered": "answered", "failed": "failed", "cancelled": "cancelled"}
 _USUAL: Final = 50
 _MOST: Final = 200
+_MARGIN_SECONDS: Final = 2.0
 _PARAMETERS: Final = (
-    "limit", "cursor", "from", "to", "model", "provider", "api_key_hash", "user", "outcome", "min_cost", "account_id",
+    "limit", "cursor", "from", "to", "model", "provider", "api_key_hash", "user", "outcome", "min_cost", "parent_id",
+    "account_id",
 )  # fmt: skip
 
 
@@ -49,7 +53,10 @@ class _Generations:
         self._find = find
 
     async def one(self, request: Request) -> Response:
-        """One generation: tokens, cost, times and every attempt. Readable as soon as its answer has ended."""
+        """One generation: tokens, cost, times and every attempt. Readable as soon as its answer has ended.
+
+        What is ours stands under `turnout`: each call with its times, and the cost line by line.
+        """
         caller = await self._office.caller(request)
         generation_id = request.query_params.get("id")
         if not generation_id:
@@ -57,7 +64,7 @@ class _Generations:
         found = await self._find(generation_id, caller.account_id) if _ID.fullmatch(generation_id) else None
         if found is None:
             raise NotFound("There is no generation of that id")
-        return json_reply({"data": generation_report(found)})
+        return json_reply({"data": generation_report(found) | {"turnout": generation_detail(found)}})
 
     async def page(self, request: Request) -> Response:
         """Generations, newest first: those of the account for a management key, the caller's own for any other.
@@ -74,7 +81,13 @@ class _Generations:
             key_hash = caller.hash
         else:
             return json_reply({"data": [], "next_cursor": None})  # as one whose key or account does not exist
-        found = await self._office.store.find_generations(_search(query, account_id, key_hash), _limit(query))
+        search = _search(query, account_id, key_hash)
+        if parent_id := query.get("parent_id"):
+            parent = await self._find(parent_id, account_id) if _ID.fullmatch(parent_id) else None
+            if parent is None:
+                return json_reply({"data": [], "next_cursor": None})
+            search = replace(search, parent_id=parent.id, **_while(parent))
+        found = await self._office.store.find_generations(search, _limit(query))
         return json_reply(
             {
                 "data": [generation_row_report(generation) for generation in found.generations],
@@ -102,6 +115,11 @@ def _search(query: Mapping[str, str], account_id: str, key_hash: str | None) -> 
         outcome=_OUTCOMES[outcome] if outcome else None,
         min_cost=_dollars(query.get("min_cost")),
     )
+
+
+def _while(parent: Generation) -> dict[str, float]:
+    """When its children began: between its arrival and its end, give or take what clocks are rounded by."""
+    return {"since": parent.created - 1, "until": parent.created + parent.ended_ms / 1000 + _MARGIN_SECONDS}
 
 
 def _limit(query: Mapping[str, Any]) -> int:

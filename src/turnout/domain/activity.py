@@ -52,6 +52,7 @@ class Search(Struct, frozen=True, kw_only=True):
     """Which generations of an account are wanted, newest first. None lets everything through.
 
     ``since`` and ``until`` are unix seconds, the latter exclusive; ``before`` is the id below which to go on.
+    ``parent_id`` wants a span beside it: nothing leads to children but the time of their parent.
     """
 
     account_id: str
@@ -64,6 +65,7 @@ class Search(Struct, frozen=True, kw_only=True):
     user: str | None = None
     outcome: Outcome | None = None
     min_cost: Pico | None = None
+    parent_id: str | None = None
 
 
 class Page(Struct, frozen=True):

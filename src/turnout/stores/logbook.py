@@ -159,6 +159,8 @@ def _conditions(search: Search) -> list[ColumnElement[bool]]:
         wanted.append(columns.created < search.until)
     if search.min_cost is not None:
         wanted.append(columns.cost >= search.min_cost)
+    if search.parent_id is not None:
+        wanted += [columns.id != search.parent_id, columns.record.contains(f'"{search.parent_id}"', autoescape=True)]
     return wanted
 
 

@@ -20,6 +20,7 @@ COOKIE: Final = "turnout_session"
 CSRF_HEADER: Final = "x-csrf-token"
 _PREFIX: Final = "/session"
 _BELOW: Final = "/session/api/"
+_TAUGHT: Final = "/api/v1/training_tables/"
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _DROPPED: Final = frozenset({b"authorization", b"cookie", CSRF_HEADER.encode()})
 
@@ -32,8 +33,8 @@ _Application = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 def behind_session(application: _Application, spending: Collection[str]) -> _Application:
     """*application*, which is asked too for what comes below ``/session``.
 
-    POST to one of the paths of *spending* goes to the session's spending key, everything else to the one that it
-    signed in with.
+    POST to one of the paths of *spending*, or to a training table, whose voters are asked, goes to the session's
+    spending key, everything else to the one that it signed in with.
     """
 
     async def gate(scope: _Message, receive: _Receive, send: _Send) -> None:
@@ -50,7 +51,8 @@ def behind_session(application: _Application, spending: Collection[str]) -> _App
             await _refuse(send, 403, "The page is out of date; load it anew", "forbidden")
             return
         path = scope["path"].removeprefix(_PREFIX)
-        scheme = "Playground" if scope["method"] == "POST" and path in spending else "Session"
+        spends = path in spending or path.startswith(_TAUGHT)
+        scheme = "Playground" if scope["method"] == "POST" and spends else "Session"
         kept = [(name, value) for name, value in scope["headers"] if name not in _DROPPED]
         inside = {
             **scope,
