@@ -72,9 +72,9 @@ def test_neighbours_decide_where_they_are_near() -> None:
 
 
 def test_the_same_request_gets_the_same_answer() -> None:
-    assert [decided(text)._replace(task=None) for text in ("hello", "sum of 3 and 4")] == [
-        decided(text)._replace(task=None) for text in ("hello", "sum of 3 and 4")
-    ]
+    first, again = (decided("sum of 3 and 4") for _ in range(2))
+    assert first.ranking == again.ranking
+    assert first.reason == again.reason
 
 
 def test_far_from_all_evidence_the_catalog_decides() -> None:
@@ -183,15 +183,14 @@ def test_prompts_that_come_later_are_neighbours_without_a_new_training() -> None
     grown = with_outcomes(made.table, ("new/model",), np.stack([place] * 12), np.full((12, 1), 254, np.uint8))
     told = judge(grown, place, signals, np.array([grown.models.index("new/model"), 0]))
     assert told.rows[0] > 3
-    assert told.rows[1] < 1
+    assert told.familiar[0] > 0.5
     assert grown.abilities[-1] == 1
 
 
 def test_a_model_that_the_table_does_not_know_is_judged_by_the_ease_of_the_prompt() -> None:
-    lessons = Lessons(
-        ("a", "b"), [features_of(f"easy {n % 8} easy") for n in range(40)] + [features_of(f"Prove {n % 8}: $x^2$?") for n in range(40)],
-        np.array([[1.0, 1.0]] * 40 + [[0.0, 0.0]] * 40, np.float32), np.full((80, 2), 50, np.float32),
-    )  # fmt: skip
+    texts = [f"easy {n % 8} easy" for n in range(40)] + [f"Prove {n % 8}: $x^2$?" for n in range(40)]
+    scores = np.array([[1.0, 1.0]] * 40 + [[0.0, 0.0]] * 40, np.float32)
+    lessons = Lessons(("a", "b"), [features_of(text) for text in texts], scores, np.full((80, 2), 50, np.float32))
     table = fit_table(lessons, made="", sources=())
 
     def shift(text: str) -> float:
