@@ -82,7 +82,20 @@ _MESSAGES = {
         ("session_id", "string"), ("user", "string"),
     )},
 }  # fmt: skip
-"""Other fields reach endpoints that speak the same language."""
+_RESPONSES = {
+    "type": "object",
+    "required": ["model", "input"],
+    "properties": {name: {"type": kind} for name, kind in (
+        ("model", "string"), ("input", ["string", "array"]), ("instructions", "string"), ("stream", "boolean"),
+        ("max_output_tokens", "integer"), ("tools", "array"), ("tool_choice", ["string", "object"]),
+        ("parallel_tool_calls", "boolean"), ("max_tool_calls", "integer"), ("text", "object"), ("reasoning", "object"),
+        ("include", "array"), ("temperature", "number"), ("top_p", "number"), ("top_logprobs", "integer"),
+        ("truncation", "string"), ("metadata", "object"), ("user", "string"), ("safety_identifier", "string"),
+        ("prompt_cache_key", "string"), ("service_tier", "string"), ("store", "boolean"), ("models", "array"),
+        ("provider", "object"), ("plugins", "array"), ("preset", "string"), ("session_id", "string"),
+    )},
+}  # fmt: skip
+"""Other fields of these two reach endpoints that speak the same language."""
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; }
 body { font: 15px/1.55 system-ui, sans-serif; margin: 0 auto; max-width: 60rem; padding: 2rem 1rem 6rem; }
@@ -118,6 +131,7 @@ def add_data_plane(app: FastAPI) -> None:
                 "/api/v1/embeddings": _operation("Embeddings", "Make vectors; never as a stream.", vectors),
                 "/api/v1/messages": _operation("Message", "Answer a conversation in Anthropic's words.", _MESSAGES),
                 "/api/v1/messages/count_tokens": _operation("Count", "Estimate the tokens of a prompt.", _MESSAGES),
+                "/api/v1/responses": _operation("Response", "Answer items in OpenAI's newer words.", _RESPONSES),
             }
             for family, body in BODIES.items():
                 path = document["paths"].setdefault(f"/api/v1/{family}/completions", {})

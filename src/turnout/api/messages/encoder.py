@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 
 from turnout.api.messages.blocks import Blocks, call_block, cited, closed_thoughts, image_block
 from turnout.api.messages.refusal import error_object
-from turnout.api.pieces import Delta, read_delta, thoughts_in
+from turnout.api.pieces import Delta, read_delta, speechless, thoughts_in
 from turnout.base.errors import TurnoutError
 from turnout.base.jsons import BadJSON, encode, reader
 from turnout.base.money import PICO_PER_DOLLAR
@@ -122,7 +122,7 @@ class MessagesEncoder:
 
     def _told(self, delta: Delta) -> bytes:
         if self._hides and (delta.reasoning or delta.reasoning_details):
-            delta.reasoning, delta.reasoning_details = None, _speechless(delta.reasoning_details or [])
+            delta.reasoning, delta.reasoning_details = None, speechless(delta.reasoning_details or [])
         self._refusal = delta.refusal or self._refusal
         return self._blocks.take(delta)
 
@@ -184,7 +184,7 @@ class MessagesEncoder:
         thoughts = thoughts_in(said)
         blocks: list[Any] = []
         done = 0
-        for thought in _speechless(thoughts) if self._hides else thoughts:
+        for thought in speechless(thoughts) if self._hides else thoughts:
             place = thought.get("position")
             if isinstance(place, int) and done < place <= len(text):
                 blocks.append({"type": "text", "text": text[done:place], "citations": None})
@@ -238,11 +238,6 @@ def _stop_reason(finish: str | None, native: str | None, *, called: bool) -> str
 
 def _message(fields: dict[str, Raw]) -> Delta:
     return read_delta(encode(fields))
-
-
-def _speechless(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Thoughts that only their maker can read: all that is left of them for a client that does not want to see any."""
-    return [one for one in details if one.get("type") == "reasoning.encrypted"]
 
 
 def _hides_thoughts(request: ChatRequest) -> bool:
