@@ -16,6 +16,7 @@ from turnout.accounts.keys import KeyRing
 from turnout.accounts.vault import Vault
 from turnout.api.accounts import add_accounts
 from turnout.api.activity import add_activity
+from turnout.api.administration import Administration, add_administration
 from turnout.api.byok import TestCredential, add_byok
 from turnout.api.desk import CatalogDesk
 from turnout.api.documents import add_data_plane, docs_page
@@ -62,6 +63,7 @@ class Control:
     vault: Vault
     test_credential: TestCredential
     report: Callable[[Exception], None]
+    administration: Administration
     cors: bool
     public_metrics: bool
 
@@ -163,6 +165,7 @@ def _add_account(app: FastAPI, office: Office, control: Control, mount: str, *, 
     add_generations(app, mount, office, control.find_generation, hidden=hidden)
 
 
+    add_administration(app, mount, office, control.administration, hidden=hidden)
 def _office(control: Control) -> Office:
     def provider_name(slug: str) -> str:
         provider = control.desk.sources.snapshot().providers.get(slug)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from turnout import config
 from turnout.api.desk import CatalogDesk, Sources
+from turnout.app.administration import Administrator, Grounds, Premises
 from turnout.app.credentials import tester, vault_of
 from turnout.app.measured import MeasuredHere
 from turnout.app.metrics import TallyFiles
@@ -45,7 +46,13 @@ class ControlPlane:
     """Builds the control plane's application; its imports cost start-up time that the data plane need not wait for."""
 
     def __init__(
-        self, house: House, store: Store, tallies: TallyFiles, settings: config.Settings, voting: Voting
+        self,
+        house: House,
+        store: Store,
+        tallies: TallyFiles,
+        settings: config.Settings,
+        voting: Voting,
+        grounds: Grounds,
     ) -> None:
         self._house = house
         self._store = store
@@ -54,6 +61,7 @@ class ControlPlane:
         self._cors = settings.server.cors
         self._public_metrics = settings.metrics.public
         self._voting = voting
+        self._grounds = grounds
         self._vault = vault_of(settings)
         self.draining = False
         journal = Path(settings.server.data_dir) / events.FILE
@@ -89,6 +97,7 @@ class ControlPlane:
                 voting=self._voting,
                 vault=self._vault,
                 test_credential=tester(lambda: self._snapshot().providers, self._house.outside or NOTHING_OUTSIDE),
+                administration=self._administrator(),
                 report=_report,
                 cors=self._cors,
                 public_metrics=self._public_metrics,
@@ -96,6 +105,23 @@ class ControlPlane:
         )
         add_site(app, self._site())
         return app
+
+    def _administrator(self) -> Administrator:
+        """What admins see and do."""
+        house = self._house
+        return Administrator(
+            Premises(
+                grounds=self._grounds,
+                store=self._store,
+                vault=self._vault,
+                clock=house.clock,
+                outside=house.outside or NOTHING_OUTSIDE,
+                snapshot=self._snapshot,
+                measured=self.measured.endpoint,
+                known=lambda: tuple(house.health.known),
+                changed=house.keys.look,
+            )
+        )
 
     def _site(self) -> Site:
         """What the website works with."""

@@ -22,6 +22,7 @@ __all__ = [
     "known_slugs",
     "providers_of",
     "read_headers",
+    "variables_of",
     "wants_reasoning_back",
 ]
 
@@ -37,6 +38,14 @@ def known_slugs() -> frozenset[str]:
     """Providers that need no declaration: those of the table and of the dialects, and the fake one."""
     native = {known.slug for dialect in load_dialects().values() for known in dialect.providers}
     return frozenset(load_compatible()) | native | {FAKE}
+
+
+def variables_of(slug: str) -> tuple[str, ...]:
+    """The environment variables that the credential of a provider is looked for in; empty where there are none."""
+    if (row := load_compatible().get(slug)) is not None:
+        return row.credential
+    native = (known for dialect in load_dialects().values() for known in dialect.providers)
+    return next((known.credential for known in native if known.slug == slug), ())
 
 
 def providers_of(

@@ -82,6 +82,7 @@ def run_worker(arguments: Sequence[str]) -> None:
         alone=False,
         announce=lambda _keys, _providers: None,
         supervisor=order["supervisor"],
+        sync_command=sync_command(path, order["flags"]),
     )
     _run(work(orders))
 

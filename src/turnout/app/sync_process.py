@@ -1,4 +1,7 @@
-"""One sync as a process of its own, so that workers lose neither time nor memory to it."""
+"""Work on the catalog as a process of its own, so that workers lose neither time nor memory to it: above all, a sync.
+
+An order with a ``job`` comes from an admin: what becomes of it is written to standard output, one JSON object a line.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,24 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from turnout import config
+from turnout.app.catalog_review import review
 from turnout.app.configuration import load_configuration
 from turnout.app.logs import set_up_logs
-from turnout.app.sync import sync
-from turnout.base.errors import TurnoutError
+from turnout.app.sync import decide, sync
+from turnout.base.errors import NotFound, TurnoutError
 from turnout.config import BadConfiguration
 
 __all__ = ["main"]
 
 _NICENESS = 10
 _FOLLOW_SECONDS = 1.0
+_SHOW_SECONDS = 0.2
 _log = logging.getLogger(__name__)
 
 
@@ -35,6 +42,8 @@ def main(arguments: Sequence[str]) -> int:
     except (BadConfiguration, OSError):
         return 1  # the server has said so already
     set_up_logs(loaded)
+    if "job" in order:
+        return _ordered(loaded.settings, order["job"], order["parent"])
 
     async def work() -> int:
         following = asyncio.create_task(_follow(order["parent"]))
@@ -54,6 +63,52 @@ def main(arguments: Sequence[str]) -> int:
         return 1 if report.failed else 0
 
     return asyncio.run(work())
+
+
+def _ordered(settings: config.Settings, job: Mapping[str, Any], parent: int) -> int:
+    """Do *job*, and write down what becomes of it."""
+    now = time.time()
+    try:
+        match job["do"]:
+            case "sync":
+                _write({"report": asyncio.run(_shown_sync(settings, now, parent))})
+            case "decide":
+                hold = decide(settings, os.environ, now, job["hold"], approve=job["approve"])
+                _write({"decided": hold.text})
+            case _:
+                _write({"unnamed": review(settings, os.environ, now).unidentified})
+    except NotFound:
+        _write({"missing": True})
+    except (TurnoutError, OSError) as error:
+        _write({"error": str(error)})
+        return 1
+    return 0
+
+
+async def _shown_sync(settings: config.Settings, now: float, parent: int) -> dict[str, Any]:
+    shown: dict[str, float] = {}
+
+    def show(source: str, done: int, of: int | None) -> None:
+        if (at := time.monotonic()) - shown.get(source, 0.0) >= _SHOW_SECONDS or done == of:
+            shown[source] = at
+            _write({"progress": {"source": source, "done": done, "of": of}})
+
+    following = asyncio.create_task(_follow(parent))
+    try:
+        report = await sync(settings, os.environ, now, show)
+    finally:
+        following.cancel()
+    return {
+        "sources": [source._asdict() for source in report.sources],
+        "changes": len(report.changes),
+        "quarantined": len(report.held),
+        "failed": report.failed,
+    }
+
+
+def _write(event: Mapping[str, object]) -> None:
+    with suppress(BrokenPipeError):  # nobody listens any longer
+        print(json.dumps(event), flush=True)  # noqa: T201 - this is what standard output is for here
 
 
 async def _follow(parent: int) -> None:

@@ -31,6 +31,7 @@ from turnout.api.plane import DataPlane, ServerLimits
 from turnout.api.reply import Heads
 from turnout.api.responses import ResponsesSurface
 from turnout.api.sound import SpeechSurface, TranscriptionsSurface
+from turnout.app.administration import Grounds
 from turnout.app.control import ControlPlane
 from turnout.app.credentials import ensure_master_key, reach_by, vault_of
 from turnout.app.descriptors import room_for_connections
@@ -103,7 +104,7 @@ class Orders:
         alone: no supervisor is there: move the journal into the store, and look after the first keys.
         announce: called once requests are accepted.
         supervisor: process id of the supervisor, unless alone.
-        sync_command: starts a process that syncs the catalog; not for workers of a supervisor.
+        sync_command: starts a process that works on the catalog.
     """
 
     load: Callable[[], config.Loaded]
@@ -191,7 +192,8 @@ class _Worker:
             serving={**serving_of(voting), "count_tokens": count_tokens},
         )
         self._tallies = TallyFiles(Path(settings.server.data_dir) / "metrics", str(os.getpid()), self._house.tally)
-        self._control = ControlPlane(self._house, store, self._tallies, settings, voting)
+        grounds = Grounds(orders.load, orders.environment, orders.sync_command)
+        self._control = ControlPlane(self._house, store, self._tallies, settings, voting, grounds)
         self._plane.kept = self._control.desk.find
         self._application: asyncio.Future[FastAPI] | None = None
         self._background: set[asyncio.Future[Any]] = set()

@@ -5,6 +5,18 @@ from turnout.config.mistakes import BadConfiguration, Mistake
 from turnout.config.reload import needs_restart, watch
 from turnout.config.schema import schema
 from turnout.config.settings import Settings
-from turnout.config.show import show
+from turnout.config.show import Value, show, values
 
-__all__ = ["BadConfiguration", "Loaded", "Mistake", "Settings", "load", "needs_restart", "schema", "show", "watch"]
+__all__ = [
+    "BadConfiguration",
+    "Loaded",
+    "Mistake",
+    "Settings",
+    "Value",
+    "load",
+    "needs_restart",
+    "schema",
+    "show",
+    "values",
+    "watch",
+]

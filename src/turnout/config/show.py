@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import BaseModel
 
@@ -12,11 +12,28 @@ from turnout.base.secrets import Secret
 from turnout.config.keys import Key, dotted, one_line
 from turnout.config.load import Loaded
 
-__all__ = ["show"]
+__all__ = ["Value", "show", "values"]
 
 _MASK: Final = "********"
 _QUERY = re.compile(r"\?.*")
 _PASSWORD = re.compile(r"(?<=://)([^/@]*):[^/]*@")
+
+
+class Value(NamedTuple):
+    """One key in effect: its value as TOML with secrets masked, the layer that set it, the variable that it came from
+    (empty for none), and what it is for.
+    """
+
+    key: str
+    value: str
+    origin: str
+    variable: str
+    about: str
+
+
+def values(loaded: Loaded) -> list[Value]:
+    """Every key that has a value, in the order of the settings. A list of tables is one value: how many there are."""
+    return list(_values((), loaded.settings, loaded))
 
 
 def show(loaded: Loaded) -> str:
@@ -29,6 +46,23 @@ def show(loaded: Loaded) -> str:
     lines += [f"# warning: {one_line(warning)}" for warning in loaded.warnings]
     lines += _table((), loaded.settings, loaded, "")
     return "\n".join(lines) + "\n"
+
+
+def _values(key: Key, table: BaseModel | Mapping[str, object], loaded: Loaded) -> Iterator[Value]:
+    fields = type(table).model_fields if isinstance(table, BaseModel) else {}
+    for name, item in _entries(table):
+        inner = (*key, name)
+        if isinstance(item, BaseModel | Mapping):
+            yield from _values(inner, item, loaded)
+        elif item is not None:
+            place = dotted(inner)
+            shown = str(len(tables)) if (tables := _tables(item)) else _text(_storeless(item, key))
+            about = fields[name].description or "" if name in fields else ""
+            yield Value(place, shown, str(loaded.set_by.get(place, "default")), loaded.variables.get(place, ""), about)
+
+
+def _storeless(item: object, key: Key) -> object:
+    return _without_password(item) if key == ("store",) and isinstance(item, str) else item
 
 
 def _table(key: Key, table: BaseModel | Mapping[str, object], loaded: Loaded, header: str) -> Iterator[str]:
