@@ -43,10 +43,7 @@ class Budgets:
 
 
 def budgets_of(key: Key, budgets: Iterable[Budget]) -> Budgets | None:
-    """Those of *budgets*, all of the key's account, that requests under *key* are charged to; None when there are none.
-
-    Budgets of guardrails are charged by whoever applies the guardrail.
-    """
+    """Those of *budgets*, all of the key's account, that requests under *key* are charged to; None without any."""
     always: list[Budget] = []
     users: dict[str, tuple[Budget, ...]] = {}
     for budget in budgets:
@@ -67,4 +64,5 @@ def _applies(budget: Budget, key: Key) -> bool:
         budget.scope == "account"
         or (budget.scope == "key" and budget.subject == key.hash)
         or (budget.scope == "tag" and budget.subject in key.rules.tags)
+        or (budget.scope == "guardrail" and budget.subject.endswith((f"/key/{key.hash}", f"/member/{key.account_id}")))
     )

@@ -11,6 +11,7 @@ from typing import TypeVar, final
 
 from msgspec.structs import replace
 
+from turnout.accounts.guardrails import guard_of
 from turnout.accounts.holdings import Budgets, budgets_of
 from turnout.base.clock import Clock
 from turnout.base.errors import Unauthenticated
@@ -137,7 +138,11 @@ class KeyRing:
         key = await self._key_of(scheme, sha256(token).hexdigest())
         if key is not None and key.disabled:
             key = None
-        budgets = None if key is None else budgets_of(key, await self._store.budgets(key.account_id))
+        budgets = None
+        if key is not None:
+            budgets = budgets_of(key, await self._store.budgets(key.account_id))
+            if over := await self._store.guardrails_over(key.account_id, key.hash):
+                key = replace(key, guard=guard_of(over))
         if epoch == self._epoch:
             if key is None:
                 _remember(self._unknown, place, None, _MAX_UNKNOWN)

@@ -60,7 +60,7 @@ def key_budget(standing: Standing, *, byok: bool) -> dict[str, Any]:
     over = ends(budget.window, standing.now)
     return {
         "budget_id": budget.id,
-        "guardrail_id": budget.subject if budget.scope == "guardrail" else None,
+        "guardrail_id": budget.subject.partition("/")[0] if budget.scope == "guardrail" else None,
         "include_byok": byok,
         "limit_usd": json_number(budget.limit),
         "remaining_usd": json_number(standing.remaining),

@@ -26,8 +26,12 @@ __all__ = [
     "changed_account",
     "changed_key",
     "read_body",
+    "read_dollars",
     "read_line",
+    "read_names",
     "read_optional_line",
+    "read_reset",
+    "read_switch",
     "unix_second",
 ]
 
@@ -130,11 +134,12 @@ def read_line(raw: Raw) -> str:
     return text
 
 
-def _switch(raw: Raw) -> bool:
+def read_switch(raw: Raw) -> bool:
+    """True or false. Raises DecodeError: it is neither."""
     return _decode(raw, type=bool)
 
 
-def _dollars(raw: Raw) -> Pico:
+def read_dollars(raw: Raw) -> Pico:
     """Pico-dollars of a JSON number; what is finer than one is cut off, for doubles are never exact."""
     text = bytes(raw).strip()
     if not _NUMBER.fullmatch(text):
@@ -157,7 +162,8 @@ def _window(raw: Raw) -> Window:
     raise ValueError(f"must be {', '.join(WINDOWS)}")
 
 
-def _reset(raw: Raw) -> Window:
+def read_reset(raw: Raw) -> Window:
+    """After how long a limit begins anew. Raises ValueError: it is no such word."""
     text = _decode(raw, type=str)
     if text not in _RESETS:
         raise ValueError(f"must be {', '.join(_RESETS)}, or null for a limit for ever")
@@ -179,7 +185,8 @@ def _per_minute(raw: Raw) -> int:
     return count
 
 
-def _names(raw: Raw) -> tuple[str, ...]:
+def read_names(raw: Raw) -> tuple[str, ...]:
+    """Names, at least one. Raises ValueError: there is none, or one is no line."""
     names = _decode(raw, type=list[str])
     if not names:
         raise ValueError("must not be empty: that would allow nothing; null allows everything")
@@ -234,15 +241,15 @@ read_optional_line: Final = _or_none(read_line)
 
 KEY_FIELDS: Final[Mapping[str, _Read]] = {
     "name": read_line,
-    "disabled": _switch,
-    "limit": _or_none(_dollars),
-    "limit_reset": _or_none(_reset),
-    "include_byok_in_limit": _switch,
+    "disabled": read_switch,
+    "limit": _or_none(read_dollars),
+    "limit_reset": _or_none(read_reset),
+    "include_byok_in_limit": read_switch,
     "expires_at": _or_none(_date),
     "requests_per_minute": _or_none(_per_minute),
     "tokens_per_minute": _or_none(_per_minute),
-    "allowed_models": _or_none(_names),
-    "allowed_providers": _or_none(_names),
+    "allowed_models": _or_none(read_names),
+    "allowed_providers": _or_none(read_names),
     "tags": _tags,
     "plugins": _plugins,
     "workspace_id": _or_none(read_line),
@@ -252,19 +259,19 @@ KEY_FIELDS: Final[Mapping[str, _Read]] = {
 NEW_KEY_FIELDS: Final[Mapping[str, _Read]] = {
     **KEY_FIELDS,
     "account_id": read_line,
-    "management": _switch,
+    "management": read_switch,
     "creator_user_id": _null,
 }
 """What ``POST /keys`` may say."""
 
-ACCOUNT_FIELDS: Final[Mapping[str, _Read]] = {"name": read_line, "admin": _switch, "credit": _or_none(_dollars)}
+ACCOUNT_FIELDS: Final[Mapping[str, _Read]] = {"name": read_line, "admin": read_switch, "credit": _or_none(read_dollars)}
 """What may be said of an account."""
 
 BUDGET_FIELDS: Final[Mapping[str, _Read]] = {
     "scope": _scope,
     "subject": read_line,
     "window": _window,
-    "limit": _dollars,
+    "limit": read_dollars,
 }
 """What a budget is."""
 

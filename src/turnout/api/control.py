@@ -23,6 +23,7 @@ from turnout.api.documents import add_data_plane, docs_page
 from turnout.api.errors import error_body, retry_after_of, status_of
 from turnout.api.explain import Explain, add_explain
 from turnout.api.generations import FindGeneration, add_generations
+from turnout.api.guardrails import add_guardrails
 from turnout.api.head import HeadAsGet
 from turnout.api.keys import add_keys
 from turnout.api.models import add_models
@@ -62,8 +63,8 @@ class Control:
     voting: Voting
     vault: Vault
     test_credential: TestCredential
-    report: Callable[[Exception], None]
     administration: Administration
+    report: Callable[[Exception], None]
     cors: bool
     public_metrics: bool
 
@@ -161,11 +162,12 @@ def _add_account(app: FastAPI, office: Office, control: Control, mount: str, *, 
     add_accounts(app, mount, office, hidden=hidden)
     add_activity(app, mount, office, hidden=hidden)
     add_presets(app, mount, office, hidden=hidden)
+    add_guardrails(app, mount, office, hidden=hidden)
     add_byok(app, mount, office, control.vault, control.test_credential, hidden=hidden)
     add_generations(app, mount, office, control.find_generation, hidden=hidden)
-
-
     add_administration(app, mount, office, control.administration, hidden=hidden)
+
+
 def _office(control: Control) -> Office:
     def provider_name(slug: str) -> str:
         provider = control.desk.sources.snapshot().providers.get(slug)

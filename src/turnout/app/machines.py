@@ -16,7 +16,7 @@ __all__ = ["Machines"]
 _KEYS: Final = "keys"
 _STICKY: Final = "sticky"
 _WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_OWNERS: Final = ("/keys", "/accounts", "/budgets", "/presets", "/byok")
+_OWNERS: Final = ("/keys", "/accounts", "/budgets", "/presets", "/byok", "/guardrails")
 
 
 @final

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from turnout.contracts.archive import Archive
 from turnout.contracts.credentials import Credentials
 from turnout.contracts.definitions import Definitions
+from turnout.contracts.guardrails import Guardrails
 from turnout.contracts.presets import Presets
 from turnout.contracts.sessions import Sessions
 from turnout.contracts.training import TrainingTables
@@ -29,7 +30,7 @@ class Delivery(NamedTuple):
     node: str = ""
 
 
-class Store(Definitions, Archive, Sessions, TrainingTables, Presets, Credentials, Protocol):
+class Store(Definitions, Archive, Sessions, TrainingTables, Presets, Credentials, Guardrails, Protocol):
     """Accounts, keys, generations, voters. It owns its threads; all methods may be called from one event loop."""
 
     async def open(self) -> None:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from turnout.base.money import Pico
 from turnout.domain.budget import Budget, Window, begins
+from turnout.domain.guardrail import Guard
 from turnout.domain.usage import NO_USAGE, Pricing, Usage
 
 __all__ = [
@@ -60,6 +61,7 @@ class Key(Struct, frozen=True, kw_only=True):
     """An API key as it is stored: never the secret, only its SHA-256 ``hash`` and a shortened ``label``.
 
     ``limit`` (pico-dollars) is what it may spend in each window of ``limit_reset``, for ever when that is None.
+    ``guard`` is what guardrails make of it, where it was looked up to be used; it is not stored with it.
     """
 
     hash: str
@@ -77,6 +79,7 @@ class Key(Struct, frozen=True, kw_only=True):
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     rules: KeyRules = KeyRules()
+    guard: Guard | None = None
 
     @property
     def budget(self) -> Budget | None:

@@ -214,6 +214,10 @@ class Bounds(Struct, frozen=True):
         parameters: of a request that steer an answer.
         zdr: only endpoints that retain nothing.
         deny_collection: only endpoints that do not collect prompts.
+        deny_free_training: the same of endpoints that cost nothing alone.
+        deny_paid_training: the same of the others.
+        zdr_groups: as *zdr*, for models of these groups of authors alone, which are ``domain.guardrail.GROUPS``.
+        also: bounds that an endpoint has to keep as well.
     """
 
     models: tuple[str, ...] | None = None
@@ -224,6 +228,10 @@ class Bounds(Struct, frozen=True):
     parameters: frozenset[str] | None = None
     zdr: bool = False
     deny_collection: bool = False
+    deny_free_training: bool = False
+    deny_paid_training: bool = False
+    zdr_groups: frozenset[str] = frozenset()
+    also: tuple[Bounds, ...] = ()
 
 
 NO_BOUNDS = Bounds()

@@ -12,13 +12,16 @@ __all__ = ["bounds_of"]
 
 def bounds_of(key: Key) -> Bounds:
     """The bounds of *key*; ``NO_BOUNDS`` itself for one that may use everything."""
-    rules = key.rules
-    return NO_BOUNDS if rules.models is None and rules.providers is None else _bounds(rules)
+    rules, guard = key.rules, key.guard
+    if rules.models is None and rules.providers is None and guard is None:
+        return NO_BOUNDS
+    return _bounds(rules, () if guard is None else guard.bounds)
 
 
 @lru_cache(4096)
-def _bounds(rules: KeyRules) -> Bounds:
+def _bounds(rules: KeyRules, also: tuple[Bounds, ...]) -> Bounds:
     return Bounds(
+        also=also,
         models=rules.models,
         providers=None if rules.providers is None else frozenset(name.lower() for name in rules.providers),
     )

@@ -11,6 +11,7 @@ from functools import lru_cache
 from turnout.base.errors import BadRequest, Forbidden
 from turnout.base.money import PICO_PER_DOLLAR
 from turnout.domain.chat import ChatRequest
+from turnout.domain.guardrail import GROUPS
 from turnout.domain.routing import NO_BOUNDS, Bounds, Candidate, MaxPrice, Preferences
 from turnout.domain.usage import effective
 
@@ -278,17 +279,48 @@ def _bounded(request: ChatRequest, bounds: Bounds) -> list[Filter]:
         filters.append(_retains_nothing)
     if bounds.regions is not None:
         filters.append(_within(bounds.regions))
+    return filters + _of_guardrails(request, bounds)
+
+
+def _of_guardrails(request: ChatRequest, bounds: Bounds) -> list[Filter]:
+    filters: list[Filter] = []
+    if bounds.deny_free_training or bounds.deny_paid_training:
+        filters.append(_trains_not(free=bounds.deny_free_training, paid=bounds.deny_paid_training))
+    if bounds.zdr_groups:
+        filters.append(_retains_nothing_of(bounds.zdr_groups))
+    for one in bounds.also:
+        filters += _bounded(request, one)
     return filters
+
+
+def _trains_not(*, free: bool, paid: bool) -> Filter:
+    def trains_not(candidate: Candidate) -> str | None:
+        costs = candidate.most_per_prompt or candidate.most_per_completion or candidate.endpoint.pricing.request
+        return _collects_nothing(candidate) if (paid if costs else free) else None
+
+    return trains_not
+
+
+def _retains_nothing_of(groups: frozenset[str]) -> Filter:
+    def retains_nothing_of(candidate: Candidate) -> str | None:
+        author = candidate.model.id.partition("/")[0].removeprefix("~").replace("x-ai", "xai")
+        return _retains_nothing(candidate) if (author if author in GROUPS else "other") in groups else None
+
+    return retains_nothing_of
 
 
 def _of_models(allowed: Collection[str] | None, ignored: Collection[str]) -> Filter:
     def of_models(candidate: Candidate) -> str | None:
-        name = candidate.model.id
-        if allowed is not None and not any(fnmatchcase(name, pattern) for pattern in allowed):
+        names = {candidate.model.id, candidate.model.canonical_slug}
+        if allowed is not None and not _one_fits(names, allowed):
             return "allowed_models"
-        return "allowed_models" if any(fnmatchcase(name, pattern) for pattern in ignored) else None
+        return "allowed_models" if _one_fits(names, ignored) else None
 
     return of_models
+
+
+def _one_fits(names: Collection[str], patterns: Collection[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
 
 def _within(regions: frozenset[str]) -> Filter:

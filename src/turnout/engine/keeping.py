@@ -187,7 +187,8 @@ class Keeping:
             await line(call, house)
             return
         seconds = _ttl(call.headers, (preset and preset.cache_ttl_seconds) or _USUAL_TTL)
-        rules = msgspec.json.encode(key.rules)  # what a key may not ask for any more is not kept for it
+        limits = (key.rules, key.guard)  # what a key may not ask for any more is not kept for it
+        rules = msgspec.json.encode(limits, order="deterministic")
         name = _digest(b"cache", key.hash.encode(), rules, mark, *_fields(completed))
         if call.headers.get(_CACHE + b"-clear", b"").strip().lower() != b"true":
             try:

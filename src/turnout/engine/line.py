@@ -57,6 +57,7 @@ async def serve(call: Call, house: House) -> None:
         else:
             await (_stream(trip) if trip.request.stream else _answer(trip))
     except TurnoutError as error:
+        draft.stumbled(_delivered(trip))
         draft.broke(error)
         if trip.chain is not None:
             error.metadata.update(trip.chain.left_over())
@@ -96,12 +97,12 @@ async def _accepted(call: Call, house: House) -> Trip:
     key = house.keys.peek(call.authorization) or await house.keys.find(call.authorization)
     _refuse_managers(key)
     request = call.surface.decode(call.body)
+    if request.original is not None:
+        request = replace(request, original=replace(request.original, headers=call.headers))
     if names_preset(request) and house.presets is not None:
         request = await with_preset(request, house.presets, key.account_id)
         ask_cache(call, house, request)
     rails = house.rails
-    if request.original is not None:
-        request = replace(request, original=replace(request.original, headers=call.headers))
     rack = rails.rack
     chosen: tuple[Chosen, ...] = ()
     if (
@@ -114,6 +115,7 @@ async def _accepted(call: Call, house: House) -> Trip:
         or request.traits.files
     ) and request.wants == "text":
         request, chosen = rack.choose(request, key.rules.plugins)
+    chosen = chosen if key.guard is None else rack.guarded(key.guard, chosen)
     session = house.sticky.session(request, call.headers, key.account_id, call.arrived)
     outlook = house.outlook(key, session)
     plan = make_plan(request, rails.routes, outlook)
@@ -162,9 +164,6 @@ async def _prepare(trip: Trip, chain: Chain) -> None:
     await draft.grow(exposure(trip.plan, request).cost + chain.most)
 
 
-async def _answer(trip: Trip) -> None:
-    """Try the candidates for an answer in one piece."""
-    draft = trip.draft
 async def _run(trip: Trip, request: ChatRequest) -> None:
     """Try the candidates for what is no conversation."""
     if isinstance(request, EmbeddingRequest):
@@ -173,6 +172,9 @@ async def _run(trip: Trip, request: ChatRequest) -> None:
         await run(trip, request)
 
 
+async def _answer(trip: Trip) -> None:
+    """Try the candidates for an answer in one piece."""
+    draft = trip.draft
     for candidate in trip.candidates():
         sink = Whole(draft, trip.house)
         try:

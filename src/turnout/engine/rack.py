@@ -16,6 +16,7 @@ from turnout.base.secrets import Secret
 from turnout.base.slugs import InvalidModelName, parse_model_name
 from turnout.contracts.plugin import Plugin, Tool
 from turnout.domain.chat import ChatParameters, ChatRequest
+from turnout.domain.guardrail import Guard
 from turnout.domain.routing import Candidate
 
 __all__ = ["Chosen", "Fitted", "Rack", "goes_online", "is_tight"]
@@ -24,6 +25,7 @@ _ELSEWHERE = frozenset({"auto-beta-router", "auto-router", "fusion", "pareto-rou
 """Entries that are no plugin's: routers read their own when they choose."""
 _ONLINE = "online"
 _WEB = "web"
+_GUARDRAILS = "guardrails"
 _OLD_NAMES = {"middle-out": "context-compression"}
 """What ``transforms`` called them."""
 _OURS = "openrouter:"
@@ -131,6 +133,13 @@ class Rack:
         if all(one.most_room is not None for one in chosen):  # they are called when an endpoint turns out to be small
             chosen = []
         return (request if squeezed == request.squeezed else replace(request, squeezed=squeezed)), tuple(chosen)
+
+    def guarded(self, guard: Guard, chosen: tuple[Chosen, ...]) -> tuple[Chosen, ...]:
+        """*chosen* after the content filters of guardrails, which nobody's entry or setting switches off."""
+        if guard.screening is None:
+            return chosen
+        fitted = replace(self._plugins[_GUARDRAILS], skips=False)
+        return (Chosen(fitted, guard.screening), *(one for one in chosen if one.fitted.plugin.id != _GUARDRAILS))
 
     def check(self, entries: Sequence[str]) -> None:
         """Refuse *entries* for a key, each a JSON object, that would have its requests refused.

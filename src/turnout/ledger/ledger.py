@@ -16,7 +16,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol, final
 
 from turnout.base.clock import Clock
-from turnout.base.errors import PaymentRequired, Unavailable
+from turnout.base.errors import Forbidden, PaymentRequired, Unavailable
 from turnout.base.money import Pico, dollars
 from turnout.domain.budget import Claim, ends
 from turnout.ledger.purse import Purse, Reservation, Shortage
@@ -81,6 +81,7 @@ class Ledger:
 
         Raises:
             PaymentRequired: a budget has not so much left; the message says which, and since when it counts.
+            Forbidden: the same, where it is a guardrail's.
             Unavailable: the store cannot be asked.
         """
         for claim in claims:
@@ -172,11 +173,12 @@ class Ledger:
         if over is not None and over <= self._clock.wall():
             self.purse.retire(claim)
 
-    def _refusal(self, claim: Claim, amount: int) -> PaymentRequired:
+    def _refusal(self, claim: Claim, amount: int) -> PaymentRequired | Forbidden:
         window, scope, *_ = claim.budget_id.split("|")
         span = "" if window == "lifetime" else f" ({window})"
         after = ends(window, claim.begins)
-        return PaymentRequired(
+        kind = Forbidden if scope == "guardrail" else PaymentRequired  # as OpenRouter has it
+        return kind(
             f"{_WORDS.get(scope, 'A budget')}{span} of ${dollars(claim.limit)} does not afford this request,"
             f" which may cost up to ${dollars(Pico(amount))}. Raise it, or send a smaller max_tokens",
             metadata={"scope": scope, "window": window, "limit": dollars(claim.limit), "resets_at": after},

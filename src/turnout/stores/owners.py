@@ -6,7 +6,7 @@ account, so that neither is ever without the other. Every change makes caches el
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from msgspec.structs import asdict
@@ -19,7 +19,18 @@ from turnout.stores.activity import SECONDS_PER_DAY
 from turnout.stores.dialects import Insert, insert_into
 from turnout.stores.reports import spent_by
 from turnout.stores.rows import account_row, key_of, key_row
-from turnout.stores.schema import ACCOUNTS, BUDGETS, CREDENTIALS, KEYS, PRESET_VERSIONS, PRESETS, REVISIONS, WINDOWS
+from turnout.stores.schema import (
+    ACCOUNTS,
+    BUDGETS,
+    CREDENTIALS,
+    GUARDRAIL_ASSIGNMENTS,
+    GUARDRAILS,
+    KEYS,
+    PRESET_VERSIONS,
+    PRESETS,
+    REVISIONS,
+    WINDOWS,
+)
 
 __all__ = [
     "KEYS_REVISION",
@@ -34,6 +45,7 @@ __all__ = [
     "put_account",
     "put_budget",
     "put_key",
+    "release_from_guardrails",
 ]
 
 KEYS_REVISION = "keys"
@@ -104,7 +116,8 @@ def delete_account(connection: Connection, account_id: str) -> bool:
     own = select(PRESETS.c.id).where(PRESETS.c.account_id == account_id)
     connection.execute(delete(PRESET_VERSIONS).where(PRESET_VERSIONS.c.preset_id.in_(own)))
     connection.execute(delete(PRESETS).where(PRESETS.c.account_id == account_id))
-    connection.execute(delete(CREDENTIALS).where(CREDENTIALS.c.account_id == account_id))
+    for table in (CREDENTIALS, GUARDRAIL_ASSIGNMENTS, GUARDRAILS):
+        connection.execute(delete(table).where(table.c.account_id == account_id))
     found = connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.id == account_id)).rowcount > 0
     keys_have_changed(connection)
     return found
@@ -115,6 +128,7 @@ def delete_key(connection: Connection, key_hash: str) -> bool:
     found = connection.execute(delete(KEYS).where(KEYS.c.hash == key_hash)).rowcount > 0
     if found:
         connection.execute(delete(BUDGETS).where(BUDGETS.c.scope == "key", BUDGETS.c.subject == key_hash))
+        release_from_guardrails(connection, "key", [key_hash])
         keys_have_changed(connection)
     return found
 
@@ -141,6 +155,21 @@ def delete_budget(connection: Connection, budget_id: str) -> bool:
     if found:
         keys_have_changed(connection)
     return found
+
+
+def release_from_guardrails(
+    connection: Connection, holder: str, subjects: Sequence[str], guardrail_id: str | None = None
+) -> int:
+    """Take the guardrail of each of *subjects* away, if it is that one, with its budgets; how many had one."""
+    rows = GUARDRAIL_ASSIGNMENTS.c
+    there = (rows.holder == holder) & rows.subject.in_(subjects)
+    if guardrail_id is not None:
+        there &= rows.guardrail_id == guardrail_id
+    found = connection.execute(select(rows.guardrail_id, rows.subject).where(there)).all()
+    names = [f"{row.guardrail_id}/{holder}/{row.subject}" for row in found]
+    connection.execute(delete(BUDGETS).where(BUDGETS.c.scope == "guardrail", BUDGETS.c.subject.in_(names)))
+    connection.execute(delete(GUARDRAIL_ASSIGNMENTS).where(there))
+    return len(found)
 
 
 def _follow(connection: Connection, before: Budget | None, after: Budget | None, now: float) -> None:

@@ -26,7 +26,9 @@ def account_row(account: Account) -> Row:
 
 def key_row(key: Key) -> Row:
     """The row of a key."""
-    return asdict(key) | {"rules": encode(key.rules).decode()}
+    row = asdict(key) | {"rules": encode(key.rules).decode()}
+    del row["guard"]  # it stands elsewhere
+    return row
 
 
 def key_of(row: RowMapping) -> Key:

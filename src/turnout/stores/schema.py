@@ -32,6 +32,8 @@ __all__ = [
     "DEFINITION_NAMES",
     "DEFINITION_USES",
     "GENERATIONS",
+    "GUARDRAILS",
+    "GUARDRAIL_ASSIGNMENTS",
     "JOURNALS",
     "KEYS",
     "LEASES",
@@ -50,7 +52,7 @@ __all__ = [
     "WINDOWS",
 ]
 
-REVISION = "0012"
+REVISION = "0013"
 """The newest migration: the schema that this module describes."""
 
 METADATA = MetaData()
@@ -387,3 +389,27 @@ OWN_USE = Table(
     Column("pico", BigInteger, nullable=False),  # below one dollar
 )
 """What providers billed accounts directly, for credentials of their own: no part of ``activity``."""
+
+GUARDRAILS = Table(
+    "guardrails",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.id", name="guardrails_account"), nullable=False),
+    Column("created", Double, nullable=False),
+    Column("record", Text, nullable=False),  # JSON
+    Index("guardrails_by_account", "account_id", "created", "id"),
+)
+
+GUARDRAIL_ASSIGNMENTS = Table(
+    "guardrail_assignments",
+    METADATA,
+    Column("holder", Text, primary_key=True),  # key, member
+    Column("subject", Text, primary_key=True),  # a key's hash, an account's id
+    Column("id", Text, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("guardrail_id", Text, nullable=False),
+    Column("assigned_by", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Index("guardrail_assignments_by_account", "account_id", "holder", "guardrail_id"),
+)
+"""Whom guardrails apply to; each has at most one."""

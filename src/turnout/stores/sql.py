@@ -24,6 +24,7 @@ from turnout.stores.activity import SECONDS_PER_DAY
 from turnout.stores.archive import SQLArchive
 from turnout.stores.credentials import SQLCredentials
 from turnout.stores.definitions import SQLDefinitions
+from turnout.stores.guardrails import SQLGuardrails
 from turnout.stores.leasing import beat, give_back, lease, lease_rest, reclaim, spent_in
 from turnout.stores.presets import SQLPresets
 from turnout.stores.schema import ACCOUNTS, ACTIVITY, BUDGETS, GENERATIONS, JOURNALS, KEYS, REVISIONS
@@ -42,7 +43,7 @@ _tokens = select(
 ).group_by(ACTIVITY.c.model)
 
 
-class SQLStore(SQLDefinitions, SQLArchive, SQLSessions, SQLTraining, SQLPresets, SQLCredentials):
+class SQLStore(SQLDefinitions, SQLArchive, SQLSessions, SQLTraining, SQLPresets, SQLCredentials, SQLGuardrails):
     """Accounts, keys, generations and budgets. A database adds how it is opened, and how a transaction is run."""
 
     def __init__(self, clock: Clock) -> None:

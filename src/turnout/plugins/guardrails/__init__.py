@@ -1,0 +1,253 @@
+"""The plugin that holds requests and answers to the content filters of guardrails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, Final, final
+
+import msgspec
+from msgspec import Raw
+from msgspec.structs import replace
+
+from turnout.base.jsons import encode
+from turnout.contracts.plugin import Job, NoParameters, Plugin, StreamFilter, Work
+from turnout.domain.chat import ChatRequest
+from turnout.domain.completion import NULL, Chunk, ChunkChoice, Completion
+from turnout.domain.guardrail import Screening
+from turnout.domain.routing import Candidate
+from turnout.plugins.guardrails.screen import Findings, Rule, Screen, Stretch, screen_of
+
+__all__ = ["PLUGIN"]
+
+_SEALED: Final = frozenset({
+    "role", "type", "id", "tool_call_id", "data", "file_data", "signature", "encrypted_content", "format", "detail",
+    "reasoning_details", "cache_control", "media_type", "mime_type",
+})  # fmt: skip
+"""What is no text of anybody's, or would not be valid any more if a letter of it changed."""
+_INPUTS: Final = ("documents", "input", "inputs", "instructions", "prompt", "query", "text")
+"""By what names requests that are no conversations hold texts."""
+_ARGUMENTS: Final = "arguments"
+_TEXTS: Final = ("reasoning", "content", "refusal")
+_SPOKEN: Final = ("text", "summary")
+_decode_messages = msgspec.json.Decoder(list[dict[str, Any]]).decode
+_decode_delta = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+@final
+class Guardrails(Work):
+    """One request under guardrails: the first to see it, again before each attempt, for others add to it."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self._clean: Raw | None = None
+        self._asked: Findings = {}
+        self._answered: Findings = {}
+
+    @cached_property
+    def _screen(self) -> Screen | None:
+        """None where a request names the plugin without being under a guardrail: then it does nothing."""
+        screening = self.job.parameters
+        return screen_of(screening) if isinstance(screening, Screening) else None
+
+    async def before(self, request: ChatRequest) -> ChatRequest:
+        """*request* without what is to be redacted.
+
+        Raises:
+            Blocked: it has what may not pass.
+        """
+        return self._screened(request)
+
+    async def fit(self, request: ChatRequest, candidate: Candidate) -> ChatRequest:
+        """The same of what was added since. Raises as :meth:`before`."""
+        del candidate
+        return self._screened(request)
+
+    async def mend(self, completion: Completion, request: ChatRequest, candidate: Candidate) -> Completion:
+        """*completion* without what is to be redacted. Raises as :meth:`before`."""
+        del request, candidate
+        screen = self._screen
+        if screen is None or not screen.answers:
+            return completion
+        for choice in completion.choices:
+            message = _decode_delta(encode(choice.message))
+            changed = _Walk(screen, screen.answers, self._answered, "answer").value(message, "")
+            if changed is not message:
+                choice.message = {name: Raw(encode(value)) for name, value in changed.items()}
+            if screen.hides:
+                choice.logprobs = NULL
+        self._tell("answer", self._answered)
+        return completion
+
+    def watch(self, request: ChatRequest, candidate: Candidate) -> StreamFilter | None:
+        """What redacts a stream."""
+        del request, candidate
+        if self._screen is None or not self._screen.answers:
+            return None
+        self._answered.clear()
+        self._tell("answer", self._answered)
+        return _Stream(self._screen, self._answered)
+
+    def _screened(self, request: ChatRequest) -> ChatRequest:
+        screen, messages = self._screen, request.fields["messages"]
+        if screen is None or messages is self._clean:
+            return request
+        walks = {
+            mine: _Walk(screen, screen.requests if mine else screen.others, self._asked, "request")
+            for mine in (True, False)
+        }
+        self._tell("request", self._asked)
+        said = _decode_messages(messages)
+        changed = [walks[one.get("role") == "user"].value(one, "") for one in said]
+        if request.wants != "text":
+            request = _with_inputs(request, walks[True])
+        if all(one is before for one, before in zip(changed, said, strict=True)):
+            self._clean = messages
+            return request
+        self._clean = Raw(encode(changed))
+        fields = request.fields | {"messages": self._clean}
+        return replace(request, fields=fields, prompt_bytes=len(memoryview(self._clean)))
+
+    def _tell(self, where: str, findings: Findings) -> None:
+        if self._screen is not None:
+            self.job.note(**{where: findings, "guardrail_ids": list(self._screen.guardrail_ids)})
+
+
+def _with_inputs(request: ChatRequest, walk: _Walk) -> ChatRequest:
+    """*request*, which is no conversation, with what it is about screened; it has that by name, and as it was sent."""
+    own: dict[str, Any] = {name: getattr(request, name) for name in _INPUTS if hasattr(request, name)}
+    changed = {name: value for name, one in own.items() if (value := walk.value(one, name)) is not one}
+    sent = {name: msgspec.json.decode(request.fields[name]) for name in _INPUTS if name in request.fields}
+    texts = {name: Raw(encode(value)) for name, one in sent.items() if (value := walk.value(one, name)) is not one}
+    return replace(request, fields=request.fields | texts, **changed) if changed or texts else request
+
+
+@final
+class _Walk:
+    """Goes through JSON values and screens the texts in them; what has none to change comes back as it is."""
+
+    def __init__(self, screen: Screen, rules: tuple[Rule, ...], findings: Findings, where: str) -> None:
+        self._screen = screen
+        self._rules = rules
+        self._findings = findings
+        self._where = where
+
+    def value(self, value: Any, name: str) -> Any:  # noqa: ANN401 - any JSON value, of the same kind
+        """*value*, which stands under *name*, screened. Raises Blocked."""
+        if isinstance(value, str):
+            if len(value) < 2 or value.startswith("data:"):
+                return value
+            return self.text(value, arguments=name == _ARGUMENTS)
+        if isinstance(value, dict):
+            changed = {key: one if key in _SEALED else self.value(one, key) for key, one in value.items()}
+            return changed if any(changed[key] is not one for key, one in value.items()) else value
+        if isinstance(value, list | tuple):
+            listed = [self.value(one, name) for one in value]
+            return listed if any(one is not before for one, before in zip(listed, value, strict=True)) else value
+        return value
+
+    def text(self, text: str, *, arguments: bool = False) -> str:
+        """The same of a text."""
+        stretch = Stretch(self._screen, self._rules, self._findings, arguments=arguments)
+        screened = stretch.take(text, self._where, last=True)
+        return text if screened == text else screened
+
+
+@final
+class _Stream:
+    """Redacts the chunks of a stream. Of each text it holds back what may still become a match."""
+
+    def __init__(self, screen: Screen, findings: Findings) -> None:
+        self._screen = screen
+        self._findings = findings
+        self._stretches: dict[tuple[int, str, int], Stretch] = {}
+
+    def take(self, chunks: list[Chunk]) -> list[Chunk]:
+        """*chunks* with what may go on of their texts. Raises Blocked."""
+        for chunk in chunks:
+            for choice in chunk.choices:
+                if self._screen.hides:
+                    choice.logprobs = NULL
+                if len(memoryview(choice.delta)) > 2 or choice.finish_reason is not None:
+                    choice.delta = self._passed(choice)
+        return chunks
+
+    def flush(self) -> list[Chunk]:
+        """What is still held. Raises Blocked."""
+        choices = []
+        for index in sorted({place[0] for place in self._stretches}):
+            delta: dict[str, Any] = {}
+            self._end(delta, index, set())
+            if delta:
+                choices.append(ChunkChoice(Raw(encode(delta)), index))
+        return [Chunk(choices)] if choices else []
+
+    def _passed(self, choice: ChunkChoice) -> Raw:
+        delta = _decode_delta(choice.delta)
+        texts = list(_texts(delta))
+        changed = bool(texts) and self._end(delta, choice.index, {place for _, _, place, _ in texts})
+        for holder, key, place, text in texts:
+            passed = self._stretch((choice.index, *place)).take(text, "answer")
+            if self._screen.hides:
+                changed |= passed != text
+                holder[key] = passed
+        if choice.finish_reason is not None:
+            changed |= self._end(delta, choice.index, set())
+        return Raw(encode(delta)) if changed else choice.delta
+
+    def _stretch(self, place: tuple[int, str, int]) -> Stretch:
+        found = self._stretches.get(place)
+        if found is None:
+            arguments = place[1] == _ARGUMENTS
+            found = Stretch(self._screen, self._screen.answers, self._findings, arguments=arguments)
+            self._stretches[place] = found
+        return found
+
+    def _end(self, delta: dict[str, Any], index: int, going_on: set[tuple[str, int]]) -> bool:
+        """Let go what is held of the texts of a choice that do not go on; whether there was something."""
+        ended = False
+        for (whose, kind, number), stretch in self._stretches.items():
+            if whose != index or (kind, number) in going_on or not stretch.holds:
+                continue
+            rest = stretch.take("", "answer", last=True)
+            if not self._screen.hides:
+                continue
+            ended = True
+            if kind in _TEXTS:
+                delta[kind] = (delta.get(kind) or "") + rest
+            elif kind == _ARGUMENTS:
+                called = {"index": number, "function": {"arguments": rest}}
+                delta["tool_calls"] = [*(delta.get("tool_calls") or ()), called]
+            else:
+                detail = {"type": f"reasoning.{kind}", kind: rest, "index": number}
+                delta["reasoning_details"] = [*(delta.get("reasoning_details") or ()), detail]
+        return ended
+
+
+def _texts(delta: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, tuple[str, int], str]]:
+    """The texts of a delta: what holds each, under which name, and what tells it from the others of its choice."""
+    for kind in _TEXTS:
+        if isinstance(text := delta.get(kind), str) and text:
+            yield delta, kind, (kind, 0), text
+    for number, detail in enumerate(delta.get("reasoning_details") or ()):
+        for kind in _SPOKEN:
+            if isinstance(detail, dict) and isinstance(text := detail.get(kind), str) and text:
+                yield detail, kind, (kind, detail.get("index", number)), text
+    for number, call in enumerate(delta.get("tool_calls") or ()):
+        function = call.get("function") if isinstance(call, dict) else None
+        if isinstance(function, dict) and isinstance(text := function.get(_ARGUMENTS), str) and text:
+            yield function, _ARGUMENTS, (_ARGUMENTS, call.get("index", number)), text
+
+
+def _guard(job: Job) -> Guardrails:
+    return Guardrails(job)
+
+
+PLUGIN: Final = Plugin(
+    id="guardrails",
+    work=_guard,
+    phases=frozenset({"request", "candidate", "answer", "stream"}),
+    parameters=NoParameters,
+    rank=0,
+    stage="guardrail",
+)
