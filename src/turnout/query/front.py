@@ -197,7 +197,7 @@ class Voting:
             if request is not None:
                 answer_chat(job, outcome, request)
             else:
-                job.finish(outcome.body, outcome.closing, outcome.error)
+                job.finish(outcome.written, outcome.closing, outcome.error)
         except TurnoutError as error:
             self._record(job, "failed", error.error_type)
             fail(job, error, request)
@@ -305,7 +305,7 @@ def _archived(job: Job, outcome: Outcome, messages: Sequence[Message]) -> Archiv
         model=job.roster.id,
         preview=content_text(last.get("content"))[:_PREVIEW],
         request=encode(asked.request).decode(),
-        response=encode(outcome.body).decode(),
+        response=outcome.written.decode(),
         ballot=encode(kept_ballot(job, outcome, messages)).decode(),
     )
 

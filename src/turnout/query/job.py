@@ -133,14 +133,14 @@ class Job:
             "model": self.roster.id,
         }
 
-    def finish(self, body: Mapping[str, Any], last: Mapping[str, Any], error: TurnoutError | None = None) -> None:
+    def finish(self, body: bytes, last: Mapping[str, Any], error: TurnoutError | None = None) -> None:
         """The end of the answer: *body* for a client that wants it in one piece, *last* as the last chunk."""
         reply = self.call.reply
         if not self.streams:
             if error is not None:
                 reply.refuse(error, self.generation_id)
             else:
-                reply.whole(self.generation_id, self.overhead_ms(), encode(body), "")
+                reply.whole(self.generation_id, self.overhead_ms(), body, "")
             return
         if not reply.started:
             reply.start(self.generation_id, self.overhead_ms(), "")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import asdict
 
 from turnout.base.errors import TurnoutError
+from turnout.base.jsons import encode
 from turnout.base.money import Pico
 from turnout.domain.completion import Choice
 from turnout.domain.query import DefinitionKind, Message, UseOfDefinition
@@ -30,6 +31,7 @@ class Outcome(Struct, kw_only=True):
         closing: the last chunk of a stream.
         ids: confidence ids by option, in the Query dialect.
         winner: the answer that won, in the Query dialect.
+        written: ``body`` as JSON.
         error: nobody has voted, or answered.
     """
 
@@ -40,10 +42,14 @@ class Outcome(Struct, kw_only=True):
     price: Cost
     election: Election | None = None
     ids: Sequence[str] = ()
-    generated: Mapping[int, Sequence[str]] | None = None
     winner: Choice | None = None
     error: TurnoutError | None = None
     response_format_hash: str | None = None
+    written: bytes = b""
+
+    def __post_init__(self) -> None:
+        """Write it, once for whoever wants it."""
+        self.written = encode(self.body)
 
 
 def kept_ballot(job: Job, outcome: Outcome, messages: Sequence[Message]) -> dict[str, Any]:

@@ -37,6 +37,8 @@ async def score(
     def spoken(voter: Voter, slips: Sequence[Slip]) -> None:
         order.append(voter)
         index = job.index((voter.index, 0))
+        if not job.streams:
+            return
         slip = slips[0]
         closing = {
             "index": index,

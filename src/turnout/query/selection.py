@@ -175,13 +175,8 @@ class Selection:
                 error = failure
         if not read:
             return Slip(heard=tuple(heard), error=error)
-        shares = tuple(sum(column) / len(read) for column in zip(*(one.shares for one in read), strict=True))
-        return Slip(
-            heard=tuple(heard),
-            shares=shares,
-            abstained=sum(one.abstained for one in read) / len(read),
-            kind="logprobs" if all(one.kind == "logprobs" for one in read) else "hard",
-        )
+        shares, abstained, kind = _mean(read)
+        return Slip(heard=tuple(heard), shares=shares, abstained=abstained, kind=kind)
 
     def _read(self, voter: Voter, tree: PrefixTree, heard: Heard) -> KeptVote:
         """The vote in an answer.
@@ -226,18 +221,21 @@ def written(choice: Choice, *, calls: bool) -> str | None:
 
 
 def _together(voter: Voter, weight: float, slips: Sequence[Slip], code_of: Callable[[TurnoutError], int]) -> Vote:
-    read = [slip for slip in slips if slip.shares is not None]
+    read = [KeptVote(slip.shares, slip.abstained, slip.kind) for slip in slips if slip.shares is not None]
     if not read:
         errors = [slip.error for slip in slips if slip.error is not None]
         return Vote(voter=voter.index, weight=weight, code=code_of(errors[0]) if errors else None)
-    shares = tuple(sum(column) / len(read) for column in zip(*(slip.shares or () for slip in read), strict=True))
-    return Vote(
-        voter=voter.index,
-        weight=weight,
-        shares=shares,
-        abstained=sum(slip.abstained for slip in read) / len(read),
-        kind="logprobs" if all(slip.kind == "logprobs" for slip in read) else "hard",
-    )
+    shares, abstained, kind = _mean(read)
+    return Vote(voter=voter.index, weight=weight, shares=shares, abstained=abstained, kind=kind)
+
+
+def _mean(votes: Sequence[KeptVote]) -> KeptVote:
+    """What several votes of one voter come to."""
+    if len(votes) == 1:
+        return votes[0]
+    shares = tuple(sum(column) / len(votes) for column in zip(*(one.shares for one in votes), strict=True))
+    kind: VoteKind = "logprobs" if all(one.kind == "logprobs" for one in votes) else "hard"
+    return KeptVote(shares, sum(one.abstained for one in votes) / len(votes), kind)
 
 
 def _invalid(message: str) -> TurnoutError:

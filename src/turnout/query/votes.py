@@ -203,17 +203,19 @@ def _chances(node: Node, tokens: Sequence[Token], place: _Place, back: int) -> d
     letters of the key (*back* characters before the place, negative) where they are in the same token.
     """
     number, at = place
-    token = tokens[number]
-    same = token.token[at + back : at]
+    token, letters, first = tokens[number], node.children, at + back
+    same = token.token[first:at]
     chances: dict[str, float] = {}
     for one in token.top_logprobs or ():
         text = one.token
-        letter = text[at : at + 1]
-        if letter not in node.children or text[at + back : at] != same:
-            continue
-        if text[max(at - 1, 0) : at].isalnum() or text[at + 1 : at + 2].isalnum():
-            continue
-        chances[letter] = chances.get(letter, 0.0) + exp(min(one.logprob, 0.0))
+        if len(text) > 1:
+            letter = text[at : at + 1]
+            if text[first:at] != same or text[max(at - 1, 0) : at].isalnum() or text[at + 1 : at + 2].isalnum():
+                continue
+        else:
+            letter = "" if at else text
+        if letter in letters:
+            chances[letter] = chances.get(letter, 0.0) + exp(min(one.logprob, 0.0))
     total = sum(chances.values())
     if not isfinite(total) or total <= 0:
         return {}
