@@ -14,5 +14,13 @@ export interface Route {
 
 export const routes: Route[] = [
   { path: "/sign-in", title: "Sign in", load: () => import("./pages/SignIn.svelte"), for: "anybody" },
+  { path: "/chat", title: "Chat", load: () => import("./pages/Chat.svelte"), group: "Use", for: "key" },
+  { path: "/query", title: "Query LLMs", load: () => import("./pages/Query.svelte"), group: "Use", for: "key" },
+  { path: "/query/:id", title: "Query LLM", load: () => import("./pages/QueryModel.svelte"), for: "key" },
+  { path: "/training", title: "Training tables", load: () => import("./pages/Training.svelte"), group: "Use", for: "key" },
+  { path: "/training/:id", title: "Training table", load: () => import("./pages/TrainingTable.svelte"), for: "key" },
   { path: "/activity", title: "Activity", load: () => import("./pages/Activity.svelte"), group: "Watch" },
+  { path: "/logs", title: "Logs", load: () => import("./pages/Logs.svelte"), group: "Watch", for: "key" },
+  { path: "/logs/:id", title: "Request", load: () => import("./pages/Log.svelte"), for: "key" },
+  { path: "/keys", title: "Keys", load: () => import("./pages/Keys.svelte"), group: "Set up" },
 ];
