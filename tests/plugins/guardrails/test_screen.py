@@ -37,7 +37,8 @@ def in_pieces(screened: Screen, pieces: list[str], *, arguments: bool = False) -
 @given(st.lists(st.sampled_from(TEXTS), min_size=1, max_size=6), st.lists(st.integers(1, 9), min_size=1, max_size=9))
 def test_a_stream_is_redacted_as_the_whole_text_is_wherever_its_chunks_end(texts: list[str], sizes: list[int]) -> None:
     text = " ".join(texts)
-    pieces, place = [], 0
+    pieces: list[str] = []
+    place = 0
     while place < len(text):
         size = sizes[len(pieces) % len(sizes)]
         pieces.append(text[place : place + size])
