@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Final, NamedTuple, final
 
 import re2
@@ -50,14 +49,9 @@ class Pattern:
         self.begun = begun
         self._find = _compiled(full)
 
-    def spans(self, text: bytes, begin: int = 0) -> Iterator[tuple[int, int]]:
+    def spans(self, text: bytes, begin: int = 0) -> list[tuple[int, int]]:
         """Where it matches from *begin* on: from the left, without overlaps, none of them empty."""
-        find = self._find
-        while (found := find.search(text, begin)) is not None:
-            start, end = found.span()
-            if end > start:
-                yield start, end
-            begin = max(end, start + 1)
+        return [span for found in self._find.finditer(text, begin) if (span := found.span())[0] < span[1]]
 
     def occurs(self, text: bytes) -> bool:
         """Whether it matches anywhere."""
