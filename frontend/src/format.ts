@@ -41,3 +41,14 @@ export const day = (value: string | number | Date): string =>
 
 export const moment = (value: string | number | Date): string =>
   new Date(value).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+
+/** A share of one as per cent: 3 %, 0.4 %, 99.95 %. */
+export function share(value: number): string {
+  const percent = value * 100;
+  if (percent === 0 || percent === 100) return `${percent} %`;
+  const digits = percent < 1 || percent > 99 ? 2 : percent < 10 ? 1 : 0;
+  return `${Number(percent.toFixed(digits))} %`;
+}
+
+/** The time of day, to the second. */
+export const clock = (value: string | number | Date): string => new Date(value).toLocaleTimeString("en-GB");
