@@ -92,13 +92,17 @@ def voter_dice(vote_seed: int, voter: int) -> Dice:
 def build_tree(options: int, width: int, dice: Dice | None = None) -> PrefixTree:
     """Keys for so many *options* (at least 1) in nodes of at most *width* letters (2 to 20).
 
-    *dice* shuffles the options, the letters of each node and the order in which they are shown; without it everything
-    stays in order.
+    *dice* shuffles the options among the nodes, the letters of each node and the order in which options are shown;
+    without it everything stays in order.
     """
     order: Sequence[int] = range(options)
-    mixed = order if dice is None else dice.shuffled(order, options)
-    root = _grow(mixed, width, _depth(options, width), dice)
-    return _tree(root, tuple(order if dice is None else dice.shuffled(order, options)))
+    if dice is None:
+        return _tree(_grow(order, width, _depth(options, width), None), tuple(order))
+    if options > width:
+        root = _grow(dice.shuffled(order, options), width, _depth(options, width), dice)
+    else:
+        root = _grow(order, width, 1, dice)
+    return _tree(root, tuple(dice.shuffled(order, options)))
 
 
 def turned(tree: PrefixTree) -> PrefixTree:
@@ -108,9 +112,8 @@ def turned(tree: PrefixTree) -> PrefixTree:
 
 def _tree(root: Node, listing: tuple[int, ...]) -> PrefixTree:
     letters = [""] * len(listing)
-    for path, option in _leaves(root, ""):
-        letters[option] = path
-    return PrefixTree(root, tuple(letters), tuple(map(key_text, letters)), listing)
+    _name_leaves(root, "", letters)
+    return PrefixTree(root, tuple(letters), tuple([key_text(path) for path in letters]), listing)
 
 
 def _depth(options: int, width: int) -> int:
@@ -148,9 +151,10 @@ def _turned(node: Node) -> Node:
     return Node(dict(zip(node.children, reversed(children), strict=True)))
 
 
-def _leaves(node: Node, path: str) -> Iterator[tuple[str, int]]:
+def _name_leaves(node: Node, path: str, letters: list[str]) -> None:
+    """Note the *letters* of each option below *node*."""
     for letter, child in node.children.items():
-        if isinstance(child, Node):
-            yield from _leaves(child, path + letter)
+        if isinstance(child, int):
+            letters[child] = path + letter
         else:
-            yield path + letter, child
+            _name_leaves(child, path + letter, letters)

@@ -86,7 +86,8 @@ def read_choice(tree: PrefixTree, content: str | None, tokens: Sequence[Token] =
         raise InvalidVote("no key stands in what the voter wrote")
     option, written, start = found
     places = _places(tokens, tree.letters[option], written, content, start) if tokens else None
-    if places and (shares := (_chained if chained else _last_letter)(tree, option, tokens, places)):
+    several = chained and tree.depth > 1
+    if places and (shares := (_chained if several else _last_letter)(tree, option, tokens, places)):
         return Choice(shares, "logprobs", option)
     return Choice(tuple(1.0 if one == option else 0.0 for one in range(len(tree.letters))), "hard", option)
 
@@ -166,7 +167,7 @@ def _places(tokens: Sequence[Token], letters: str, written: str, content: str, s
 def _last_letter(
     tree: PrefixTree, option: int, tokens: Sequence[Token], places: Sequence[_Place]
 ) -> tuple[float, ...] | None:
-    node = list(tree.path(option))[-1]
+    *_, node = tree.path(option)
     chances = _chances(node, tokens, places[-1], 0)
     if not chances:
         return None
@@ -215,7 +216,7 @@ def _chances(node: Node, tokens: Sequence[Token], place: _Place, back: int) -> d
         else:
             letter = "" if at else text
         if letter in letters:
-            chances[letter] = chances.get(letter, 0.0) + exp(min(one.logprob, 0.0))
+            chances[letter] = chances.get(letter, 0.0) + (1.0 if one.logprob > 0 else exp(one.logprob))
     total = sum(chances.values())
     if not isfinite(total) or total <= 0:
         return {}
