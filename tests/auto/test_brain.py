@@ -14,7 +14,7 @@ from turnout.auto.decide import Brain, Decision, Prompt, Slate, Wishes, decide, 
 from turnout.auto.experience import Heard, experience_of
 from turnout.auto.features import features_of
 from turnout.auto.fit import Lessons, fit_table
-from turnout.auto.judge import judge
+from turnout.auto.judge import judge, view_of
 from turnout.auto.shipped import shipped_table
 from turnout.auto.speed import crowd
 from turnout.auto.table import BadTable, Table, empty_table, load_table, save_table, with_outcomes
@@ -181,7 +181,7 @@ def test_prompts_that_come_later_are_neighbours_without_a_new_training() -> None
     signals = made.table.signals(features)
     place = made.table.place(features, signals)
     grown = with_outcomes(made.table, ("new/model",), np.stack([place] * 12), np.full((12, 1), 254, np.uint8))
-    told = judge(grown, place, signals, np.array([grown.models.index("new/model"), 0]))
+    told = judge(view_of(grown, np.array([grown.models.index("new/model"), 0])), place, signals)
     assert told.rows[0] > 3
     assert told.familiar[0] > 0.5
     assert grown.abilities[-1] == 1
@@ -196,7 +196,7 @@ def test_a_model_that_the_table_does_not_know_is_judged_by_the_ease_of_the_promp
     def shift(text: str) -> float:
         features = features_of(text)
         signals = table.signals(features)
-        return float(judge(table, table.place(features, signals), signals, np.array([-1, 0])).shifts[0])
+        return float(judge(view_of(table, np.array([-1, 0])), table.place(features, signals), signals).shifts[0])
 
     assert shift("easy 3 easy") > shift("Prove 3: $x^2$?") + 0.2
 

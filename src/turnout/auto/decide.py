@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from turnout.auto.experience import Experience, blended
 from turnout.auto.features import features_of
-from turnout.auto.judge import Judgement, judge
+from turnout.auto.judge import View, judge, view_of
 from turnout.auto.priors import KINDS, cheapest, expected
 from turnout.auto.table import Floats, Table
 from turnout.auto.tasks import TASKS, Task, Tasks
@@ -23,6 +23,7 @@ from turnout.domain.catalog import Model
 __all__ = ["Brain", "Choice", "Decision", "Prompt", "Slate", "Wishes", "decide", "fair_costs", "make_slate"]
 
 TRADEOFFS = 11
+_STEPS = np.arange(TRADEOFFS)
 _SAMPLE = 96
 _GRID = 60
 _TYPICAL_IN, _TYPICAL_OUT = 600.0, 400.0
@@ -48,19 +49,21 @@ class Slate(Struct, frozen=True, eq=False):
 
     Attributes:
         models: ids.
-        columns: where the table knows each, or -1.
+        view: the table as these models see it.
         priors: (KINDS, models): quality to be expected before the prompt is looked at.
         prices: (3, models): dollars for a token of a prompt, of an answer, of a prompt read from a cache.
         verbosity: length of answers against the usual.
+        typical: dollars for a usual request.
         weights: by tradeoff 0 to 10: quality that a dollar is worth.
         own: where the experience knows each, or -1.
     """
 
     models: tuple[str, ...]
-    columns: NDArray[np.int64]
+    view: View
     priors: Floats
     prices: Floats
     verbosity: Floats
+    typical: Floats
     weights: Floats
     own: NDArray[np.int64]
 
@@ -143,15 +146,18 @@ def make_slate(models: Sequence[Model], brain: Brain, now: float) -> Slate:
     own = {name: place for place, name in enumerate(brain.experience.models)}
     slate = Slate(
         tuple(model.id for model in models),
-        columns,
+        view_of(table, columns),
         priors.astype(np.float32),
         np.array([_price(model) for model in models], np.float32).reshape(len(models), 3).T,
         np.where(there, table.verbosity[columns], 1.0).astype(np.float32)
         if there.any()
         else np.ones(len(models), np.float32),
+        np.zeros(len(models), np.float32),
         np.zeros(TRADEOFFS, np.float32),
         np.array([own.get(model.id, -1) for model in models], np.int64),
     )
+    every = np.arange(len(models))
+    slate = replace(slate, typical=_costs(slate, every, _TYPICAL_IN, _TYPICAL_OUT))
     return replace(slate, weights=_weights(slate, table))
 
 
@@ -166,13 +172,16 @@ def decide(prompt: Prompt, slate: Slate, brain: Brain, wishes: Wishes, dice: Ran
     among = np.arange(len(slate.models)) if wishes.among is None else np.array(wishes.among, np.int64)
     if not len(among):
         return Decision((), task, 0.0, 0.0, "catalog")
-    told = judge(brain.table, brain.table.place(features, signals), signals, slate.columns[among])
+    told = judge(slate.view, brain.table.place(features, signals), signals)
+    shifts, familiar, rows = told.shifts, told.familiar, told.rows
+    if wishes.among is not None:
+        shifts, familiar, rows = shifts[among], familiar[among], rows[among]
     place = TASKS.index(task.name)
     kind = KINDS.index("coding" if place in _CODE else "agentic" if prompt.tools else "general")
-    quality = slate.priors[kind, among] + told.shifts
+    quality = slate.priors[kind, among] + shifts
     sums, heard = brain.experience.heard(task.shares, slate.own[among])
     quality = np.clip(blended(quality, sums, heard), 0, 1)
-    weight = np.float32(np.interp(wishes.tradeoff, np.arange(TRADEOFFS), slate.weights))
+    weight = np.float32(np.interp(wishes.tradeoff, _STEPS, slate.weights))
     costs = _costs(slate, among, max(1.0, float(prompt.tokens)), told.tokens)
     plain = costs.copy()
     stay = _place_of(prompt.stay, slate, among)
@@ -180,9 +189,9 @@ def decide(prompt: Prompt, slate: Slate, brain: Brain, wishes: Wishes, dice: Ran
         saved = min(prompt.cached, prompt.tokens) * (slate.prices[0, among[stay]] - slate.prices[2, among[stay]])
         plain[stay] -= saved
         costs[stay] -= saved
-    worth = quality - weight * fair_costs(costs, _costs(slate, among, _TYPICAL_IN, _TYPICAL_OUT), told.familiar)
+    worth = quality - weight * fair_costs(costs, slate.typical[among], familiar)
     order = np.lexsort((plain, -worth))
-    reason = _reason(told, order[0], heard)
+    reason = _reason(familiar[order[0]], rows[order[0]], heard[order[0]])
     propensity = 1.0
     if stay is not None and worth[stay] >= worth[order[0]] - _STAY_MARGIN:
         order, reason = _first(order, stay), "session"
@@ -192,11 +201,10 @@ def decide(prompt: Prompt, slate: Slate, brain: Brain, wishes: Wishes, dice: Ran
         propensity = wishes.explore / tried + (0.0 if draw else 1 - wishes.explore)
         if draw:
             order, reason = _first(order, order[draw]), "explored"
-    names, rows = slate.models, told.rows
-    ranking = tuple(
-        Choice(names[among[one]], float(quality[one]), float(plain[one]), float(told.familiar[one]), float(rows[one]))
-        for one in order[:_SHOWN].tolist()
-    )
+    shown = order[:_SHOWN]
+    figures = (one[shown].tolist() for one in (quality, plain, familiar, rows))
+    names = (slate.models[place] for place in among[shown].tolist())
+    ranking = tuple(map(Choice._make, zip(names, *figures, strict=True)))
     return Decision(ranking, task, told.nearest, told.tokens, reason, propensity)
 
 
@@ -210,10 +218,10 @@ def fair_costs(costs: Floats, typical: Floats, familiar: Floats) -> Floats:
     return fair
 
 
-def _reason(told: Judgement, first: int, heard: Floats) -> str:
-    if heard[first] >= 1:
+def _reason(familiar: float, rows: float, heard: float) -> str:
+    if heard >= 1:
         return "experience"
-    return "neighbours" if told.familiar[first] > 0.5 and told.rows[first] >= 1 else "catalog"
+    return "neighbours" if familiar > 0.5 and rows >= 1 else "catalog"
 
 
 def _first(order: NDArray[np.int64], one: int) -> NDArray[np.int64]:
@@ -268,7 +276,7 @@ def _weights(slate: Slate, table: Table) -> Floats:
     quality, costs = [slate.priors[0]], [_costs(slate, among, _TYPICAL_IN, _TYPICAL_OUT)]
     for one in sample.tolist():
         signals = table.vectors[one, -len(table.hand_mean) :] * np.float32(np.sqrt(len(table.hand_mean)))
-        told = judge(table, table.vectors[one], signals, slate.columns)
+        told = judge(slate.view, table.vectors[one], signals)
         quality.append(slate.priors[0] + told.shifts)
         costs.append(_costs(slate, among, _TYPICAL_IN, told.tokens))
     judged, priced = np.stack(quality), np.stack(costs)

@@ -13,7 +13,7 @@ from turnout.auto.corpus import Corpus, family, groups_of
 from turnout.auto.decide import fair_costs
 from turnout.auto.features import Features, features_of
 from turnout.auto.fit import Lessons, fit_table
-from turnout.auto.judge import judge
+from turnout.auto.judge import judge, view_of
 from turnout.auto.measure import (
     Interval,
     Points,
@@ -199,9 +199,10 @@ class _Bench:
             np.zeros((len(rows), len(columns)), np.float32),
         )
         answers = np.zeros(len(rows), np.float32)
+        view = view_of(table, asked)
         for place, row in enumerate(rows.tolist()):
             signals = table.signals(self.features[row])
-            told = judge(table, table.place(self.features[row], signals), signals, asked)
+            told = judge(view, table.place(self.features[row], signals), signals)
             quality[place], familiar[place], answers[place] = told.shifts, told.familiar, told.tokens
         return quality + table.abilities[columns], familiar, answers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -185,10 +186,10 @@ def _hand(
         hit = _FAMILY_HASHES[places] == words
         families += np.bincount(_FAMILY_PLACES[places[hit]], minlength=len(_FAMILIES))
     first: list[Any] = [
-        np.log1p(whole), np.log1p(count), np.log(lines), float(lengths.mean()) if len(lengths) else 0.0,
-        signs[-3] / size, signs[-2] / size, signs[-1] / size, np.log1p(digit_words),
-        len(np.unique(words)) / count, options, short.count("____") + short.count("___ "),
-        float(np.count_nonzero(lengths > 8)) / count, np.log1p(size / lines),
+        math.log1p(whole), math.log1p(count), math.log(lines), float(lengths.sum()) / count,
+        signs[-3] / size, signs[-2] / size, signs[-1] / size, math.log1p(digit_words),
+        len(set(words.tolist())) / count, options, short.count("____") + short.count("___ "),
+        float(np.count_nonzero(lengths > 8)) / count, math.log1p(size / lines),
     ]  # fmt: skip
     return np.concatenate(
         (

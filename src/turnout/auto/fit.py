@@ -23,6 +23,8 @@ _LEANING_PENALTY = 100.0
 _BEND_PENALTY = 5.0
 _FEWEST = 20
 _CHUNK = 200_000
+_CLUSTER = 200
+_CLUSTER_ROUNDS = 8
 
 
 class Lessons(NamedTuple):
@@ -49,11 +51,13 @@ def fit_table(lessons: Lessons, *, made: str, sources: tuple[str, ...], seed: in
     signals = np.stack([table.signals(one) for one in lessons.features])
     vectors = np.stack([table.place(one, row) for one, row in zip(lessons.features, signals, strict=True)])
     seen = np.isfinite(lessons.scores)
-    scores = np.where(seen, lessons.scores, 0).astype(np.float32)
+    order, centres, starts = _clusters(vectors, np.random.default_rng(seed))
+    signals, vectors, seen = signals[order], vectors[order], seen[order]
+    scores = np.where(seen, lessons.scores[order], 0).astype(np.float32)
     abilities, ease = _abilities(scores, seen)
     line = _line(signals, ease)
     slopes = _slopes((scores - abilities) * seen, seen, signals @ line[:-1] + line[-1])
-    tokens, verbosity = _lengths(lessons.tokens)
+    tokens, verbosity = _lengths(lessons.tokens[order])
     beyond = (scores - abilities - ease[:, None]) * seen
     return replace(
         table,
@@ -67,7 +71,22 @@ def fit_table(lessons: Lessons, *, made: str, sources: tuple[str, ...], seed: in
         leanings=_leanings(signals - signals.mean(0), beyond, seen, _LEANING_PENALTY),
         bends=_leanings(vectors, beyond, seen, _BEND_PENALTY),
         verbosity=verbosity,
+        centres=centres,
+        starts=starts,
     )
+
+
+def _clusters(vectors: Floats, dice: np.random.Generator) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64]]:
+    """An order in which prompts that are alike stand together, the middles of such clusters, and where they begin."""
+    count = max(1, len(vectors) // _CLUSTER)
+    centres = vectors[np.sort(dice.choice(len(vectors), count, replace=False))].copy()
+    owners = np.zeros(len(vectors), np.int64)
+    for _ in range(_CLUSTER_ROUNDS):
+        owners = np.argmax(vectors @ centres.T - np.square(centres).sum(1) / 2, axis=1)
+        for place in np.unique(owners).tolist():
+            centres[place] = vectors[owners == place].mean(0)
+    starts = np.concatenate(([0], np.cumsum(np.bincount(owners, minlength=count))))
+    return np.argsort(owners, kind="stable"), centres, starts
 
 
 def _abilities(scores: Floats, seen: NDArray[np.bool_]) -> tuple[Floats, Floats]:

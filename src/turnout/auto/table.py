@@ -30,7 +30,7 @@ _FORMAT = 1
 _MOST = 1 << 28
 _ARRAYS = (
     "rarity", "directions", "hand_mean", "hand_scale", "vectors", "outcomes", "ease", "tokens", "abilities", "slopes",
-    "line", "leanings", "bends", "verbosity",
+    "line", "leanings", "bends", "verbosity", "centres", "starts",
 )  # fmt: skip
 
 
@@ -58,6 +58,8 @@ class Table(Struct, frozen=True, eq=False, kw_only=True):
         leanings: (signals, m): what the hand-made signals say for one model against the others.
         bends: (DEPTH + signals, m): the same of the whole vector, for prompts like the stored ones only.
         verbosity: (m,): length of answers against the usual.
+        centres: (k, DEPTH + signals): middles of clusters of stored prompts, which stand together in all arrays.
+        starts: (k + 1,): where clusters begin, and where the last ends; what was added later stands behind.
     """
 
     models: tuple[str, ...]
@@ -77,6 +79,8 @@ class Table(Struct, frozen=True, eq=False, kw_only=True):
     leanings: Floats
     bends: Floats
     verbosity: Floats
+    centres: Floats
+    starts: NDArray[np.int64]
 
     def signals(self, features: Features) -> Floats:
         """The hand-made signals in units of their spread, none beyond 4."""
@@ -106,7 +110,7 @@ def empty_table() -> Table:
         vectors=np.zeros((0, DEPTH + signals), np.float32), outcomes=np.zeros((0, 0), np.uint8),
         ease=nothing, tokens=nothing, abilities=nothing, slopes=nothing, line=np.zeros(signals + 1, np.float32),
         leanings=np.zeros((signals, 0), np.float32), bends=np.zeros((DEPTH + signals, 0), np.float32),
-        verbosity=nothing,
+        verbosity=nothing, centres=np.zeros((0, DEPTH + signals), np.float32), starts=np.zeros(1, np.int64),
     )  # fmt: skip
 
 
@@ -151,6 +155,7 @@ def save_table(table: Table, path: Path) -> None:
     reach = float(np.abs(table.directions).max(initial=1e-9))
     arrays["directions"] = np.round(table.directions * (127 / reach)).astype(np.int8)
     arrays["vectors"] = np.round(table.vectors * 127).astype(np.int8)
+    arrays["centres"] = table.centres.astype(np.float16)
     arrays["leanings"] = table.leanings.astype(np.float16)
     arrays["bends"] = table.bends.astype(np.float16)
     head = {"format": _FORMAT, "models": table.models, "made": table.made, "sources": table.sources, "reach": reach}
@@ -176,6 +181,12 @@ def load_table(path: Path) -> Table:
         raise BadTable(f"{path} is no table of the auto router") from error
     if head.get("format") != _FORMAT or arrays["line"].shape != (len(HAND) + 1,):
         raise BadTable(f"{path} was made by another version: train it anew")
-    for name, scale in (("directions", head["reach"] / 127), ("vectors", 1 / 127), ("leanings", 1.0), ("bends", 1.0)):
+    for name, scale in (
+        ("directions", head["reach"] / 127),
+        ("vectors", 1 / 127),
+        ("leanings", 1.0),
+        ("bends", 1.0),
+        ("centres", 1.0),
+    ):
         arrays[name] = arrays[name].astype(np.float32) * np.float32(scale)
     return Table(models=tuple(head["models"]), made=head["made"], sources=tuple(head["sources"]), **arrays)

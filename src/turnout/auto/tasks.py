@@ -85,21 +85,17 @@ class Tasks:
 
     def _cued(self, hashes: NDArray[np.uint64], early: NDArray[np.bool_]) -> Floats:
         found, positions = _matches(self._hashes, hashes)
-        # A cue counts once; early or late ones, where instructions stand, count for more.
-        once, first = np.unique(np.where(early[positions], found, found + len(self._cells)), return_index=True)
-        said = np.zeros(len(TASKS), np.float32)
-        counted = found[first]
-        strong = np.isin(counted, once)
-        factors = np.where(once < len(self._cells), np.float32(_EARLY_FACTOR), np.where(strong, 0, 1)).astype(
-            np.float32
-        )
-        if len(counted):
-            said += factors @ self._cells[counted]
+        # A cue counts once; those near either end, where instructions stand, count for more.
+        factors = np.zeros(len(self._cells), np.float32)
+        factors[found] = 1
+        factors[found[early[positions]]] = _EARLY_FACTOR
+        said: Floats = factors @ self._cells
         return said
 
     def _by_examples(self, hashes: NDArray[np.uint64]) -> Floats:
-        found = np.unique(_matches(self._learned_hashes, hashes)[0])
-        learned: Floats = self._learned[found].sum(0) * np.float32(_LEARNED_SHARE / np.sqrt(max(1, len(found))))
+        said = np.zeros(len(self._learned), np.float32)
+        said[_matches(self._learned_hashes, hashes)[0]] = 1
+        learned: Floats = said @ self._learned * np.float32(_LEARNED_SHARE / np.sqrt(max(1.0, float(said.sum()))))
         return learned
 
 
