@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from turnout.contracts.archive import Archive
+from turnout.contracts.contents import Contents
 from turnout.contracts.credentials import Credentials
 from turnout.contracts.definitions import Definitions
 from turnout.contracts.guardrails import Guardrails
@@ -30,7 +31,7 @@ class Delivery(NamedTuple):
     node: str = ""
 
 
-class Store(Definitions, Archive, Sessions, TrainingTables, Presets, Credentials, Guardrails, Protocol):
+class Store(Definitions, Archive, Sessions, TrainingTables, Presets, Credentials, Guardrails, Contents, Protocol):
     """Accounts, keys, generations, voters. It owns its threads; all methods may be called from one event loop."""
 
     async def open(self) -> None:
@@ -65,7 +66,17 @@ class Store(Definitions, Archive, Sessions, TrainingTables, Presets, Credentials
         ...
 
     async def delete_account(self, account_id: str) -> bool:
-        """Remove an account with all that is its own; its generations stay. False when there is none."""
+        """Remove an account with all that is its own. False when there is none.
+
+        :meth:`erase_deleted` takes its generations; of what it has spent, sums by day and model stay.
+        """
+        ...
+
+    async def erase_deleted(self, most: int) -> int:
+        """Delete at most about *most* generations of accounts that are deleted; how many, 0 when all are gone.
+
+        To be called again for a day: journals may still bring some.
+        """
         ...
 
     async def put_key(self, key: Key) -> None:

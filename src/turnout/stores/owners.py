@@ -22,12 +22,8 @@ from turnout.stores.rows import account_row, key_of, key_row
 from turnout.stores.schema import (
     ACCOUNTS,
     BUDGETS,
-    CREDENTIALS,
     GUARDRAIL_ASSIGNMENTS,
-    GUARDRAILS,
     KEYS,
-    PRESET_VERSIONS,
-    PRESETS,
     REVISIONS,
     WINDOWS,
 )
@@ -36,7 +32,6 @@ __all__ = [
     "KEYS_REVISION",
     "change_account",
     "change_key",
-    "delete_account",
     "delete_budget",
     "delete_key",
     "find_account",
@@ -107,20 +102,6 @@ def change_key(connection: Connection, key_hash: str, change: Callable[[Key], Ke
     changed = change(before)
     put_key(connection, changed, now)
     return changed
-
-
-def delete_account(connection: Connection, account_id: str) -> bool:
-    """Remove an account with all that is its own; its generations stay. False when there is none."""
-    connection.execute(delete(BUDGETS).where(BUDGETS.c.account_id == account_id))
-    connection.execute(delete(KEYS).where(KEYS.c.account_id == account_id))
-    own = select(PRESETS.c.id).where(PRESETS.c.account_id == account_id)
-    connection.execute(delete(PRESET_VERSIONS).where(PRESET_VERSIONS.c.preset_id.in_(own)))
-    connection.execute(delete(PRESETS).where(PRESETS.c.account_id == account_id))
-    for table in (CREDENTIALS, GUARDRAIL_ASSIGNMENTS, GUARDRAILS):
-        connection.execute(delete(table).where(table.c.account_id == account_id))
-    found = connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.id == account_id)).rowcount > 0
-    keys_have_changed(connection)
-    return found
 
 
 def delete_key(connection: Connection, key_hash: str) -> bool:

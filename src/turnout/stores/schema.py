@@ -27,13 +27,16 @@ __all__ = [
     "ALERTS",
     "BUDGETS",
     "COMPLETIONS",
+    "CONTENTS",
     "CREDENTIALS",
     "DEFINITIONS",
     "DEFINITION_NAMES",
     "DEFINITION_USES",
+    "DELETED_ACCOUNTS",
     "GENERATIONS",
     "GUARDRAILS",
     "GUARDRAIL_ASSIGNMENTS",
+    "IDENTITIES",
     "JOURNALS",
     "KEYS",
     "LEASES",
@@ -46,13 +49,14 @@ __all__ = [
     "REVISION",
     "REVISIONS",
     "SESSIONS",
+    "TICKETS",
     "TOTALS",
     "TRAINING_ROWS",
     "TRAINING_TABLES",
     "WINDOWS",
 ]
 
-REVISION = "0013"
+REVISION = "0014"
 """The newest migration: the schema that this module describes."""
 
 METADATA = MetaData()
@@ -413,3 +417,51 @@ GUARDRAIL_ASSIGNMENTS = Table(
     Index("guardrail_assignments_by_account", "account_id", "holder", "guardrail_id"),
 )
 """Whom guardrails apply to; each has at most one."""
+
+TICKETS = Table(
+    "tickets",
+    METADATA,
+    Column("hash", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("proof", Text, nullable=False),
+    Column("account_id", Text, nullable=False),  # empty: not known yet
+    Column("content", Text, nullable=False),  # JSON
+    Column("created", Double, nullable=False),
+    Column("expires", Double, nullable=False),
+    Index("tickets_expires", "expires"),
+)
+"""What may be done once: codes for apps, sign-ins that are under way."""
+
+IDENTITIES = Table(
+    "identities",
+    METADATA,
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.id", name="identities_account"), nullable=False),
+    Column("key_hash", Text, nullable=False),
+    Column("email", Text),
+    Column("created", Double, nullable=False),
+    Index("identities_by_account", "account_id"),
+)
+"""People whom an OpenID provider knows."""
+
+CONTENTS = Table(
+    "contents",
+    METADATA,
+    Column("generation_id", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("key_hash", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # accounts/vault.py
+    Index("contents_by_account", "account_id", "generation_id"),
+    Index("contents_by_age", "created"),
+)
+"""Prompts and answers of keys that want them kept."""
+
+DELETED_ACCOUNTS = Table(
+    "deleted_accounts",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("expires", Double, nullable=False),
+)
+"""Accounts whose generations have still to go, those included that journals may yet bring."""

@@ -22,8 +22,10 @@ from turnout.stores import logbook, owners, reports
 from turnout.stores import rows as between
 from turnout.stores.activity import SECONDS_PER_DAY
 from turnout.stores.archive import SQLArchive
+from turnout.stores.contents import SQLContents
 from turnout.stores.credentials import SQLCredentials
 from turnout.stores.definitions import SQLDefinitions
+from turnout.stores.farewell import bid_farewell, erase_deleted
 from turnout.stores.guardrails import SQLGuardrails
 from turnout.stores.leasing import beat, give_back, lease, lease_rest, reclaim, spent_in
 from turnout.stores.presets import SQLPresets
@@ -43,7 +45,9 @@ _tokens = select(
 ).group_by(ACTIVITY.c.model)
 
 
-class SQLStore(SQLDefinitions, SQLArchive, SQLSessions, SQLTraining, SQLPresets, SQLCredentials, SQLGuardrails):
+class SQLStore(
+    SQLDefinitions, SQLArchive, SQLSessions, SQLTraining, SQLPresets, SQLCredentials, SQLGuardrails, SQLContents
+):
     """Accounts, keys, generations and budgets. A database adds how it is opened, and how a transaction is run."""
 
     def __init__(self, clock: Clock) -> None:
@@ -100,8 +104,14 @@ class SQLStore(SQLDefinitions, SQLArchive, SQLSessions, SQLTraining, SQLPresets,
         return await self._write(lambda connection: owners.change_account(connection, account_id, change, now))
 
     async def delete_account(self, account_id: str) -> bool:
-        """Remove an account with all that is its own; its generations stay. False when there is none."""
-        return await self._write(lambda connection: owners.delete_account(connection, account_id))
+        """Remove an account with all that is its own; :meth:`erase_deleted` takes its generations. False: none."""
+        now = self._clock.wall()
+        return await self._write(lambda connection: bid_farewell(connection, account_id, now))
+
+    async def erase_deleted(self, most: int) -> int:
+        """Delete at most about *most* generations of accounts that are deleted; how many, 0 when all are gone."""
+        now = self._clock.wall()
+        return await self._write(lambda connection: erase_deleted(connection, most, now))
 
     async def put_key(self, key: Key) -> None:
         """Add or replace a key, and the budget that its limit is.
