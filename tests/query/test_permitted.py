@@ -87,6 +87,13 @@ def test_references_are_followed() -> None:
         {"type": "object", "properties": {str(n): {"$ref": "#", "_confidence": False} for n in range(200)},
          "required": [str(n) for n in range(200)]} | {"enum": []},
         {"type": "object", "properties": {"a": {"$ref": "#"}, "b": {"$ref": "#"}}},
+        {"type": "array", "items": {"enum": []}, "minItems": 1, "maxItems": 10**12},
+        {"type": "array", "items": {"enum": [1, 2]}, "uniqueItems": True, "minItems": 3, "maxItems": 10**12},
+        {"type": "array", "items": {"enum": [1, 2]}, "minItems": 10**9, "maxItems": 10**9},
+        {"enum": [[1] * 1000] * 20_000},
+        {"$ref": "#/$defs/a0", "$defs": {"a12": {"const": 1}} | {f"a{place}": {
+            "type": "object", "required": list("abcdefgh"),
+            "properties": {name: {"$ref": f"#/$defs/a{place + 1}"} for name in "abcdefgh"}} for place in range(12)}},
     ],
 )  # fmt: skip
 def test_what_cannot_be_listed_is_refused_in_no_time(schema: dict[str, Any]) -> None:
