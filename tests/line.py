@@ -75,10 +75,13 @@ class Paper:
         assert generation_id
         self.status, self.body, self.dropped = 200, body, dropped
 
-    def start(self, generation_id: str, overhead_ms: float, dropped: str) -> None:
+    def start(
+        self, generation_id: str, overhead_ms: float, dropped: str, media_type: bytes = b"text/event-stream"
+    ) -> None:
         assert not self.started
         assert overhead_ms >= 0
         assert generation_id
+        assert media_type
         self.started, self.status, self.dropped = True, 200, dropped
 
     def write(self, data: bytes) -> None:
@@ -91,6 +94,10 @@ class Paper:
         assert self.started
         self._end()
         self.body += data
+
+    def cut(self) -> None:
+        assert self.started
+        self._end()
 
     def refuse(self, error: TurnoutError, generation_id: str | None) -> None:
         assert not self.started

@@ -74,7 +74,7 @@ def test_what_is_judged_is_read() -> None:
     assert request.parameters.provider is not None
     assert request.parameters.provider.only == ["acme"]
     assert not request.stream
-    assert request.embeds
+    assert request.wants == "embeddings"
 
 
 def test_only_the_longest_of_several_must_be_read_at_once() -> None:

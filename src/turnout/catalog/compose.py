@@ -29,6 +29,7 @@ MODEL_FACTS: Final = (
     "name", "description", "created", "context_length", "max_completion_tokens", "input_modalities",
     "output_modalities", "tokenizer", "instruct_type", "reasoning", "reasoning_support", "knowledge_cutoff",
     "expiration_date", "hugging_face_id", "distillable", "benchmarks", "canonical_slug",
+    "supported_voices",
 )  # fmt: skip
 """Fields of a model that say something of it and have an origin."""
 
@@ -80,6 +81,7 @@ def model_of(
         input_modalities=fact("input_modalities") or ("text",),
         output_modalities=outputs,
         assumed_outputs=assumed,
+        supported_voices=fact("supported_voices"),
         tokenizer=fact("tokenizer") or tokenizer_of(model_id),
         instruct_type=fact("instruct_type"),
         supported_parameters=_union(e.supported_parameters for e in endpoints) if "text" in outputs else (),

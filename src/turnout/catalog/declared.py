@@ -42,6 +42,7 @@ class DeclaredModel(Struct, frozen=True, kw_only=True):
     context_length: int | None = None
     input_modalities: tuple[str, ...] | None = None
     output_modalities: tuple[str, ...] | None = None
+    supported_voices: tuple[str, ...] | None = None
     tokenizer: str | None = None
     benchmarks: Benchmarks | None = None
     aliases: tuple[str, ...] = ()
@@ -63,6 +64,7 @@ def declared(configuration: settings.Settings) -> tuple[DeclaredModel, ...]:
             context_length=model.context_length,
             input_modalities=model.input_modalities,
             output_modalities=model.output_modalities,
+            supported_voices=model.supported_voices,
             tokenizer=model.tokenizer,
             benchmarks=_benchmarks({str(name): score for name, score in model.benchmarks.items()}),
             aliases=model.aliases,

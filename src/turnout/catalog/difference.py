@@ -15,6 +15,7 @@ from turnout.domain.usage import PRICES
 __all__ = ["differences", "retired"]
 
 _SHOWN_PRICES = ("prompt", "completion")
+_BY_THOUSAND = frozenset({"request", "image", "web_search", "output_image", "audio_second"})
 
 
 def differences(before: CatalogSnapshot, after: CatalogSnapshot, at: float) -> list[CatalogEvent]:
@@ -57,7 +58,7 @@ def _prices(old: Model, new: Model, at: float) -> Iterator[CatalogEvent]:
         if before == after or (name not in _SHOWN_PRICES and (before is None or after is None)):
             continue
         verb = "rose" if after > before else "fell"
-        unit = "dollars per million" if name not in {"request", "image", "web_search"} else "dollars per thousand"
+        unit = "dollars per million" if name not in _BY_THOUSAND else "dollars per thousand"
         show = per_million if unit.endswith("million") else lambda price: dollars(price * 1000)
         text = f"{new.name}: the price of {_words(name)} {verb} from {show(before)} to {show(after)} {unit}"
         yield _event("price", new, at, text, (name, dollars(before), dollars(after)))

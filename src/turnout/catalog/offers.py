@@ -201,6 +201,7 @@ def _image_prices(endpoint: Endpoint, wall: float) -> Iterator[dict[str, Any]]:
     """What is charged, in dollars, as numbers: so the schema has it."""
     pricing = effective(endpoint.pricing, 0, wall)
     rows = (
+        ("output_image", "image", pricing.output_image),
         ("output_image", "token", pricing.image_output),
         ("input_image", "image", pricing.image),
         ("input_image", "token", pricing.image_token),

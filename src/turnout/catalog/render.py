@@ -118,7 +118,7 @@ def model_object(
         "per_request_limits": None,
         "supported_parameters": shown_parameters(model.supported_parameters),
         "default_parameters": None,
-        "supported_voices": None,
+        "supported_voices": None if model.supported_voices is None else list(model.supported_voices),
         "knowledge_cutoff": model.knowledge_cutoff,
         "expiration_date": model.expiration_date,
         "links": {"details": _DETAILS.format(model.id)},

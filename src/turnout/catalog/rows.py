@@ -133,6 +133,7 @@ class Row(Struct, frozen=True, kw_only=True):
     max_completion_tokens: int | None = None
     input_modalities: tuple[str, ...] | None = None
     output_modalities: tuple[str, ...] | None = None
+    supported_voices: tuple[str, ...] | None = None
     reasoning: bool | None = None
     reasoning_support: ReasoningSupport | None = None
     benchmarks: Benchmarks | None = None

@@ -23,7 +23,7 @@ _STEPS: Final = frozenset({".", ".."})
 _MOST_PER_TOKEN: Final = PICO_PER_DOLLAR // 10
 """Ten cents for one token, a hundred times more than anybody has asked."""
 _MOST_PER_ITEM: Final = 1000 * PICO_PER_DOLLAR
-_PER_ITEM: Final = frozenset({"request", "image", "web_search"})
+_PER_ITEM: Final = frozenset({"request", "image", "web_search", "output_image", "audio_second"})
 
 
 class Vetted(NamedTuple):

@@ -326,7 +326,7 @@ class Pricing(_Table):
 
     prompt: Price | None = Field(default=None, description="Per token of the prompt.")
     completion: Price | None = Field(default=None, description="Per token of the completion.")
-    request: Price | None = Field(default=None, description="Per request.")
+    request: Price | None = Field(default=None, description="Per request; of a reranker, per search.")
     image: Price | None = Field(default=None, description="Per image in the prompt.")
     image_token: Price | None = Field(default=None, description="Per image token of the prompt.")
     image_output: Price | None = Field(default=None, description="Per image token of the completion.")
@@ -340,6 +340,9 @@ class Pricing(_Table):
     input_cache_read: Price | None = Field(default=None, description="Per token read from the cache.")
     input_cache_write: Price | None = Field(default=None, description="Per token written to the cache for 5 minutes.")
     input_cache_write_1h: Price | None = Field(default=None, description="Per token written to the cache for an hour.")
+    output_image: Price | None = Field(default=None, description="Per image that is made.")
+    audio_second: Price | None = Field(default=None, description="Per second of sound that is heard or spoken.")
+    character: Price | None = Field(default=None, description="Per character of a text that is spoken.")
 
 
 class DeclaredEndpoint(_Table):
@@ -386,6 +389,7 @@ class DeclaredModel(_Table):
         description="What it writes: `text`, `image`, `embeddings`, `audio`, `video`, `rerank`, `speech`, "
         "`transcription`.",
     )
+    supported_voices: tuple[Word, ...] | None = Field(default=None, description="Voices that it speaks with.")
     tokenizer: Text | None = Field(default=None, description="Family of its tokenizer, such as `GPT`.")
     aliases: tuple[ModelAlias, ...] = Field(default=(), description="Other names that lead to it.")
     benchmarks: Mapping[BenchmarkIndex, Score] = Field(

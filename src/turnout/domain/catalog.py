@@ -102,6 +102,7 @@ class Model(Struct, frozen=True, kw_only=True):
     benchmarks: Benchmarks | None = None
     router: bool = False
     assumed_outputs: bool = False
+    supported_voices: tuple[str, ...] | None = None
     aliases: tuple[str, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
 

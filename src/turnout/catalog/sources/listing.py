@@ -17,6 +17,8 @@ MAX_MODELS: Final = 20_000
 """More entries than this are not read: the answer comes from outside."""
 
 _LONGEST_NAME: Final = 200
+_MOST_VOICES: Final = 500
+_LONG: Final = 100
 _LATEST_YEAR_2100: Final = 4_102_444_800
 _LARGEST_CONTEXT: Final = 10**9
 
@@ -27,7 +29,7 @@ _PROMPT: Final = ("max_prompt_tokens", "max_input_tokens", "max_input_length")
 _PRICES: Final = (
     "prompt", "completion", "request", "image", "image_token", "image_output", "audio", "audio_output",
     "input_audio_cache", "web_search", "internal_reasoning", "input_cache_read", "input_cache_write",
-    "input_cache_write_1h",
+    "input_cache_write_1h", "output_image", "audio_second", "character",
 )  # fmt: skip
 _MODALITIES: Final = frozenset(
     {"text", "image", "file", "audio", "video", "embeddings", "rerank", "speech", "transcription"}
@@ -87,6 +89,7 @@ def _row(provider: str, entry: Mapping[str, Any]) -> Row | None:
         max_completion_tokens=_count((entry, top), (*_COMPLETION, "outputTokenLimit"), _LARGEST_CONTEXT),
         input_modalities=_words(architecture.get("input_modalities", entry.get("input_modalities")), _MODALITIES),
         output_modalities=_words(architecture.get("output_modalities", entry.get("output_modalities")), _MODALITIES),
+        supported_voices=_voices(entry.get("supported_voices")),
         supported_parameters=_words(entry.get("supported_parameters"), PARAMETERS),
         pricing=pricing,
         rounded=rounded,
@@ -122,6 +125,14 @@ def _words(value: object, known: Iterable[str]) -> tuple[str, ...] | None:
         return None
     stated = {word for word in value if isinstance(word, str)}
     return tuple(word for word in (value if isinstance(known, frozenset) else known) if word in stated & set(known))
+
+
+def _voices(value: object) -> tuple[str, ...] | None:
+    """Names of voices; every provider has its own."""
+    if not isinstance(value, list):
+        return None
+    named = [one for one in value[:_MOST_VOICES] if isinstance(one, str) and one.isprintable() and len(one) < _LONG]
+    return tuple(dict.fromkeys(named)) or None
 
 
 def _pricing(stated: Mapping[str, Any]) -> tuple[Pricing | None, bool]:

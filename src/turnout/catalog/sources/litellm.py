@@ -40,6 +40,8 @@ _OUTPUTS: Final[Mapping[str, tuple[str, ...]]] = {
     "audio_speech": ("speech",),
     "video_generation": ("video",),
 }
+_ENOUGH: Final = frozenset({"prompt", "request", "output_image", "audio_second", "character"})
+"""Prices of which one must be there."""
 _TIERS: Final = ("flex", "priority")
 
 
@@ -59,6 +61,10 @@ class _Entry(Struct, frozen=True):
     cache_creation_input_token_cost_above_1hr: Decimal | None = None
     input_cost_per_audio_token: Decimal | None = None
     output_cost_per_reasoning_token: Decimal | None = None
+    input_cost_per_query: Decimal | None = None
+    input_cost_per_second: Decimal | None = None
+    input_cost_per_character: Decimal | None = None
+    output_cost_per_image: Decimal | None = None
     input_cost_per_token_flex: Decimal | None = None
     output_cost_per_token_flex: Decimal | None = None
     cache_read_input_token_cost_flex: Decimal | None = None
@@ -76,6 +82,13 @@ _UNITS: Final = {
     "audio": "input_cost_per_audio_token",
     "internal_reasoning": "output_cost_per_reasoning_token",
 }
+_WHOLE_UNITS: Final[Mapping[str, Mapping[str, str]]] = {
+    "rerank": {"request": "input_cost_per_query"},
+    "audio_transcription": {"audio_second": "input_cost_per_second"},
+    "audio_speech": {"character": "input_cost_per_character"},
+    "image_generation": {"output_image": "output_cost_per_image"},
+}
+"""By mode what is sold otherwise than by the token."""
 _TIER_UNITS: Final = ("prompt", "completion", "input_cache_read")
 _document = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _entry = msgspec.json.Decoder(_Entry, strict=True)
@@ -121,7 +134,9 @@ def _rows(name: str, entry: _Entry, provider_names: Mapping[str, str], fetched: 
         "reasoning": entry.supports_reasoning,
         "price_list_only": True,
     }
-    pricing, rounded = _pricing(entry, _UNITS, "")
+    by_token = entry.output_cost_per_token and entry.mode == "image_generation"  # the same price, told twice
+    units = _UNITS if by_token else {**_UNITS, **_WHOLE_UNITS.get(entry.mode, {})}
+    pricing, rounded = _pricing(entry, units, "")
     yield Row(**facts, pricing=pricing, rounded=rounded)
     for tier in _TIERS:
         at_tier, tier_rounded = _pricing(entry, {unit: _UNITS[unit] for unit in _TIER_UNITS}, f"_{tier}")
@@ -141,7 +156,7 @@ def _pricing(entry: _Entry, units: Mapping[str, str], suffix: str) -> tuple[Pric
             return None, False
         prices[unit] = price[0]
         rounded = rounded or price[1]
-    if "prompt" not in prices:
+    if prices.keys().isdisjoint(_ENOUGH):
         return None, False
     return Pricing(**prices), rounded
 

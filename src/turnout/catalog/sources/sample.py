@@ -33,6 +33,7 @@ def sample_rows(provider: str, names: Iterable[str]) -> tuple[Row, ...]:
             context_length=_CONTEXT,
             output_modalities=_OUTPUTS.get(name, ("text",)),
             input_modalities=("audio",) if name == "transcribe" else ("text",),
+            supported_voices=("tone",) if name == "speech" else None,
             reasoning="reason" in name,
             pricing=Pricing(),
         )
