@@ -65,6 +65,7 @@ format: $(VENV)/.dev ## put the code into the one format
 
 bench: $(VENV)/.run ## the benchmark against nginx (needs gcc and nginx)
 	$(IN_VENV) bench/plan.py
+	$(IN_VENV) bench/auto.py
 	$(IN_VENV) bench/translate.py
 	$(IN_VENV) bench/surfaces.py
 	$(IN_VENV) bench/bench.py
