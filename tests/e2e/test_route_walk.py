@@ -80,6 +80,8 @@ def _is_public(method: str, path: str) -> bool:
     below = next((path.removeprefix(mount) for mount in _MOUNTS if path.startswith(f"{mount}/")), None)
     if (path if below is None else below) in _PUBLIC_DEFINITIONS:
         return method in {"GET", "POST"}
+    if below == "/auth/keys":  # who has no key yet brings a code
+        return method == "POST"
     return method == "GET" and (path in _PUBLIC_PATHS or below in _PUBLIC_BELOW_MOUNTS)
 
 

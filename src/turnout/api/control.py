@@ -17,6 +17,7 @@ from turnout.accounts.vault import Vault
 from turnout.api.accounts import add_accounts
 from turnout.api.activity import add_activity
 from turnout.api.administration import Administration, add_administration
+from turnout.api.apps import add_apps
 from turnout.api.byok import TestCredential, add_byok
 from turnout.api.desk import CatalogDesk
 from turnout.api.documents import add_data_plane, docs_page
@@ -159,6 +160,7 @@ def _add_service(app: FastAPI, control: Control) -> None:
 
 def _add_account(app: FastAPI, office: Office, control: Control, mount: str, *, hidden: bool) -> None:
     add_keys(app, mount, office, hidden=hidden)
+    add_apps(app, mount, office, hidden=hidden)
     add_accounts(app, mount, office, hidden=hidden)
     add_activity(app, mount, office, hidden=hidden)
     add_presets(app, mount, office, hidden=hidden)
@@ -190,7 +192,8 @@ def _refuse_other_methods(app: FastAPI, mount: str) -> None:
     async def elsewhere() -> None:
         raise Unavailable("This route is served by the data plane")
 
-    for path in ("/chat/completions", "/completions", "/embeddings"):
+    errands = ("/rerank", "/images", "/images/generations", "/audio/transcriptions", "/audio/speech", "/moderations")
+    for path in ("/chat/completions", "/completions", "/embeddings", *errands):
         app.add_api_route(f"{mount}{path}", elsewhere, methods=["POST"], include_in_schema=False)
 
 

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from turnout import __version__
 from turnout.base.stored import Stored
 from turnout.web.assets import Assets
-from turnout.web.headers import HTML, answer
+from turnout.web.headers import HTML, answer, secured
 from turnout.web.shown import FILTERS
 
 __all__ = ["Drawn", "Easel"]
@@ -59,6 +59,13 @@ class Easel:
                 del self._kept[next(iter(self._kept))]
             self._kept[place] = kept
         return answer(request, kept[2], kept[3])
+
+    async def once(self, request: Request, drawn: Drawn, form_to: str = "") -> Response:
+        """A page that nobody keeps; *form_to* as :func:`secured` has it."""
+        name, content, status = drawn
+        template = self._environment.get_template(name)
+        body = await asyncio.to_thread(template.render, path=request.url.path, **content)
+        return secured(Response(body, status, {"Cache-Control": "no-store"}, HTML.decode()), form_to)
 
     def _drawn(self, path: str, draw: Callable[[], Drawn]) -> tuple[Stored, int]:
         name, content, status = draw()

@@ -25,9 +25,15 @@ _SECURED: Final = {
 }
 
 
-def secured(response: Response) -> Response:
-    """*response* with the headers of every page and file of the website."""
+def secured(response: Response, form_to: str = "") -> Response:
+    """*response* with the headers of every page and file of the website.
+
+    *form_to* is an origin that its form may lead to in the end, beside this site.
+    """
     response.headers.update(_SECURED)
+    if form_to:
+        policy = _POLICY.replace("form-action 'self'", f"form-action 'self' {form_to}")
+        response.headers["Content-Security-Policy"] = policy
     return response
 
 

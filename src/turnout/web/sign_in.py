@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import UTC, datetime
 from hashlib import sha256
 from hmac import compare_digest
@@ -12,21 +11,17 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from msgspec import Struct
 
-from turnout.accounts.issue import issue_key
 from turnout.accounts.keys import KeyRing
 from turnout.base.clock import Clock
 from turnout.base.errors import BadRequest, Forbidden, PayloadTooLarge, Unauthenticated
 from turnout.base.jsons import encode
 from turnout.contracts.store import Store
 from turnout.domain.account import Key
-from turnout.domain.session import Session
 from turnout.web.gate import COOKIE, CSRF_HEADER, csrf_of, secret_of
 from turnout.web.headers import secured
+from turnout.web.sessions import begin_session, give_cookie
 
-__all__ = ["WEBSITE_KEY", "add_sign_in"]
-
-WEBSITE_KEY: Final = "website"
-"""The name of the key that an account's playground spends with."""
+__all__ = ["add_sign_in"]
 
 _SECONDS: Final = 14 * 86_400
 _MOST_BYTES: Final = 4_096
@@ -74,24 +69,11 @@ class _Door:
             raise BadRequest("The body must be JSON")
         pasted = await _pasted(request)
         key = await self._keys.find(b"Bearer " + pasted.encode("utf-8", "replace"))
-        secret = secrets.token_urlsafe(32)
-        now = self._clock.wall()
-        session = Session(
-            hash=sha256(secret.encode()).hexdigest(),
-            account_id=key.account_id,
-            key_hash=key.hash,
-            spending_hash=await self._spending(key),
-            created=now,
-            expires=now + _SECONDS,
-        )
-        await self._store.put_session(session)
+        secret = await begin_session(self._store, self._clock, key, _SECONDS)
         reply = _reply(
             {"data": await self._described(await self._keys.find(f"Session {secret}".encode()), secret)}, 201
         )
-        reply.set_cookie(
-            COOKIE, secret, max_age=_SECONDS, path="/session", httponly=True, samesite="strict",
-            secure=request.url.scheme == "https",
-        )  # fmt: skip
+        give_cookie(reply, request, secret, _SECONDS)
         return reply
 
     async def leave(self, request: Request) -> Response:
@@ -105,16 +87,6 @@ class _Door:
         reply = _reply({"data": None})
         reply.delete_cookie(COOKIE, path="/session", httponly=True, samesite="strict")
         return reply
-
-    async def _spending(self, key: Key) -> str:
-        """An ordinary key spends for itself; who manages an account spends with its key for the website."""
-        if not key.management:
-            return key.hash
-        for one in await self._store.keys(key.account_id):
-            if one.name == WEBSITE_KEY and not one.management and not one.disabled and one.expires is None:
-                return one.hash
-        _, made = await issue_key(self._store, WEBSITE_KEY, self._clock, account_id=key.account_id)
-        return made.hash
 
     async def _described(self, key: Key, secret: str) -> dict[str, Any]:
         account = await self._store.account(key.account_id)

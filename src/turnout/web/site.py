@@ -23,6 +23,7 @@ from turnout.contracts.store import Store
 from turnout.domain.catalog_event import CatalogEvent
 from turnout.web.assets import Assets
 from turnout.web.browse import browse, parsed, table_of
+from turnout.web.consent import add_consent
 from turnout.web.drawing import Drawn, Easel
 from turnout.web.headers import answer
 from turnout.web.model_page import MOST_COMPARED, compare, model_page, nothing_called
@@ -68,7 +69,9 @@ class Site:
 def add_site(app: FastAPI, site: Site) -> None:
     """Add the website to the application of the control plane. Reads its files: call it in a thread."""
     add_sign_in(app, site.store, site.keys, site.clock)
-    pages = _Pages(site, Easel(Assets()))
+    easel = Easel(Assets())
+    add_consent(app, easel, site.store, site.keys, site.clock)
+    pages = _Pages(site, easel)
     routes: Mapping[str, Callable[[Request], Awaitable[Response]]] = {
         "/": pages.home,
         "/models": pages.models,
