@@ -71,7 +71,7 @@ def write_form(parts: Sequence[FormPart]) -> tuple[bytes, bytes]:
         head = f'Content-Disposition: form-data; name="{_quoted(part.name)}"'
         if part.file is not None:
             head += f'; filename="{_quoted(part.file)}"'
-        if part.media_type:
+        if part.media_type.isprintable() and part.media_type:  # a line end would be a head of the client's own
             head += f"\r\nContent-Type: {part.media_type}"
         pieces += [b"--", boundary, b"\r\n", head.encode(), b"\r\n\r\n", part.content, b"\r\n"]
     pieces += [b"--", boundary, b"--\r\n"]

@@ -71,16 +71,22 @@ class Errand:
         return self.site.failure(status, body, retry_after_seconds(retry_after, self.site.wall()))
 
     def letter(
-        self, request: ErrandRequest, endpoint: Endpoint, fields: dict[str, Any], without: frozenset[str] = frozenset()
+        self,
+        request: ErrandRequest,
+        endpoint: Endpoint,
+        fields: dict[str, Any],
+        *,
+        retold: frozenset[str] = frozenset(),
+        without: frozenset[str] = frozenset(),
     ) -> Outgoing:
-        """A JSON body of *fields*, and of what the client said beside: it goes on byte for byte, but for what stands in
-        *without*, which the client reads in a header.
+        """A JSON body of *fields*, and of what the client said beside: it goes on byte for byte. But what is *retold*
+        in other words stays here, and so does what stands in *without*: that is told to the client.
         """
-        others = request.fields.keys() - _GATEWAY_FIELDS - fields.keys()
-        body = {name: request.fields[name] for name in request.fields if name in others and name not in without}
+        others = request.fields.keys() - _GATEWAY_FIELDS - fields.keys() - retold
+        body = {name: value for name, value in request.fields.items() if name in others and name not in without}
         body |= {"model": endpoint.upstream_model} | fields
-        dropped = tuple(sorted(others & without))
-        return Outgoing(self.site.head(endpoint.upstream_model, self.path), encode(body), dropped)
+        head = self.site.head(endpoint.upstream_model, self.path)
+        return Outgoing(head, encode(body), tuple(sorted(others & without)))
 
 
 class _Details(Struct):

@@ -29,8 +29,9 @@ __all__ = ["ChatImages", "Images"]
 
 Fetch = Callable[[str], Awaitable[Fetched]]
 
-_SHAPES: Final = frozenset({"aspect_ratio", "resolution", "input_references", "response_format"})
-"""What providers have other words for."""
+_RETOLD: Final = frozenset({"input_references", "response_format"})
+_SHAPES: Final = frozenset({"aspect_ratio", "resolution"})
+_SEED: Final = frozenset({"seed"})
 _SIDES: Final = {"512": 512, "1K": 1024, "2K": 2048, "4K": 4096}
 _STEP: Final = 16  # pixels: sides are multiples of it
 _FEW_SIZES: Final = ("gpt-image", "chatgpt-image", "dall-e")
@@ -109,16 +110,15 @@ class Images(Errand):
             fields["response_format"] = "b64_json"
         if request.stream:
             fields["stream"] = True
-        without = _SHAPES | {"seed"} if few else _SHAPES
-        letter = self.letter(request, endpoint, fields, without - fields.keys())
-        told = {"aspect_ratio", "resolution"} if size is not None and not few else set()
-        dropped = tuple(name for name in letter.dropped if name not in told | {"input_references", "response_format"})
+        shaped = size is not None and not few
+        unknown = (frozenset() if shaped else _SHAPES) | (_SEED if few else frozenset())
+        letter = self.letter(request, endpoint, fields, retold=_RETOLD | (_SHAPES - unknown), without=unknown)
         if not request.references:
-            return Outgoing(letter.head, letter.body, dropped)
-        return self._form(request, letter.body, dropped, model)
+            return letter
+        return self._form(request, letter, model)
 
-    def _form(self, request: ImageRequest, body: bytes, dropped: tuple[str, ...], model: str) -> Outgoing:
-        parts = [FormPart(name, _plain(value)) for name, value in _read_fields(body).items()]
+    def _form(self, request: ImageRequest, letter: Outgoing, model: str) -> Outgoing:
+        parts = [FormPart(name, _plain(value)) for name, value in _read_fields(letter.body).items()]
         for number, url in enumerate(request.references):
             held = read_data_url(url)
             if held is None:
@@ -130,7 +130,7 @@ class Images(Errand):
             name = f"image-{number}.{held.media_type.rpartition('/')[2]}"
             parts.append(FormPart("image[]", content, name, held.media_type))
         media_type, form = write_form(parts)
-        return Outgoing(as_form(self.site.head(model, "/images/edits"), media_type), form, dropped)
+        return Outgoing(as_form(self.site.head(model, "/images/edits"), media_type), form, letter.dropped)
 
     def completion(self, body: bytes) -> Completion:
         """One choice per image, by ``b64_json``, or by ``url`` where the provider sends nothing else.

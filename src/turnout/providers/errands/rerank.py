@@ -18,8 +18,8 @@ from turnout.providers.failures import nonsense, unsaid
 
 __all__ = ["Rerank"]
 
-_ECHOES: Final = frozenset({"return_documents", "return_text"})
-"""The gateway tells the documents itself."""
+_RETOLD: Final = frozenset({"top_n", "return_documents"})
+"""Documents are told again by the gateway itself."""
 
 
 class _Ranked(Struct):
@@ -74,12 +74,10 @@ class Rerank(Errand):
                 raise unsaid("documents with images")
             else:
                 documents.append(one)
-        fields: dict[str, Any] = {"query": request.query, "documents": documents, "top_n": None}
+        fields: dict[str, Any] = {"query": request.query, "documents": documents}
         if request.top_n is not None:
             fields["top_k" if self.site.habit == "voyage" else "top_n"] = request.top_n
-        return self.letter(
-            request, endpoint, {name: value for name, value in fields.items() if value is not None}, _ECHOES
-        )
+        return self.letter(request, endpoint, fields, retold=_RETOLD)
 
     def completion(self, body: bytes) -> Completion:
         """One choice per document, best first. Raises UpstreamError: the body is no answer, or carries an error."""

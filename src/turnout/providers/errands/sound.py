@@ -85,7 +85,7 @@ class Speech(Errand):
         fields: dict[str, Any] = {"response_format": request.form}
         if "voice" not in request.fields and _NEEDS_A_VOICE.search(endpoint.upstream_model):
             fields["voice"] = _USUAL_VOICE
-        return self.letter(request, endpoint, fields, frozenset({"stream_format"}))
+        return self.letter(request, endpoint, fields, retold=frozenset({"stream_format"}))
 
     def completion(self, body: bytes) -> Completion:  # noqa: ARG002 - of one shape
         """Nothing is read of it."""
