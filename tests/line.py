@@ -19,6 +19,7 @@ from turnout.contracts.store import Store
 from turnout.contracts.surface import Surface
 from turnout.domain.account import Generation, Key
 from turnout.domain.budget import Budget
+from turnout.domain.guardrail import Guardrail
 from turnout.domain.provider import Provider
 from turnout.engine.house import Call, House, Rails
 from turnout.engine.plan import Routes
@@ -130,6 +131,9 @@ class _OneKey:
 
     async def key(self, key_hash: str) -> Key | None:
         return KEY if key_hash == KEY.hash else None
+
+    async def guardrails_over(self, _account_id: str, _key_hash: str) -> Sequence[Guardrail]:
+        return ()
 
     async def budgets(self, _account_id: str | None = None) -> Sequence[Budget]:
         return ()
