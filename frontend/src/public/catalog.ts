@@ -34,6 +34,8 @@ export interface Model {
   regions: string[];
   /** It chooses among other models, and costs what they cost. */
   router: boolean;
+  /** A provider of it can be called from here. */
+  callable: boolean;
   intelligence: number | null;
   coding: number | null;
   agentic: number | null;
@@ -75,6 +77,7 @@ export async function load(): Promise<Catalog> {
       distillable: flags & 2 ? true : flags & 4 ? false : null,
       regions: [...(flags & 8 ? ["eu"] : []), ...(flags & 16 ? ["us"] : [])],
       router: (flags & 32) > 0,
+      callable: (flags & 64) > 0,
       tokens: raw[17], throughput: raw[18], latency: raw[19], tools: raw[20],
       haystack: `${id}\n${name}`.toLowerCase(),
     };

@@ -108,6 +108,7 @@ def table_of(listing: Listing, entries: Iterable[Entry]) -> bytes:
     Prices are in pico-dollars per token.
     """
     tables = _Tables()
+    usable = {slug for slug, one in listing.snapshot.providers.items() if one.usable}
     rows = [
         [
             entry.model.id,
@@ -127,7 +128,8 @@ def table_of(listing: Listing, entries: Iterable[Entry]) -> bytes:
             + (4 if entry.model.distillable is False else 0)
             + (8 if "eu" in entry.regions else 0)
             + (16 if "us" in entry.regions else 0)
-            + (32 if entry.model.router else 0),
+            + (32 if entry.model.router else 0)
+            + (64 if any(endpoint.provider in usable for endpoint in entry.model.endpoints) else 0),
             entry.intelligence_index,
             entry.coding_index,
             entry.agentic_index,
