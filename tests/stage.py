@@ -18,8 +18,6 @@ from recordings import Exchange, StandIn, stand_in
 __all__ = ["WITHOUT_DATA", "Stage", "ask", "cases", "read", "staged"]
 
 WITHOUT_DATA = pytest.mark.skip(reason="TURNOUT_TEST_DATA names no folder with recorded-traffic")
-_READS_ALL = '\ninput_modalities = ["text", "image", "file", "audio", "video"]\n'
-"""Else files would be turned into text on their way."""
 _PRICE = '{ prompt = "0.000001", completion = "0.000002" }'
 
 
@@ -45,7 +43,7 @@ def staged(directory: Path, tables: Callable[[str], str], offers: Mapping[Any, t
     with stand_in() as server:
         toml = "[catalog]\nbundled = false\n" + tables(server.url)
         for name, (slug, upstream_model) in offers.items():
-            toml += model_tables(models[name], [(slug, upstream_model, _PRICE)]).replace("\n", _READS_ALL, 1)
+            toml += model_tables(models[name], [(slug, upstream_model, _PRICE)])
         with Gateway(directory, toml) as gateway:
             yield Stage(gateway, server, models)
 

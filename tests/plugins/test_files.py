@@ -70,10 +70,10 @@ def _toml(fake: FakeServer, outside: http.server.ThreadingHTTPServer, settings: 
         ("plain", "acme", '["text"]', "echo"), ("seeing", "acme", '["text", "image"]', "echo"),
         ("reading", "acme", '["text", "file"]', "echo"), ("failing", "broken", '["text"]', "echo"),
         ("reading-fails", "broken", '["text", "file"]', "echo"), ("uncounted", "acme", '["text"]', "lorem-5-no-usage"),
-        ("silent", "acme", '["text"]', "empty-no-usage"),
+        ("silent", "acme", '["text"]', "empty-no-usage"), ("undescribed", "acme", "", "echo"),
     ):  # fmt: skip
-        toml += f'[[models]]\nid = "acme/{name}"\ninput_modalities = {inputs}\n[[models.endpoints]]\n'
-        toml += f'provider = "{provider}"\nupstream_model = "fake/{words}"\n{_PRICES}\n'
+        toml += f'[[models]]\nid = "acme/{name}"\n' + (f"input_modalities = {inputs}\n" if inputs else "")
+        toml += f'[[models.endpoints]]\nprovider = "{provider}"\nupstream_model = "fake/{words}"\n{_PRICES}\n'
     return toml + f'[fetch]\nallow = ["{place}"]\n[plugins.file-parser.settings]\n{settings}\n'
 
 
@@ -205,14 +205,16 @@ def test_files_by_url_are_read_too(
     assert "Read on the web" in _texts(_sent(fake)[0])
 
 
-def test_a_model_that_reads_files_gets_pdfs_as_they_are_unless_the_request_says_otherwise(
+def test_a_model_that_reads_files_gets_them_as_they_are_but_for_archives_unless_the_request_says_otherwise(
     gateway: Gateway, fake: FakeServer
 ) -> None:
     file, text = _file(pdf_of("Native words")), _file(b"a,b\n1,2\n", "table.csv", "text/csv")
-    _message(_ask(gateway, file, text, model="acme/reading"))
-    sent = _sent(fake)[0]
-    assert sent["content"][1] == file
-    assert "a,b\n1,2" in _texts(sent)
+    letter = _file(docx("<w:p><w:r><w:t>Dear reader</w:t></w:r></w:p>"), "letter.docx", "application/octet-stream")
+    for model in ("acme/reading", "acme/undescribed"):
+        _message(_ask(gateway, file, text, letter, model=model))
+        sent = _sent(fake)[0]
+        assert sent["content"][1:3] == [file, text]
+        assert "Dear reader" in _texts(sent)
     _message(
         _ask(gateway, file, model="acme/reading", plugins=[{"id": "file-parser", "pdf": {"engine": "cloudflare-ai"}}])
     )

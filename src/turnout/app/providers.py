@@ -163,6 +163,7 @@ def _from_row(row: CompatibleProvider, resolved: Resolved | None) -> Provider:
             drop=frozenset(row.drop),
             embeddings=row.embeddings,
             embedding_batch=row.embedding_batch,
+            server_tools=row.server_tools,
         ),
         policy=Policy(
             data_collection=row.data_collection,
@@ -230,6 +231,7 @@ def _capabilities(shipped: Capabilities, declared: DeclaredProvider) -> Capabili
         drop=shipped.drop if stated.drop is None else frozenset(stated.drop),
         embeddings=stated.embeddings or shipped.embeddings,
         embedding_batch=stated.embedding_batch or shipped.embedding_batch,
+        server_tools=shipped.server_tools if stated.server_tools is None else stated.server_tools,
     )
 
 

@@ -280,6 +280,7 @@ class Capabilities(_Table):
     embedding_batch: int | None = Field(
         default=None, ge=1, description="Most inputs of one call for embeddings. Left out: as those habits have it."
     )
+    server_tools: Switch | None = Field(default=None, description="Whether it runs `openrouter:…` tools itself.")
 
 
 class DeclaredProvider(_Table):

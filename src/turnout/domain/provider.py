@@ -24,6 +24,7 @@ class Capabilities(Struct, frozen=True):
         drop: parameters that it refuses.
         embeddings: whose habits its embeddings follow.
         embedding_batch: most inputs that one call for embeddings takes; None: as those habits have it.
+        server_tools: it runs ``openrouter:…`` tools itself, all that there are.
     """
 
     stream_usage: bool = True
@@ -34,6 +35,7 @@ class Capabilities(Struct, frozen=True):
     drop: frozenset[str] = frozenset()
     embeddings: Literal["openai", "plain", "gateway", "mistral", "voyage", "nvidia"] = "openai"
     embedding_batch: int | None = None
+    server_tools: bool = False
 
 
 class Timeouts(Struct, frozen=True):

@@ -167,12 +167,15 @@ class Rack:
 
     def tool(self, kind: str, entry: Raw, candidates: Sequence[Candidate]) -> Chosen | None:
         """The tool of the gateway that *entry* of type *kind* means; None: it means none. A name that is not ours means
-        the provider's own where ``native`` is its engine, and where all *candidates* have one and no engine is named.
+        the provider's own where ``native`` is its engine, and where all *candidates* have one and no engine is named;
+        providers that run tools of such kinds themselves run all of them.
 
         Raises:
             BadRequest: there is no such tool of ours, the operator has switched it off, or the entry says what it does
                 not know.
         """
+        if kind.startswith(_OURS) and candidates and all(one.provider.capabilities.server_tools for one in candidates):
+            return None
         fitted = self._tools.get(kind)
         tool = None if fitted is None else fitted.plugin.tool
         if fitted is None or tool is None:

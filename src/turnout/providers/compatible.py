@@ -61,6 +61,7 @@ class CompatibleProvider(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         structured: the strongest ``response_format`` it takes.
         drop: parameters of the chat API that it refuses for every model.
         embeddings, embedding_batch: whose habits its embeddings follow, and the most inputs of one call.
+        server_tools: it runs tools of the ``openrouter:…`` kinds itself.
         local: it runs on the operator's own machines, and ``base_url`` is on the loopback interface.
         local_variable: the environment variable that holds a local server's address and makes it count as
             configured.
@@ -84,6 +85,7 @@ class CompatibleProvider(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     drop: tuple[str, ...] = ()
     embeddings: Literal["openai", "plain", "gateway", "mistral", "voyage", "nvidia"] = "openai"
     embedding_batch: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    server_tools: bool = False
     local: bool = False
     local_variable: str = ""
     aliases: tuple[str, ...] = ()

@@ -22,9 +22,7 @@ _MOST_FILES = 64
 _PIECE = 2**20  # a multiple of four
 _SHOWN = 100  # characters of a name
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument."
-_DOCUMENTS: Final = re.compile(
-    r"\.(?:docx|pptx|xlsx|epub|html?|xhtml|csv|tsv|txt|text|md|markdown|json|jsonl|xml|ya?ml|log|rst)$", re.IGNORECASE
-)
+_ARCHIVES: Final = re.compile(r"\.(?:docx|pptx|xlsx|epub)$", re.IGNORECASE)
 
 
 class FilePart(Struct, frozen=True):
@@ -57,13 +55,13 @@ class FilePart(Struct, frozen=True):
         return self.source[5:256].partition(",")[0].lower() if self.source[:5].lower() == "data:" else ""
 
     @property
-    def is_other(self) -> bool:
-        """Whether it says to be a document, but no PDF: models that read files read those."""
+    def is_archive(self) -> bool:
+        """Whether it says to be an office document or a book: few models that read files read those."""
         told = self.media_type.partition(";")[0]
         if told and told != "application/octet-stream":
-            return told.startswith(("text/", _OFFICE)) or told in {"application/json", "application/epub+zip"}
+            return told.startswith(_OFFICE) or told == "application/epub+zip"
         path = urlsplit(self.source).path if self.by_url else ""
-        return _DOCUMENTS.search(self.name) is not None or _DOCUMENTS.search(path) is not None
+        return _ARCHIVES.search(self.name) is not None or _ARCHIVES.search(path) is not None
 
 
 class _Message(Struct):
