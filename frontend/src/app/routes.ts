@@ -23,4 +23,13 @@ export const routes: Route[] = [
   { path: "/logs", title: "Logs", load: () => import("./pages/Logs.svelte"), group: "Watch", for: "key" },
   { path: "/logs/:id", title: "Request", load: () => import("./pages/Log.svelte"), for: "key" },
   { path: "/keys", title: "Keys", load: () => import("./pages/Keys.svelte"), group: "Set up" },
+  { path: "/presets", title: "Presets", load: () => import("./pages/Presets.svelte"), group: "Set up" },
+  { path: "/guardrails", title: "Guardrails", load: () => import("./pages/Guardrails.svelte"), group: "Set up" },
+  { path: "/setup", title: "First steps", load: () => import("./pages/Setup.svelte"), group: "Run", for: "admin" },
+  { path: "/admin/credentials", title: "Credentials", load: () => import("./pages/admin/Credentials.svelte"), group: "Run", for: "admin" },
+  { path: "/admin/catalog", title: "Catalog", load: () => import("./pages/admin/Catalog.svelte"), group: "Run", for: "admin" },
+  { path: "/admin/routing", title: "Routing", load: () => import("./pages/admin/Routing.svelte"), group: "Run", for: "admin" },
+  { path: "/admin/auto", title: "Auto router", load: () => import("./pages/admin/Auto.svelte"), group: "Run", for: "admin" },
+  { path: "/admin/accounts", title: "Accounts", load: () => import("./pages/admin/Accounts.svelte"), group: "Run", for: "admin" },
+  { path: "/admin/settings", title: "Settings", load: () => import("./pages/admin/Settings.svelte"), group: "Run", for: "admin" },
 ];
