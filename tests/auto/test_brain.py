@@ -216,6 +216,21 @@ def test_the_catalog_alone_prefers_the_better_benchmark_and_guesses_the_others_b
     assert np.all((quality > 0) & (quality < 1))
 
 
+def test_a_table_of_easy_questions_does_not_put_old_models_above_better_new_ones() -> None:
+    old, new = crowd(2)
+    better = {"benchmarks": Benchmarks(intelligence_index=60.0)}
+    worse = {"benchmarks": Benchmarks(intelligence_index=20.0)}
+    models = [
+        Model(**{name: getattr(one, name) for name in one.__struct_fields__} | told)
+        for one, told in ((old, worse), (new, better))
+    ]
+    features = [features_of(f"Is {n} even?") for n in range(300)]
+    scores = np.full((300, 1), 0.9, np.float32)
+    table = fit_table(Lessons((old.id,), features, scores, scores * 100), made="", sources=())
+    slate = make_slate(models, brain(table), NOW)
+    assert 0.8 < slate.priors[0, 0] < slate.priors[0, 1]
+
+
 def macro_f1(rows: Sequence[dict[str, str]]) -> float:
     pairs = [(row["task"], TASK_OF.task_of(row["prompt"]).name) for row in rows]
     scores = []

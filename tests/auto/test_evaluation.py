@@ -104,6 +104,17 @@ def test_csv_files_of_truths_are_read_with_the_data_set_from_their_names(tmp_pat
     assert found.scores.tolist() == [[1, 0], [1, 1]]
 
 
+def test_two_models_of_csv_files_are_compared_without_prices(tmp_path: Path) -> None:
+    rows = [
+        f"{'Add' if place % 2 else 'Rhyme'} {place % 9} and {place % 7},True,{bool(place % 2)}" for place in range(200)
+    ]
+    (tmp_path / "gsm8k_answers.csv").write_text("prompt,openai/strong,maker/weak\n" + "\n".join(rows) + "\n")
+    found = evaluate(read_corpus(tmp_path), resamples=20, progress=lambda *_: None)
+    ours = {row.router: row.apgr.value for row in found.pairs if row.dataset == "gsm8k"}
+    assert set(ours) == {"this router", "random", "length", "oracle"}
+    assert ours["this router"] > 0.6 > ours["random"]
+
+
 @pytest.mark.parametrize("line", ["nonsense", "[]", '{"prompt": "x"}', '{"prompt": "x", "model": "m", "score": 7}', ""])
 def test_rows_that_are_none_are_refused(tmp_path: Path, line: str) -> None:
     (tmp_path / "rows.jsonl").write_text(line + "\n")

@@ -31,6 +31,7 @@ _UNPRICED = 10.0
 _PRIOR_ROWS = 60.0
 _MOST_ROWS = 400
 _STAY_MARGIN = 0.05
+_ANSWERS = 3.0
 _EXPLORED = 3
 _SHOWN = 16
 _CODE = frozenset(place for place, name in enumerate(TASKS) if name.startswith("code:"))
@@ -140,9 +141,9 @@ def make_slate(models: Sequence[Model], brain: Brain, now: float) -> Slate:
     there = columns >= 0
     if there.any():
         rows = np.minimum(counts[columns[there]], _MOST_ROWS)
-        priors[:, there] = (priors[:, there] * _PRIOR_ROWS + table.abilities[columns[there]] * rows) / (
-            _PRIOR_ROWS + rows
-        )
+        abilities = table.abilities[columns[there]]
+        priors = _on_scale(priors, there, abilities, rows)
+        priors[:, there] = (priors[:, there] * _PRIOR_ROWS + abilities * rows) / (_PRIOR_ROWS + rows)
     own = {name: place for place, name in enumerate(brain.experience.models)}
     slate = Slate(
         tuple(model.id for model in models),
@@ -159,6 +160,24 @@ def make_slate(models: Sequence[Model], brain: Brain, now: float) -> Slate:
     every = np.arange(len(models))
     slate = replace(slate, typical=_costs(slate, every, _TYPICAL_IN, _TYPICAL_OUT))
     return replace(slate, weights=_weights(slate, table))
+
+
+def _on_scale(priors: Floats, there: NDArray[np.bool_], abilities: Floats, rows: NDArray[np.int64]) -> Floats:
+    """*priors* moved, by their log odds, to where the table has the models that both know.
+
+    A table of easy questions would else put every model that it knows above all that it does not.
+    """
+    said, known = _odds(abilities), _odds(priors[0, there])
+    total = float(rows.sum())
+    moved = float(((said - known) * rows).sum()) / (total + _PRIOR_ROWS)
+    scaled: Floats = (1 / (1 + np.exp(-_odds(priors) - moved))).astype(np.float32)
+    return scaled
+
+
+def _odds(shares: Floats) -> Floats:
+    kept = np.clip(shares, 0.02, 0.98)
+    odds: Floats = np.log(kept / (1 - kept))
+    return odds
 
 
 def decide(prompt: Prompt, slate: Slate, brain: Brain, wishes: Wishes, dice: Random) -> Decision:
@@ -182,7 +201,9 @@ def decide(prompt: Prompt, slate: Slate, brain: Brain, wishes: Wishes, dice: Ran
     sums, heard = brain.experience.heard(task.shares, slate.own[among])
     quality = np.clip(blended(quality, sums, heard), 0, 1)
     weight = np.float32(np.interp(wishes.tradeoff, _STEPS, slate.weights))
-    costs = _costs(slate, among, max(1.0, float(prompt.tokens)), told.tokens)
+    nearby = float(rows.max()) / (float(rows.max()) + _ANSWERS)
+    answer = nearby * told.tokens + (1 - nearby) * _TYPICAL_OUT
+    costs = _costs(slate, among, max(1.0, float(prompt.tokens)), answer)
     plain = costs.copy()
     stay = _place_of(prompt.stay, slate, among)
     if stay is not None and prompt.cached:
@@ -205,7 +226,7 @@ def decide(prompt: Prompt, slate: Slate, brain: Brain, wishes: Wishes, dice: Ran
     figures = (one[shown].tolist() for one in (quality, plain, familiar, rows))
     names = (slate.models[place] for place in among[shown].tolist())
     ranking = tuple(map(Choice._make, zip(names, *figures, strict=True)))
-    return Decision(ranking, task, told.nearest, told.tokens, reason, propensity)
+    return Decision(ranking, task, told.nearest, answer, reason, propensity)
 
 
 def fair_costs(costs: Floats, typical: Floats, familiar: Floats) -> Floats:
@@ -266,7 +287,9 @@ def _column(model: str, known: Mapping[str, int]) -> int:
 def _weights(slate: Slate, table: Table) -> Floats:
     """For each tradeoff the worth of a dollar at which the mean cost of a sample stands that far between the extremes.
 
-    0 is quality alone, 10 the cheapest; between them the logarithm of the mean cost falls evenly.
+    0 is quality alone, 10 the cheapest; between them the logarithm of the mean cost falls evenly, but no further than
+    that saving all of it would be worth the square of the tradeoff, in hundredths: where models cost much the same,
+    none is taken that is much worse.
     """
     count = len(slate.models)
     if not count:
@@ -290,5 +313,7 @@ def _weights(slate: Slate, table: Table) -> Floats:
     places = [
         int(np.flatnonzero(logs <= level + 1e-9)[0]) if (logs <= level + 1e-9).any() else _GRID for level in wanted
     ]
-    places[0], places[-1] = 0, _GRID
-    return grid[places].astype(np.float32)
+    worth = np.minimum(grid[places], np.square(_STEPS / _STEPS[-1]) / max(1e-12, float(means[0])))
+    worth[-1] = grid[-1]
+    weights: Floats = worth.astype(np.float32)
+    return weights

@@ -145,10 +145,12 @@ class _Bench:
         self.suites = {name: self._pool(name) for name in sorted(set(self.suite.tolist()))}
 
     def _pool(self, suite: str) -> Places:
-        """The models that were asked almost every prompt of each data set of *suite*, and whose price is known."""
+        """The models that were asked almost every prompt of each data set of *suite*; of many, those with a price."""
         seen = np.isfinite(self.corpus.scores)
         sets = np.unique(self.corpus.datasets[self.suite == suite])
         everywhere = np.all([seen[self.corpus.datasets == one].mean(0) > _COVERED for one in sets], axis=0)
+        if everywhere.sum() == 2:  # two models are compared without prices
+            return np.flatnonzero(everywhere)
         priced = np.isfinite(self.corpus.costs[self.suite == suite]).any(0)
         return np.array([
             place for place in np.flatnonzero(everywhere).tolist()

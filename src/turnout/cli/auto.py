@@ -186,7 +186,7 @@ def _callable(config: Path | None) -> list[Model]:
     from turnout.engine.routes import Routes  # noqa: PLC0415 - the same
 
     routes = Routes(catalog_of(load_configuration(config)), lambda _name, _providers: None, {})
-    return [model for model in routes.choosable() if "text" in model.output_modalities]
+    return [model for model in routes.choosable() if model.output_modalities == ("text",)]
 
 
 def _told(found: Decision) -> dict[str, object]:
