@@ -8,11 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.query.calibration import (
-    Temperature,
     brier_score,
     expected_calibration_error,
     fit_isotonic,
-    fit_temperature,
     reliability_bins,
 )
 
@@ -54,33 +52,6 @@ def test_calibration_brings_the_error_of_held_out_ballots_down() -> None:
     assert brier_score(calibrated, right) < brier_score(confidences, right)
 
 
-def test_a_temperature_is_found_again() -> None:
-    dice = Random("temperature")
-    ballots, truths = [], []
-    for _ in range(1500):
-        honest = [dice.random() + 0.05 for _ in range(4)]
-        shares = [one / sum(honest) for one in honest]
-        truths.append(dice.choices(range(4), shares)[0])
-        ballots.append(Temperature(0.5, 0)(shares))  # twice as sure as it should be
-    fitted = fit_temperature(ballots, truths)
-    assert fitted.temperature == pytest.approx(2.0, rel=0.15)
-    assert fitted.rows == 1500
-
-
-@given(st.lists(st.floats(0.001, 1), min_size=2, max_size=6), st.floats(0.05, 50))
-def test_a_temperature_keeps_shares_and_their_order(parts: list[float], temperature: float) -> None:
-    shares = [part / sum(parts) for part in parts]
-    scaled = Temperature(temperature, 1)(shares)
-    assert sum(scaled) == pytest.approx(1.0)
-    for one, other in pairwise(sorted(range(len(shares)), key=lambda option: shares[option])):
-        assert scaled[one] <= scaled[other] + 1e-12
-
-
-def test_a_temperature_of_one_changes_nothing_and_silence_stays_silence() -> None:
-    assert Temperature(1.0, 1)((0.2, 0.3, 0.5)) == pytest.approx((0.2, 0.3, 0.5))
-    assert Temperature(2.0, 1)((0.0, 0.0)) == (0.0, 0.0)
-
-
 @given(ROWS, st.integers(1, 20))
 def test_bins_hold_every_ballot_once_and_never_part_equal_ones(rows: list[tuple[float, bool]], bins: int) -> None:
     confidences, right = [one for one, _ in rows], [hit for _, hit in rows]
@@ -107,5 +78,3 @@ def test_nothing_to_fit_is_refused() -> None:
     for confidences in ([], [0.5]):
         with pytest.raises(ValueError, match="outcomes"):
             fit_isotonic(confidences, [])
-    with pytest.raises(ValueError, match="truths"):
-        fit_temperature([], [])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from turnout.domain.query import Ballot, BallotRules, Vote
-from turnout.query.tally import code_of_failures, count, is_narrow, is_settled, shares_by_id, with_abstention
+from turnout.query.tally import code_of_failures, count, is_narrow, is_settled, with_abstention
 from vectors import vectors
 
 WEIGHTS = st.floats(0.01, 100)
@@ -60,12 +60,14 @@ def test_published_confidences_of_answers_and_selections() -> None:
     for vector in vectors()["votes"]:
         if "generate" in vector:
             cast = [(one["weight"], one["confidence_id"]) for one in vector["generate"] + vector.get("select", [])]
-            assert shares_by_id(cast) == pytest.approx(vector["expect"])
+            shares = {name: [(weight, _share(voted, name)) for weight, voted in cast] for name in vector["expect"]}
+            votes = [(weight, [shares[name][place][1] for name in shares]) for place, (weight, _) in enumerate(cast)]
+            tally = count(ballot(votes, len(shares)))
+            assert dict(zip(shares, tally.confidences, strict=True)) == pytest.approx(vector["expect"])
 
 
-def test_two_of_three_equal_answers_agree() -> None:
-    assert shares_by_id([(1, "a"), (1, "b"), (1, "a"), (5, None)]) == pytest.approx({"a": 2 / 3, "b": 1 / 3})
-    assert shares_by_id([]) == shares_by_id([(1, None)]) == {}
+def _share(voted: str | dict[str, float], name: str) -> float:
+    return float(voted == name) if isinstance(voted, str) else voted.get(name, 0.0)
 
 
 def test_published_codes_of_ballots_without_a_vote() -> None:

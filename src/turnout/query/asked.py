@@ -61,7 +61,6 @@ class Asked(Struct, frozen=True, kw_only=True):
     select_deterministic: bool = False
     embeddings: str | None = None
     stream: bool = False
-    stream_usage: bool = True
     vote_seed: int | None = None
     passes: int = 1
     allow_abstain: bool = False
@@ -82,17 +81,12 @@ def query_asked(body: Mapping[str, Any]) -> Asked:
         BadRequest: with the field, the rule and the value.
     """
     fields = Fields(body)
-    form = _form(fields)
-    generating = {name: fields.take(name) for name in ("logprobs", "top_logprobs", "prediction")}
-    generating["response_format"] = form
     return _asked(
         fields,
         body,
-        generating=generating,
-        n=fields.whole("n", 1, 128, 1) or 1,
-        response_format=form,
         select_deterministic=fields.flag("select_deterministic") or False,
         embeddings=fields.text("embeddings"),
+        **_generating(fields),
         **_voting(fields),
     )
 
@@ -122,17 +116,7 @@ def multichat_asked(body: Mapping[str, Any]) -> Asked:
         BadRequest: with the field, the rule and the value.
     """
     fields = Fields(body)
-    form = _form(fields)
-    generating = {name: fields.take(name) for name in ("logprobs", "top_logprobs", "prediction")}
-    generating["response_format"] = form
-    return _asked(
-        fields,
-        body,
-        generating=generating,
-        n=fields.whole("n", 1, 128, 1) or 1,
-        response_format=form,
-        **_limits(fields),
-    )
+    return _asked(fields, body, **_generating(fields), **_limits(fields))
 
 
 def _asked(fields: Fields, body: Mapping[str, Any], **own: Any) -> Asked:  # noqa: ANN401 - fields of Asked
@@ -162,10 +146,19 @@ def _asked(fields: Fields, body: Mapping[str, Any], **own: Any) -> Asked:  # noq
         tools=tuple(tools or ()),
         common=common,
         stream=stream,
-        stream_usage=options is None or options.get("include_usage") is not False,
         store=store is not False,
         **own,
     )
+
+
+def _generating(fields: Fields) -> dict[str, Any]:
+    """What those that answer are asked for."""
+    names = ("logprobs", "top_logprobs", "prediction", "response_format")
+    generating = {name: fields.take(name) for name in names}
+    form = generating["response_format"]
+    if form is not None and not isinstance(form, Mapping):
+        raise refused("response_format", "must be an object", form)
+    return {"generating": generating, "n": fields.whole("n", 1, 128, 1) or 1, "response_format": form}
 
 
 def _voting(fields: Fields) -> dict[str, Any]:
@@ -279,10 +272,3 @@ def _reference(value: Mapping[str, Any], kind: Literal["role", "type"], place: s
     reference = Reference(fields.needed("id"), fields.whole("choice_index", 0, MAX_COUNT, 0) or 0, place, name)
     fields.end()
     return reference
-
-
-def _form(fields: Fields) -> Mapping[str, Any] | None:
-    value = fields.take("response_format")
-    if value is not None and not isinstance(value, Mapping):
-        raise refused("response_format", "must be an object", value)
-    return value

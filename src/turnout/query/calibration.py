@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import groupby
-from math import exp, inf, log
+from math import inf
 from typing import Final
 
 from msgspec import Struct
@@ -16,19 +16,13 @@ from msgspec import Struct
 __all__ = [
     "Bin",
     "Isotonic",
-    "Temperature",
     "brier_score",
     "expected_calibration_error",
     "fit_isotonic",
-    "fit_temperature",
     "reliability_bins",
 ]
 
-_LEAST: Final = 1e-9
-_GOLDEN: Final = (5**0.5 - 1) / 2
-_STEPS: Final = 60
 _FEWEST: Final = 10  # ballots behind a point
-_COLDEST, _HOTTEST = log(0.05), log(50.0)
 
 
 class Isotonic(Struct, frozen=True):
@@ -47,23 +41,6 @@ class Isotonic(Struct, frozen=True):
             return low_y
         high_x, high_y = self.points[place]
         return low_y + (high_y - low_y) * (confidence - low_x) / (high_x - low_x)
-
-
-class Temperature(Struct, frozen=True):
-    """Confidences to the power of 1/T, made shares again: above 1 it doubts, below 1 it trusts."""
-
-    temperature: float
-    rows: int
-
-    def __call__(self, confidences: Sequence[float]) -> tuple[float, ...]:
-        """The shares of all options, in their order."""
-        if not any(confidences):
-            return tuple(confidences)
-        logs = [log(max(one, _LEAST)) / self.temperature for one in confidences]
-        top = max(logs)
-        powers = [exp(one - top) for one in logs]
-        total = sum(powers)
-        return tuple(one / total for one in powers)
 
 
 class Bin(Struct, frozen=True):
@@ -94,34 +71,6 @@ def fit_isotonic(confidences: Sequence[float], right: Sequence[bool], *, smalles
             stack.append((earlier[0] + later[0], earlier[1] + later[1], earlier[2] + later[2]))
     points = tuple((x / count, y / count) for x, y, count in stack)
     return Isotonic(points, len(confidences))
-
-
-def fit_temperature(ballots: Sequence[Sequence[float]], truths: Sequence[int]) -> Temperature:
-    """The temperature under which the *truths* (the right option of each ballot) are likeliest, 0.05 to 50.
-
-    *ballots* are the confidences of all options.
-
-    Raises:
-        ValueError: no ballots, or the lengths differ.
-    """
-    if not ballots or len(ballots) != len(truths):
-        raise ValueError("as many truths as ballots, and at least one")
-
-    def surprise(logarithm: float) -> float:
-        scale = Temperature(exp(logarithm), 0)
-        pairs = zip(ballots, truths, strict=True)
-        return -sum(log(max(scale(shares)[truth], _LEAST)) for shares, truth in pairs)
-
-    low, high = _COLDEST, _HOTTEST
-    for _ in range(_STEPS):
-        width = _GOLDEN * (high - low)
-        if surprise(high - width) <= surprise(low + width):
-            high = low + width
-        else:
-            low = high - width
-        if high - low < 1e-4:
-            break
-    return Temperature(exp((low + high) / 2), len(ballots))
 
 
 def brier_score(confidences: Sequence[float], right: Sequence[bool]) -> float:

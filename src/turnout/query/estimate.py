@@ -5,34 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from turnout.base.errors import TurnoutError
+from turnout.domain.account import Key
 from turnout.domain.chat import ChatRequest
-from turnout.domain.routing import Outlook
+from turnout.domain.query import Voter
 from turnout.domain.usage import Usage, cost, effective
 from turnout.engine.filters import prompt_tokens
+from turnout.engine.house import House
 from turnout.engine.plan import make_plan
-from turnout.engine.routes import Routes
 
-__all__ = ["KEY_TOKENS", "THOUGHT_TOKENS", "Estimator"]
+__all__ = ["THOUGHT_TOKENS", "Estimator", "tokens_of_vote"]
 
-KEY_TOKENS = 16
+_KEY_TOKENS = 16
 """What a vote is, with the form around it."""
 
 THOUGHT_TOKENS = 400
 """What a voter writes that is made to think, or that answers."""
 
 
+def tokens_of_vote(voter: Voter) -> int:
+    """What *voter* writes when it selects."""
+    return THOUGHT_TOKENS if voter.llm.thinks else _KEY_TOKENS
+
+
 class Estimator:
     """Prices questions by the endpoint that each would be sent to first."""
 
-    def __init__(self, routes: Routes, outlook: Callable[[], Outlook]) -> None:
-        self._routes = routes
-        self._outlook = outlook
+    def __init__(self, house: House, key: Key) -> None:
+        self._house = house
+        self._key = key
 
-    def __call__(self, request: ChatRequest, completion_tokens: int) -> int:
-        """Pico-dollars for *request* if its answer has so many tokens; 0 for one that leads nowhere."""
-        outlook = self._outlook()
+    def __call__(self, make: Callable[[], ChatRequest], completion_tokens: int) -> int:
+        """Pico-dollars for a request if its answer has so many tokens; 0 for one that would fail without a call."""
+        outlook = self._house.outlook(self._key)
         try:
-            plan = make_plan(request, self._routes, outlook)
+            request = make()
+            plan = make_plan(request, self._house.rails.routes, outlook)
         except TurnoutError:
             return 0
         tokens = prompt_tokens(request)

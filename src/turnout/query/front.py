@@ -110,12 +110,10 @@ class Voting:
         Raises:
             TurnoutError: it would be refused.
         """
-        house = self._house
         asked, roster = await self._asked(kind, body, key)
         messages = await resolved_messages(asked.messages, self._archive, key.account_id)
         choices = await resolved_choices(asked.choices, self._archive, key.account_id)
-        price = Estimator(house.rails.routes, lambda: house.outlook(key))
-        return preview(roster, asked, messages, choices, price, all_answer=kind == "multichat")
+        return preview(roster, asked, messages, choices, Estimator(self._house, key), all_answer=kind == "multichat")
 
     async def _job(self, kind: _Kind, call: Call, house: House, key: Key) -> Job:
         asked, roster = await self._asked(kind, call.body, key)

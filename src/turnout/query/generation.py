@@ -77,9 +77,12 @@ async def generate(
             for question in under_way.get(voter.index, ()):
                 question.withdraw()
 
-        return Seat(voter.index, weight, estimates.get(voter.index, 0), ask, withdraw)
+        estimate = 0
+        if price is not None:
+            estimate = price(lambda: conversation.to_answer(voter, extra), THOUGHT_TOKENS) * asked.n
+        return Seat(voter.index, weight, estimate, ask, withdraw)
 
-    estimates = _estimates(job, voters, conversation, extra)
+    price = None if asked.max_cost is None else Estimator(job.house, job.key)
     seats = [seat_of(voter) for voter in voters]
     limits = Conduct(max_cost=asked.max_cost, deadline=job.conduct.deadline)
     end = job.timed()
@@ -114,21 +117,3 @@ def _answer(heard: Heard) -> Answer:
     if choice.finish_reason == "error":
         return Answer(heard, None, TurnoutError("The voter's answer broke off", error_type="provider_unavailable"))
     return Answer(heard, choice, None)
-
-
-def _estimates(
-    job: Job, voters: Sequence[Voter], conversation: Conversation, extra: Mapping[str, object]
-) -> dict[int, int]:
-    """What the answers of each voter may cost, where that matters."""
-    if job.asked.max_cost is None:
-        return {}
-    house = job.house
-    price = Estimator(house.rails.routes, lambda: house.outlook(job.key))
-    estimates = {}
-    for voter in voters:
-        try:
-            request = conversation.to_answer(voter, extra, 0)
-        except TurnoutError:
-            continue  # it fails without a call
-        estimates[voter.index] = price(request, THOUGHT_TOKENS) * job.asked.n
-    return estimates

@@ -10,7 +10,7 @@ from msgspec import Struct
 from turnout.base.errors import BadRequest, TurnoutError
 from turnout.domain.query import Tally, Vote, Voter
 from turnout.query.cache import VoteCache
-from turnout.query.estimate import KEY_TOKENS, THOUGHT_TOKENS, Estimator
+from turnout.query.estimate import Estimator, tokens_of_vote
 from turnout.query.job import Job
 from turnout.query.poll import Poll, Seat
 from turnout.query.prompt import Conversation, output_mode_of
@@ -57,7 +57,9 @@ async def hold_election(  # noqa: PLR0913 - what one ballot needs, each named
     selection = Selection(job.line, conversation, choice, terms, job.border.code_of)
     if asked.vote_cache:
         selection.remember_in(cache, job.key.account_id)
-    estimates = estimates_of(job, voters, selection)
+    price = None
+    if asked.cascade is not None or asked.max_cost is not None:
+        price = Estimator(job.house, job.key)
 
     def seat_of(voter: Voter) -> Seat:
         mode = output_mode_of(voter.llm)
@@ -71,7 +73,10 @@ async def hold_election(  # noqa: PLR0913 - what one ballot needs, each named
             spoken(voter, selection.slips[voter.index])
             return counted(vote)
 
-        return Seat(voter.index, weight, estimates.get(voter.index, 0), ask, lambda: selection.withdraw(voter))
+        estimate = 0
+        if price is not None:
+            estimate = price(lambda: selection.request(voter), tokens_of_vote(voter)) * asked.n * asked.passes
+        return Seat(voter.index, weight, estimate, ask, lambda: selection.withdraw(voter))
 
     seats = [seat_of(voter) for voter in voters]
     poll = Poll(seats, earlier, len(texts) if options is None else options, job.conduct, lambda: job.line.cost)
@@ -88,24 +93,6 @@ async def hold_election(  # noqa: PLR0913 - what one ballot needs, each named
         votes=ballot.votes,
         heard={voter.index: selection.heard(voter) for voter in voters},
     )
-
-
-def estimates_of(job: Job, voters: Sequence[Voter], selection: Selection) -> dict[int, int]:
-    """What each voter may cost, where that matters."""
-    asked = job.asked
-    if asked.cascade is None and asked.max_cost is None:
-        return {}
-    house = job.house
-    price = Estimator(house.rails.routes, lambda: house.outlook(job.key))
-    estimates: dict[int, int] = {}
-    for voter in voters:
-        tokens = THOUGHT_TOKENS if voter.llm.thinks else KEY_TOKENS
-        try:
-            request = selection.request(voter)
-        except BadRequest:
-            continue  # it fails without a call
-        estimates[voter.index] = price(request, tokens) * asked.n * asked.passes
-    return estimates
 
 
 def outcome_report(

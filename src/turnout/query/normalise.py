@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, TypedDict, TypeVar
+from typing import Any, Final, TypeVar
 
 from turnout.base.errors import BadRequest
 from turnout.domain.query import (
@@ -140,25 +140,7 @@ def score_model_of(value: object, place: str = "") -> ScoreModel:
 # -- what both dialects share --
 
 
-class _Common(TypedDict):
-    frequency_penalty: float | None
-    logit_bias: dict[str, int] | None
-    max_completion_tokens: int | None
-    presence_penalty: float | None
-    stop: str | tuple[str, ...] | None
-    temperature: float | None
-    top_p: float | None
-    max_tokens: int | None
-    min_p: float | None
-    provider: ProviderChoice | None
-    repetition_penalty: float | None
-    top_a: float | None
-    top_k: int | None
-    verbosity: Verbosity | None
-    models: tuple[str, ...] | None
-
-
-def _common(fields: Fields, slug: str) -> _Common:
+def _common(fields: Fields, slug: str) -> dict[str, Any]:
     return {
         "frequency_penalty": fields.number("frequency_penalty", -2, 2, 0),
         "logit_bias": _logit_bias(fields),

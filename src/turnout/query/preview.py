@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from turnout.base.errors import BadRequest, TurnoutError
 from turnout.base.jsons import encode
 from turnout.base.money import Pico, json_number
 from turnout.domain.chat import ChatRequest
 from turnout.domain.query import Message, Roster, Voter
 from turnout.query.asked import Asked
-from turnout.query.estimate import KEY_TOKENS, THOUGHT_TOKENS
+from turnout.query.estimate import THOUGHT_TOKENS, Estimator, tokens_of_vote
 from turnout.query.generation import without_marks
 from turnout.query.permitted import permitted_outputs
 from turnout.query.prompt import Conversation
@@ -31,7 +30,7 @@ def preview(
     asked: Asked,
     messages: Sequence[Message],
     choices: Sequence[Message],
-    price: Callable[[ChatRequest, int], int],
+    price: Estimator,
     *,
     all_answer: bool = False,
 ) -> dict[str, Any]:
@@ -48,22 +47,19 @@ def preview(
         texts = [*listed, *[_UNKNOWN] * (len(answering) * asked.n)]
     options = [encode(text).decode() for text in texts]
 
-    def cost_of(voter: Voter, *, answers: bool) -> Pico:
-        try:
-            if answers:
-                extra = dict(asked.generating)
-                extra["response_format"] = without_marks(asked.response_format)
-                return Pico(price(conversation.to_answer(voter, extra), THOUGHT_TOKENS) * asked.n)
-            if not options:
-                raise BadRequest("Nobody answers")
-            tree = build_tree(len(options), width_of(voter.llm.logprobs))
-            tokens = THOUGHT_TOKENS if voter.llm.thinks else KEY_TOKENS
-            request = conversation.to_select(voter, tree, options, _FENCE)
-            return Pico(price(request, tokens) * asked.n * asked.passes)
-        except TurnoutError:
-            return Pico(0)  # it would fail without a call
+    def selecting(voter: Voter) -> ChatRequest:
+        tree = build_tree(len(options), width_of(voter.llm.logprobs))
+        return conversation.to_select(voter, tree, options, _FENCE)
 
-    costs = [cost_of(voter, answers=voter.llm.generates or all_answer) for voter in roster.voters]
+    def cost_of(voter: Voter) -> Pico:
+        if all_answer or voter.llm.generates:
+            extra = dict(asked.generating) | {"response_format": without_marks(asked.response_format)}
+            return Pico(price(lambda: conversation.to_answer(voter, extra), THOUGHT_TOKENS) * asked.n)
+        if not options:  # nobody answers
+            return Pico(0)
+        return Pico(price(lambda: selecting(voter), tokens_of_vote(voter)) * asked.n * asked.passes)
+
+    costs = [cost_of(voter) for voter in roster.voters]
     return {
         "model": roster.id,
         "cost": json_number(Pico(sum(costs))),

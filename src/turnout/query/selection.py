@@ -36,7 +36,6 @@ class Terms(Struct, frozen=True, kw_only=True):
     slips: int = 1
     passes: int = 1
     allow_abstain: bool = False
-    cached: bool = False
 
 
 class Slip(Struct, kw_only=True):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from math import log2
 from typing import Final
 
 from turnout.domain.query import Ballot, Tally, TallyStatus, Vote
 
-__all__ = ["code_of_failures", "count", "is_narrow", "is_settled", "shares_by_id", "with_abstention"]
+__all__ = ["code_of_failures", "count", "is_narrow", "is_settled", "with_abstention"]
 
 _EVEN: Final = 1e-12
 """Weights that differ by less, relative to all of them, differ by rounding only."""
@@ -82,21 +82,6 @@ def is_narrow(ballot: Ballot, width: float) -> bool:
 def with_abstention(shares: Sequence[float]) -> tuple[tuple[float, ...], float]:
     """The shares of a ballot whose last option is to abstain: those of the real options, and what was withheld."""
     return tuple(shares[:-1]), shares[-1]
-
-
-def shares_by_id(votes: Iterable[tuple[float, Mapping[str, float] | str | None]]) -> dict[str, float]:
-    """Confidence by confidence id, of (weight, what was voted for); None for a voter that failed.
-
-    Ids come in the order in which they were first voted for.
-    """
-    weights: dict[str, float] = {}
-    for weight, voted in votes:
-        if voted is None:
-            continue
-        for name, share in ({voted: 1.0} if isinstance(voted, str) else voted).items():
-            weights[name] = weights.get(name, 0.0) + weight * share
-    received = _sum(weights.values())
-    return {name: weight / received if received > 0 else 0.0 for name, weight in weights.items()}
 
 
 def code_of_failures(codes: Sequence[int]) -> int:

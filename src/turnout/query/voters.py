@@ -20,7 +20,7 @@ from turnout.engine.house import Call, House, Recorder
 from turnout.engine.line import serve
 from turnout.query.merge import Merge
 
-__all__ = ["EMBEDDING", "Heard", "Line", "Listener", "Question"]
+__all__ = ["EMBEDDING", "Heard", "InnerReply", "InnerSurface", "Line", "Listener", "Question"]
 
 EMBEDDING = -1
 """Stands for a voter where an embeddings model is asked."""
@@ -96,7 +96,7 @@ class Line:
             if record is not None:
                 yield voter, record
 
-    async def _serve(self, surface: _Surface, reply: _Reply) -> None:
+    async def _serve(self, surface: InnerSurface, reply: InnerReply) -> None:
         clock = self._house.clock
         await serve(Call(surface, self._authorization, b"", reply, clock.monotonic(), self._headers), self._house)
 
@@ -108,8 +108,8 @@ class Question:
     def __init__(self, line: Line, request: ChatRequest, listener: Listener | None) -> None:
         self.request = request
         self._line = line
-        self._reply = _Reply()
-        self._surface = _Surface(request, listener)
+        self._reply = InnerReply()
+        self._surface = InnerSurface(request, listener)
 
     @property
     def generation_id(self) -> str | None:
@@ -169,18 +169,20 @@ class _Records:
 
 
 @final
-class _Surface:
-    """A surface for one request that is made already."""
+class InnerSurface:
+    """The family of requests that are made within: of one that is made already, or of one for many voters."""
 
     name = _NAME
 
-    def __init__(self, request: ChatRequest, listener: Listener | None) -> None:
+    def __init__(self, request: ChatRequest | None = None, listener: Listener | None = None) -> None:
         self.made: _Encoder | None = None
         self._request = request
         self._listener = listener
 
     def decode(self, body: bytes) -> ChatRequest:  # noqa: ARG002 - of a surface
-        """The request."""
+        """The request. Raises Internal: it is not one."""
+        if self._request is None:
+            raise Internal
         return self._request
 
     def encoder(self, generation_id: str, created: int, request: ChatRequest) -> _Encoder:  # noqa: ARG002 - as above
@@ -236,18 +238,20 @@ class _Encoder:
 
 
 @final
-class _Reply:
-    """The client's side of a question."""
+class InnerReply:
+    """A client within: keeps what it gets in one piece."""
 
     def __init__(self) -> None:
         self.flow: Flow | None = None
         self.gone = self.started = False
         self.written = 0
         self.more = b""
+        self.body: bytes | None = None
         self.error: TurnoutError | None = None
 
-    def whole(self, generation_id: str, overhead_ms: float, body: bytes, dropped: str) -> None:
-        """The encoder has it."""
+    def whole(self, generation_id: str, overhead_ms: float, body: bytes, dropped: str) -> None:  # noqa: ARG002 - of a reply
+        """The answer."""
+        self.body = body
 
     def start(self, generation_id: str, overhead_ms: float, dropped: str, media_type: bytes = b"") -> None:  # noqa: ARG002 - as above
         """The answer begins."""

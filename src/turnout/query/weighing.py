@@ -9,9 +9,8 @@ from msgspec import Struct
 
 from turnout.domain.query import Evidence, Message, Roster
 from turnout.query.voters import Line
-from turnout.query.weights import weight_without_table
 
-__all__ = ["Weigher", "Weights", "without_tables"]
+__all__ = ["Weigher", "Weights"]
 
 
 class Weights(Struct, frozen=True, kw_only=True):
@@ -44,14 +43,3 @@ class Weigher(Protocol):
             TurnoutError: the embeddings model cannot be asked.
         """
         ...
-
-
-async def without_tables(
-    roster: Roster,
-    messages: Sequence[Message],  # noqa: ARG001 - of a weigher, as are the next three
-    response_format_hash: str | None,  # noqa: ARG001
-    account_id: str,  # noqa: ARG001
-    line: Line,  # noqa: ARG001
-) -> Weights:
-    """The weights that stand in the definitions: those of a training table have their base."""
-    return Weights(values=tuple(weight_without_table(voter.llm.weight) for voter in roster.voters))
