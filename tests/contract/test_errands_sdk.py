@@ -111,7 +111,7 @@ def test_the_openai_sdk_reads_judgements(openai_client: OpenAI) -> None:
 
 @pytest.mark.parametrize("mount", ["/api/v1", "/v1"])
 def test_answers_are_as_the_schema_says_on_both_mounts(gateway: Gateway, mount: str) -> None:
-    asked = {"model": "fake/rerank", "query": "cat", "documents": ["cat", {"text": "dog"}]}
+    asked: dict[str, object] = {"model": "fake/rerank", "query": "cat", "documents": ["cat", {"text": "dog"}]}
     check_operation("POST", "/rerank", gateway.request("POST", f"{mount}/rerank", asked).json())
     for path in ("/images", "/images/generations"):
         reply = gateway.request("POST", mount + path, {"model": "fake/image", "prompt": "x"})

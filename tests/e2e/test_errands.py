@@ -248,7 +248,7 @@ def test_a_model_that_draws_in_conversations_draws_here_too(works: Works) -> Non
         ],
         "usageMetadata": {"promptTokenCount": 4, "candidatesTokenCount": 1290, "totalTokenCount": 1294},
     }
-    body = {"model": "draw/gemini", "prompt": "a house", "size": "1024x1536"}
+    body: dict[str, object] = {"model": "draw/gemini", "prompt": "a house", "size": "1024x1536"}
     body |= {"input_references": [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{_IMAGE}"}}]}
     reply = works.gateway.request("POST", "/v1/images", body)
     assert reply.status == 200, reply.body

@@ -10,7 +10,10 @@ import msgspec
 from fastapi import FastAPI
 
 from turnout.api.embeddings import EmbeddingParameters
+from turnout.api.errands import ModerationParameters, RerankParameters
+from turnout.api.images import ImageParameters
 from turnout.api.query import BODIES
+from turnout.api.sound import SpeechParameters, TranscriptionParameters
 from turnout.domain.chat import ChatParameters
 
 __all__ = ["add_data_plane", "docs_page"]
@@ -96,6 +99,31 @@ _RESPONSES = {
     )},
 }  # fmt: skip
 """Other fields of these two reach endpoints that speak the same language."""
+_ITEMS: dict[str, Any] = {"type": "array", "items": {"anyOf": [_TEXT, {"type": "object"}]}, "minItems": 1}
+_ERRANDS: dict[str, tuple[type, dict[str, Any], str, str]] = {
+    "/rerank": (RerankParameters, {"documents": _ITEMS}, "Rerank", "Put documents into the order of their relevance."),
+    "/images": (ImageParameters, {}, "Images", "Make images; with `stream` their drafts come first."),
+    "/images/generations": (ImageParameters, {}, "Image generations", "The same under OpenAI's name."),
+    "/audio/transcriptions": (TranscriptionParameters, {}, "Transcription", "Write sound down."),
+    "/audio/speech": (SpeechParameters, {}, "Speech", "Speak a text; the answer is sound, as it comes."),
+    "/moderations": (
+        ModerationParameters, {"input": {"anyOf": [_TEXT, _ITEMS]}}, "Moderation", "Judge texts and images.",
+    ),
+}  # fmt: skip
+"""By path what is judged, what else there is, and how the operation is called."""
+_FORM: dict[str, Any] = {
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "required": ["file", "model"],
+            "properties": {
+                "file": {"type": "string", "format": "binary"},
+                **dict.fromkeys(("model", "language", "prompt", "response_format", "temperature"), _TEXT),
+                "timestamp_granularities[]": {"type": "array", "items": _TEXT},
+            },
+        }
+    }
+}
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; }
 body { font: 15px/1.55 system-ui, sans-serif; margin: 0 auto; max-width: 60rem; padding: 2rem 1rem 6rem; }
@@ -116,8 +144,8 @@ def add_data_plane(app: FastAPI) -> None:
         document = own()
         if "/api/v1/chat/completions" not in document["paths"]:
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            [request, asked], parts = msgspec.json.schema_components(
-                [ChatParameters, EmbeddingParameters],
+            [request, asked, *errands], parts = msgspec.json.schema_components(
+                [ChatParameters, EmbeddingParameters, *(kind for kind, *_ in _ERRANDS.values())],
                 schema_hook=lambda _kind: {"description": "Any value."},
                 ref_template=_REF,
             )
@@ -133,6 +161,11 @@ def add_data_plane(app: FastAPI) -> None:
                 "/api/v1/messages/count_tokens": _operation("Count", "Estimate the tokens of a prompt.", _MESSAGES),
                 "/api/v1/responses": _operation("Response", "Answer items in OpenAI's newer words.", _RESPONSES),
             }
+            for (path, (_, beside, name, summary)), body in zip(_ERRANDS.items(), errands, strict=True):
+                whole = {"allOf": [body, {"type": "object", "properties": beside}]} if beside else body
+                document["paths"][f"/api/v1{path}"] = _operation(name, summary, whole)
+            document["paths"]["/api/v1/audio/transcriptions"]["post"]["requestBody"]["content"] |= _FORM
+            document["paths"]["/api/v1/audio/speech"]["post"]["responses"]["200"]["content"] = {"audio/*": {}}
             for family, body in BODIES.items():
                 path = document["paths"].setdefault(f"/api/v1/{family}/completions", {})
                 path |= _operation(f"{family} completion".capitalize(), "Have voters answer or choose.", body)
