@@ -84,6 +84,7 @@ def works(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Works]:
                 toml += _model(f"two/{word}", made, [("faulty", word, price), ("sound", kind, price)])
         toml += _model("two/image-reset-after-1", "image", [("faulty", "image-reset-after-1", _KINDS["image"][1])])
         toml += _model("two/speech-reset-after-1", "speech", [("faulty", "speech-reset-after-1", _KINDS["speech"][1])])
+        toml += _model("one/speech-gap-400", "speech", [("sound", "speech-gap-400", _KINDS["speech"][1])])
         for provider in ("plain", "voyage", "cohere"):
             toml += _model(f"rank/{provider}", "rerank", [(provider, "rank-1", _KINDS["rerank"][1])])
         toml += _model("draw/gpt-image-1", "image", [("plain", "gpt-image-1", "{}")])
@@ -266,6 +267,61 @@ def test_a_model_that_draws_in_conversations_draws_here_too(works: Works) -> Non
     ]
     works.script[0] = {"candidates": [{"content": {"parts": [{"text": "No."}]}, "finishReason": "STOP"}]}
     assert works.gateway.request("POST", "/v1/images", body).status == 502
+
+
+def test_images_to_start_from_go_up_as_a_form(works: Works) -> None:
+    reference = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{_IMAGE}"}}
+    body = {"model": "one/image", "prompt": "wider", "input_references": [reference, reference], "background": "opaque"}
+    assert works.gateway.request("POST", "/v1/images", body).status == 200
+    sent = [one for one in works.fake.journal() if one["t"] == "request" and one["path"] == "/v1/images/edits"][-1]
+    assert sent["body"].count('name="image[]"; filename="image-') == 2
+    assert 'name="background"\r\n\r\nopaque\r\n' in sent["body"]
+    reference["image_url"] = {"url": "data:image/png\r\nX: y;base64,AAAA"}
+    assert works.gateway.request("POST", "/v1/images", body).status == 200
+    sent = [one for one in works.fake.journal() if one["t"] == "request" and one["path"] == "/v1/images/edits"][-1]
+    assert "\r\nX: y" not in sent["body"]
+    reference["image_url"] = {"url": "http://127.0.0.1:1/picture.png"}
+    assert works.gateway.request("POST", "/v1/images", body).status == 400
+
+
+@pytest.mark.parametrize("address", ["", "/v1/models"])
+def test_an_image_that_stands_elsewhere_is_read_there_or_refused(works: Works, address: str) -> None:
+    where = f"{works.fake.base_url.removesuffix('/v1')}{address}" if address else "http://127.0.0.1:1/secret.png"
+    works.script[0] = {"data": [{"url": where}]}
+    reply = works.gateway.request("POST", "/v1/images", {"model": "draw/flux", "prompt": "x"})
+    assert reply.status == 502
+    assert "127.0.0.1" not in reply.body.decode()
+
+
+def test_a_request_that_is_repeated_is_charged_once(works: Works) -> None:
+    once = {"Idempotency-Key": "errand-1"}
+    body = {"model": "one/rerank", "query": "cat", "documents": ["a cat"]}
+    first, second = (works.gateway.request("POST", "/v1/rerank", body, headers=once) for _ in range(2))
+    assert first.body == second.body
+    assert second.headers["idempotent-replayed"] == "true"
+    once = {"Idempotency-Key": "errand-2"}
+    spoken = {"model": "one/speech", "input": "once"}
+    first, second = (works.gateway.request("POST", "/v1/audio/speech", spoken, headers=once) for _ in range(2))
+    assert (first.status, len(first.body)) == (200, 4 * 2400)
+    assert second.status == 409
+
+
+def test_a_listener_who_leaves_pays_for_what_was_spoken(works: Works) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", works.gateway.port, timeout=10)
+    headers = {"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/json"}
+    body = b'{"model":"one/speech-gap-400","input":"Hello there"}'
+    connection.request("POST", "/v1/audio/speech", body, headers)
+    answer = connection.getresponse()
+    answer.read(10)
+    generation_id = answer.headers["x-generation-id"]
+    connection.close()
+    answer.close()
+    deadline = time.monotonic() + 5
+    while (found := works.gateway.request("GET", f"/api/v1/generation?id={generation_id}")).status != 200:
+        assert time.monotonic() < deadline
+    record = found.json()["data"]
+    assert record["cancelled"] is True
+    assert round(record["total_cost"] * _PICO) == 11 * 15_000_000
 
 
 def test_a_provider_without_the_kind_is_not_asked(works: Works) -> None:

@@ -251,6 +251,8 @@ async def _fetch_addresses(completion: Completion, house: House) -> None:
             fetched = await house.outside.fetch(_read_text(address))
         except TurnoutError:
             raise UpstreamError("The provider's image cannot be read", may_be_billed=True) from None
+        if not fetched.media_type.startswith("image/"):
+            raise UpstreamError("The provider's image is none", may_be_billed=True)
         data = await asyncio.to_thread(b64encode, fetched.data)
         choice.message = {name: value for name, value in choice.message.items() if name != "url"}
         choice.message["b64_json"] = Raw(b'"%b"' % data)
