@@ -246,7 +246,7 @@ class Administrator:
     async def _copied(self, why: str) -> dict[str, Any]:
         path = await self._store_file()
         at = self._premises.clock.wall()
-        name = f"turnout-{date(at)[:19].replace(':', '').lower()}{why}.sqlite"
+        name = f"turnout-{date(at)[:-1].replace(':', '').lower()}{why}.sqlite"
         copy = path.parent / _FOLDER / name
 
         def work() -> int:
