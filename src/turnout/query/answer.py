@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 
 from turnout.base.errors import BadRequest, TurnoutError, UpstreamError
 from turnout.base.jsons import encode
-from turnout.domain.completion import NULL, Choice
+from turnout.domain.completion import Choice
 from turnout.domain.query import Ballot, Message, QueryModel, Vote, Voter
 from turnout.query.answers import confidence_id, generate_id
 from turnout.query.cache import VoteCache
@@ -20,14 +20,14 @@ from turnout.query.canonical import canonical_json, content_id
 from turnout.query.embedding import embed_texts
 from turnout.query.generation import Answer, generate
 from turnout.query.holding import Election, all_failed, hold_election, outcome_report
-from turnout.query.job import Job, Place
+from turnout.query.job import Job
 from turnout.query.outcome import Outcome
 from turnout.query.permitted import permitted_outputs
 from turnout.query.poll import Seat
 from turnout.query.prompt import Conversation, output_mode_of
 from turnout.query.schemas import schema_of
 from turnout.query.selection import Slip
-from turnout.query.shapes import message_of, metadata_of, total, voter_fields
+from turnout.query.shapes import total
 from turnout.query.tally import count
 from turnout.query.texts import answer_text
 from turnout.query.votes import fair_share
@@ -123,15 +123,8 @@ class _Query:
             if one.error is not None:
                 self._failures.append((voter.index, one.error))
             text = None if choice is None else _text(choice)
-            made = self._entry((voter.index, number), choice, one.error)
-            made |= {
-                "generate_id": None if text is None else generate_id(text),
-                "confidence_id": None if text is None else confidence_id(text, self._schema),
-                "confidence_weight": fair_share(self._weights.values[voter.index], good) if good else None,
-            }
-            made |= voter_fields(voter, one.error, job.border)
-            made["completion_metadata"] = metadata_of(job.line, [one.heard], job.border)
-            job.send([_closing(made)])
+            made = job.choice(voter, number, choice, one.error, [one.heard])
+            self._close(made, voter, good, text, None if text is None else confidence_id(text, self._schema))
 
     def _candidates(self, listed: Sequence[str], answers: Mapping[int, Sequence[Answer]]) -> _Candidates:
         found = _Candidates({}, {})
@@ -206,16 +199,9 @@ class _Query:
         for number, slip in enumerate(slips):
             if slip.error is not None:
                 self._failures.append((voter.index, slip.error))
-            made = self._entry((voter.index, number), slip.choice, slip.error, mode)
-            made |= {
-                "generate_id": None,
-                "confidence_id": _selected_id(slip, names, candidates),
-                "confidence_weight": fair_share(self._weights.values[voter.index], good) if good else None,
-                "vote_kind": slip.kind if slip.shares is not None else None,
-            }
-            made |= voter_fields(voter, slip.error, job.border)
-            made["completion_metadata"] = metadata_of(job.line, slip.heard, job.border)
-            job.send([_closing(made)])
+            made = job.choice(voter, number, slip.choice, slip.error, slip.heard, mode)
+            made["vote_kind"] = slip.told_kind
+            self._close(made, voter, good, None, _selected_id(slip, names, candidates))
 
     async def _embed(self, candidates: _Candidates) -> None:
         """A vector for each different answer, where that was asked for; none where the model has failed."""
@@ -229,26 +215,18 @@ class _Query:
 
     # -- choices --
 
-    def _entry(
-        self,
-        place: Place,
-        choice: Choice | None,
-        error: TurnoutError | None,
-        mode: Any = None,  # noqa: ANN401 - a mode
-    ) -> dict[str, Any]:
-        index = self._job.index(place)
-        reason = "error" if choice is None or error is not None else choice.finish_reason
-        if mode is not None and reason == "tool_calls":
-            reason = "stop"
-        made: dict[str, Any] = {
-            "index": index,
-            "message": message_of(choice, mode),
-            "finish_reason": "stop" if choice is None and error is None else reason,
-            "logprobs": NULL if choice is None else choice.logprobs,
+    def _close(
+        self, made: dict[str, Any], voter: Voter, good: int, text: str | None, voted: str | dict[str, float] | None
+    ) -> None:
+        """The choice *made* of a voter, of whose choices so many are *good*: what it wrote, and what it votes for."""
+        made |= {
             "confidence": None,
+            "generate_id": None if text is None else generate_id(text),
+            "confidence_id": voted,
+            "confidence_weight": fair_share(self._weights.values[voter.index], good) if good else None,
         }
-        self._choices[index] = made
-        return made
+        self._choices[made["index"]] = made
+        self._job.send([_closing(made) | {"delta": self._job.opening(made["index"])}])
 
     def _add_listed(self, index: int, text: str) -> None:
         """A choice that the schema permits, whether or not somebody writes it."""
@@ -354,7 +332,7 @@ def _rank(made: Mapping[str, Any]) -> tuple[float, bool, int]:
 def _closing(made: Mapping[str, Any]) -> dict[str, Any]:
     """The last chunk of one choice, before anything is known of the others; usage comes at the end."""
     left_out = ("message", "confidence", "logprobs", "completion_metadata")
-    return {"delta": {}, "logprobs": None} | {name: value for name, value in made.items() if name not in left_out}
+    return {"logprobs": None} | {name: value for name, value in made.items() if name not in left_out}
 
 
 def _as_delta(made: Mapping[str, Any]) -> dict[str, Any]:

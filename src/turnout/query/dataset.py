@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from turnout.base.errors import BadRequest
 from turnout.domain.query import Message
 from turnout.query.answers import confidence_id
-from turnout.query.lessons import messages_of, options_of, truth_of
+from turnout.query.lessons import lines_of, messages_of, options_of, truth_of
 from turnout.query.rules import Fields, refused
 from turnout.query.schemas import schema_of
 
@@ -48,15 +47,7 @@ def tasks_in(text: bytes) -> list[Task]:
     Raises:
         BadRequest: a line is wrong; the message names it. Or there is none.
     """
-    tasks: list[Task] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            value = msgspec.json.decode(line)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            raise BadRequest(f"Line {number} is no JSON") from None
-        tasks.append(_task(value, f"line {number}"))
+    tasks = [_task(value, place) for place, value in lines_of(text)]
     if not tasks:
         raise BadRequest("The data set is empty")
     return tasks

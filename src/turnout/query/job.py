@@ -13,13 +13,13 @@ from turnout.base.errors import TurnoutError
 from turnout.base.jsons import encode
 from turnout.domain.account import Key
 from turnout.domain.archive import CompletionKind
-from turnout.domain.completion import Chunk
+from turnout.domain.completion import NULL, Choice, Chunk
 from turnout.domain.query import OutputMode, Roster, Voter
 from turnout.engine.house import Call, House
 from turnout.query.asked import Asked
 from turnout.query.poll import Conduct
-from turnout.query.shapes import Border, voter_fields
-from turnout.query.voters import Line, Listener
+from turnout.query.shapes import Border, message_of, metadata_of, voter_fields
+from turnout.query.voters import Heard, Line, Listener
 
 __all__ = ["Job", "Place"]
 
@@ -94,6 +94,13 @@ class Job:
             index = self._indexes[place] = self.first_index + len(self._indexes)
         return index
 
+    def opening(self, index: int) -> dict[str, str]:
+        """What the first delta of a choice begins with, and no other one."""
+        if index in self._roles:
+            return {}
+        self._roles.add(index)
+        return {"role": "assistant"}
+
     def listener(self, voter: Voter, slip: int, mode: OutputMode | None = None, *, many: bool = False) -> Listener:
         """What passes on the words of one question to *voter*. *many*: its choices count, and not the question."""
         fields = voter_fields(voter, None, self.border)
@@ -106,14 +113,33 @@ class Job:
                     if mode == "tool_call" or index not in self._roles:
                         delta = _plain_delta(_decode_delta(choice.delta), mode)
                     if index not in self._roles:
-                        self._roles.add(index)
-                        delta = {"role": "assistant"} | delta
+                        delta = self.opening(index) | delta
                     if _says_nothing(delta):
                         continue
                     part = {"index": index, "delta": delta, "finish_reason": None, "logprobs": choice.logprobs}
                     self.send([part | fields])
 
         return hear
+
+    def choice(
+        self,
+        voter: Voter,
+        number: int,
+        said: Choice | None,
+        error: TurnoutError | None,
+        heard: Sequence[Heard],
+        mode: OutputMode | None = None,
+    ) -> dict[str, Any]:
+        """What *voter* *said*, as its choice of that *number*. Nothing said, and no error: the vote was kept."""
+        reason = "stop" if said is None or (mode and said.finish_reason == "tool_calls") else said.finish_reason
+        made: dict[str, Any] = {
+            "index": self.index((voter.index, number)),
+            "message": message_of(said, mode),
+            "finish_reason": reason if error is None else "error",
+            "logprobs": NULL if said is None else said.logprobs,
+            "completion_metadata": metadata_of(self.line, heard, self.border),
+        }
+        return made | voter_fields(voter, error, self.border)
 
     def send(self, choices: Sequence[Mapping[str, Any]], **more: object) -> None:
         """One chunk, for a client that wants them."""

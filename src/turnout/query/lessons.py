@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import struct
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
+from turnout.base.errors import BadRequest
 from turnout.base.jsons import encode
 from turnout.domain.query import Message, QueryModel, Roster
 from turnout.domain.training import TrainingRow
@@ -22,7 +23,17 @@ from turnout.query.schemas import schema_of
 from turnout.query.texts import prompt_text
 from turnout.query.training import packed_vector
 
-__all__ = ["Lesson", "format_of", "lesson_of", "messages_of", "options_of", "row_of", "shown_row", "truth_of"]
+__all__ = [
+    "Lesson",
+    "format_of",
+    "lesson_of",
+    "lines_of",
+    "messages_of",
+    "options_of",
+    "row_of",
+    "shown_row",
+    "truth_of",
+]
 
 _ROLES: Final = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _MOST_CHOICES: Final = 8000
@@ -120,6 +131,18 @@ def lesson_of(value: object, place: str, roster: Roster) -> Lesson:
     )
     fields.end()
     return lesson
+
+
+def lines_of(text: bytes) -> Iterator[tuple[str, object]]:
+    """The JSON value of each line, and where that stands. Raises BadRequest: a line is none."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            value = msgspec.json.decode(line)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            raise BadRequest(f"Line {number} is no JSON") from None
+        yield f"line {number}", value
 
 
 def format_of(form: object, roster: Roster, name: str = "response_format") -> str:

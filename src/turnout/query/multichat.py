@@ -7,14 +7,13 @@ from typing import Any
 
 from msgspec import Raw
 
-from turnout.domain.completion import NULL
 from turnout.domain.query import Message, Voter
 from turnout.query.generation import Answer, generate
 from turnout.query.holding import all_failed
 from turnout.query.job import Job
 from turnout.query.outcome import Outcome
 from turnout.query.prompt import Conversation
-from turnout.query.shapes import message_of, metadata_of, total, voter_fields
+from turnout.query.shapes import total
 from turnout.query.weighing import Weights
 
 __all__ = ["multichat"]
@@ -28,17 +27,10 @@ async def multichat(job: Job, messages: Sequence[Message], weights: Weights) -> 
 
     def spoken(voter: Voter, answers: Sequence[Answer]) -> None:
         for number, one in enumerate(answers):
-            index = job.index((voter.index, number))
-            choice = one.choice
-            entry: dict[str, Any] = {
-                "index": index,
-                "message": message_of(choice),
-                "finish_reason": "error" if choice is None else choice.finish_reason,
-                "logprobs": NULL if choice is None else choice.logprobs,
-            }
-            made[index] = entry | voter_fields(voter, one.error, job.border)
-            made[index]["completion_metadata"] = metadata_of(job.line, [one.heard], job.border)
-            job.send([{"delta": {}, "logprobs": None} | _without(made[index], "message", "completion_metadata")])
+            entry = job.choice(voter, number, one.choice, one.error, [one.heard])
+            made[entry["index"]] = entry
+            delta = job.opening(entry["index"])
+            job.send([_without(entry, "message", "completion_metadata") | {"delta": delta, "logprobs": None}])
 
     answers, seats = await generate(job, job.roster.voters, weights, conversation, spoken)
     usage, price = total(job.line)

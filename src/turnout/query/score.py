@@ -7,7 +7,6 @@ from typing import Any
 
 from msgspec import Raw
 
-from turnout.domain.completion import NULL
 from turnout.domain.query import Message, Voter
 from turnout.query.cache import VoteCache
 from turnout.query.holding import Election, all_failed, hold_election, outcome_report
@@ -15,7 +14,7 @@ from turnout.query.job import Job
 from turnout.query.outcome import Outcome
 from turnout.query.prompt import Conversation, output_mode_of
 from turnout.query.selection import Slip
-from turnout.query.shapes import message_of, metadata_of, total, voter_fields
+from turnout.query.shapes import total, voter_fields
 from turnout.query.texts import answer_text
 from turnout.query.weighing import Weights
 
@@ -42,11 +41,11 @@ async def score(
         slip = slips[0]
         closing = {
             "index": index,
-            "delta": {"vote": slip.shares},
+            "delta": job.opening(index) | {"vote": slip.shares},
             "finish_reason": _finish_reason(slip),
             "logprobs": None,
             "weight": weights.values[voter.index],
-            "vote_kind": slip.kind if slip.shares is not None else None,
+            "vote_kind": slip.told_kind,
         }
         job.send([closing | voter_fields(voter, slip.error, job.border)])
 
@@ -97,19 +96,9 @@ def _supplied(index: int, choice: Message) -> dict[str, Any]:
 def _voted(job: Job, voter: Voter, election: Election, weights: Weights, agreement: float | None) -> dict[str, Any]:
     """What one voter said, as a choice."""
     slip = election.slips[voter.index][0]
-    mode = output_mode_of(voter.llm)
-    choice = slip.choice
-    voted: dict[str, Any] = {
-        "index": job.index((voter.index, 0)),
-        "message": message_of(choice, mode) | {"vote": slip.shares},
-        "finish_reason": _finish_reason(slip),
-        "logprobs": NULL if choice is None else choice.logprobs,
-        "weight": weights.values[voter.index],
-        "confidence": agreement,
-        "vote_kind": slip.kind if slip.shares is not None else None,
-    }
-    voted |= voter_fields(voter, slip.error, job.border)
-    voted["completion_metadata"] = metadata_of(job.line, slip.heard, job.border)
+    voted = job.choice(voter, 0, slip.choice, slip.error, slip.heard, output_mode_of(voter.llm))
+    voted["message"]["vote"] = slip.shares
+    voted |= {"weight": weights.values[voter.index], "confidence": agreement, "vote_kind": slip.told_kind}
     if weights.evidence:
         voted["weight_evidence"] = weights.evidence[voter.index]
     return voted

@@ -49,6 +49,11 @@ class Slip(Struct, kw_only=True):
     error: TurnoutError | None = None
 
     @property
+    def told_kind(self) -> VoteKind | None:
+        """Where the vote comes from; None where there is none."""
+        return None if self.shares is None else self.kind
+
+    @property
     def choice(self) -> Choice | None:
         """What the voter wrote, at the first pass."""
         answer = self.heard[0].answer if self.heard else None

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, final
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
@@ -20,7 +19,7 @@ from turnout.domain.training import TrainingTable
 from turnout.query.asking import ask_voters, line_for
 from turnout.query.fitting import Quality
 from turnout.query.front import Voting
-from turnout.query.lessons import Lesson, format_of, lesson_of, messages_of, row_of, shown_row
+from turnout.query.lessons import Lesson, format_of, lesson_of, lines_of, messages_of, row_of, shown_row
 from turnout.query.marking import mark
 from turnout.query.rules import Fields, refused
 from turnout.query.tables import Held
@@ -142,7 +141,7 @@ class Teaching:
             BadRequest: a line is none; the message names it.
         """
         roster = await self._roster(pupil.key.account_id, table_id, model)
-        lessons = await asyncio.to_thread(_lessons_in, text, roster)
+        lessons = await asyncio.to_thread(lambda: [lesson_of(value, place, roster) for place, value in lines_of(text)])
         return await self._teach(pupil, roster, lessons, ask=False)
 
     async def preview(self, pupil: Pupil, table_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -250,19 +249,6 @@ class Teaching:
         truth: dict[str, Any] = {"correct_confidence_id": right} if query else {"correct_vote": list(lesson.truth)}
         await mark(self._archive, kept, truth, self._clock.wall(), self.training)
         return name
-
-
-def _lessons_in(text: bytes, roster: Roster) -> list[Lesson]:
-    lessons: list[Lesson] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            value = msgspec.json.decode(line)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            raise BadRequest(f"Line {number} is no JSON") from None
-        lessons.append(lesson_of(value, f"line {number}", roster))
-    return lessons
 
 
 def quality_fields(quality: Quality) -> dict[str, Any]:

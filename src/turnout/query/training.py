@@ -200,18 +200,20 @@ class Training:
 
     async def learn(self, completion: ArchivedCompletion, truth: Sequence[float]) -> None:
         """*completion* has been marked: *truth* has a share for each option of its ballot."""
-        kind: DefinitionKind = "score_model" if completion.kind == "score" else "query_model"
-        roster = (await self._registry.find(kind, completion.model)).roster
-        assert roster is not None  # noqa: S101 - it is a model
+        roster = await self._roster_of(completion)
         table = table_of(roster, completion.account_id, completion.created)
         await self.put(table, [_row_of(completion, truth, roster)])
 
     async def unlearn(self, completion: ArchivedCompletion) -> None:
         """The mark of *completion* has been taken back."""
+        roster = await self._roster_of(completion)
+        await self.remove(completion.account_id, table_id_of(roster), [completion.id])
+
+    async def _roster_of(self, completion: ArchivedCompletion) -> Roster:
         kind: DefinitionKind = "score_model" if completion.kind == "score" else "query_model"
         roster = (await self._registry.find(kind, completion.model)).roster
-        assert roster is not None  # noqa: S101 - as above
-        await self.remove(completion.account_id, table_id_of(roster), [completion.id])
+        assert roster is not None  # noqa: S101 - it is a model
+        return roster
 
     async def roster(self, table_id: str, table: TrainingTable | None, model: str | None = None) -> Roster:
         """Voters that learn in the table of that id: of the *model* that is named, else of the one it began with.
