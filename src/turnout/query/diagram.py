@@ -58,7 +58,7 @@ def reliability_diagram(quality: Quality, title: str = "Confidence and accuracy"
     parts.append(f'<text text-anchor="middle" x="16" y="{_TOP + _SIDE / 2}" {turned}>winners that were right</text>')
     parts += _legend("raw", "as counted", quality.expected_calibration_error, below + 62)
     if quality.calibrated_expected_calibration_error is not None:
-        told = f"calibrated ({quality.estimator}), on ballots held out"
+        told = f"calibrated ({quality.estimator}), held out"
         parts += _legend("calibrated", told, quality.calibrated_expected_calibration_error, below + 84)
     return "\n".join([*parts, "</svg>"]) + "\n"
 
