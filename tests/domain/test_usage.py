@@ -10,10 +10,16 @@ from msgspec.structs import replace
 
 from turnout.base.limits import MAX_TOKENS
 from turnout.base.money import MAX_PICO, Pico, dollars, parse_price
-from turnout.domain.usage import COUNTS, NO_USAGE, PRICES, PriceOverride, Pricing, Usage, cost, effective
+from turnout.domain.usage import COUNTS, NO_USAGE, PRICES, PriceOverride, Pricing, Units, Usage, cost, effective
 
-TOKENS = [name for name in COUNTS if name != "web_searches"]
-USAGES = st.builds(Usage, web_searches=st.integers(0, 100), **{name: st.integers(0, MAX_TOKENS) for name in TOKENS})
+TOKENS = [name for name in COUNTS if name not in {"web_searches", "tools_requested", "tools_executed"}]
+UNITS = st.builds(Units, **{name: st.integers(0, MAX_TOKENS) for name in Units.__struct_fields__})
+USAGES = st.builds(
+    Usage,
+    web_searches=st.integers(0, 100),
+    units=st.none() | UNITS,
+    **{name: st.integers(0, MAX_TOKENS) for name in TOKENS},
+)
 PRICINGS = st.builds(
     Pricing,
     **{name: st.integers(0, MAX_PICO) for name in ("prompt", "completion", "request")},
@@ -47,6 +53,14 @@ def test_searches_cost_what_they_cost_beside_the_tokens() -> None:
     price = cost(Usage(fresh=1, completion=1, web_searches=2), pricing)
     assert (price.prompt, price.completion, price.request, price.total) == (2, 3, 19, 24)
     assert cost(Usage(web_searches=2), Pricing()).total == 0
+
+
+@given(UNITS, PRICINGS)
+def test_units_cost_what_they_cost_to_a_part_of_a_pico_dollar(units: Units, pricing: Pricing) -> None:
+    seconds = Fraction(units.sound_ms, 1000) * (pricing.audio_second or 0)
+    others = units.images * (pricing.output_image or 0) + units.characters * (pricing.character or 0)
+    exact = max(1, units.searches) * pricing.request + others + seconds
+    assert 0 <= cost(Usage(units=units), pricing).request - exact < 1
 
 
 @given(USAGES, USAGES, PRICINGS)

@@ -37,6 +37,9 @@ _UNITS: Final[Mapping[str, tuple[str, str]]] = {
     "image_token": ("Image tokens in", "million tokens"),
     "image_output": ("Image tokens out", "million tokens"),
     "image": ("Image in", "image"),
+    "output_image": ("Image out", "image"),
+    "audio_second": ("Sound", "second"),
+    "character": ("Spoken text", "character"),
     "request": ("Request", "request"),
     "web_search": ("Web search", "search"),
 }
