@@ -306,6 +306,16 @@ def test_a_request_that_is_repeated_is_charged_once(works: Works) -> None:
     assert second.status == 409
 
 
+def test_a_preset_lends_its_model_to_an_errand(works: Works) -> None:
+    made = works.gateway.request("POST", "/api/v1/presets/voice/chat/completions", {"model": "one/speech"})
+    assert made.status == 200, made.body
+    spoken = {"model": "@preset/voice", "input": "x", "response_format": "wav"}
+    reply = works.gateway.request("POST", "/v1/audio/speech", spoken)
+    assert reply.status == 200, reply.body
+    assert reply.body[:4] == b"RIFF"
+    assert works.gateway.generation(reply)["model"] == "one/speech"
+
+
 def test_a_listener_who_leaves_pays_for_what_was_spoken(works: Works) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", works.gateway.port, timeout=10)
     headers = {"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/json"}

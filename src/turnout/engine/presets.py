@@ -11,6 +11,7 @@ from turnout.accounts.presets import PresetBook
 from turnout.base.errors import BadRequest
 from turnout.base.jsons import BadJSON, encode, reader
 from turnout.domain.chat import ChatParameters, ChatRequest
+from turnout.domain.errand import ErrandRequest
 from turnout.domain.preset import Recipe
 
 __all__ = ["names_preset", "with_preset"]
@@ -23,7 +24,8 @@ _SYNONYMS = (
 )
 """Fields that mean the same: a request that has one of them has said it all."""
 _OF_VECTORS = frozenset({"model", "provider"})
-"""What requests for embeddings take from a preset."""
+"""What requests for embeddings, and errands, take from a preset."""
+_OF_ERRANDS = _OF_VECTORS | {"user", "session_id", "stream"}
 _SYSTEM = frozenset({"system", "developer"})
 
 
@@ -92,6 +94,8 @@ async def with_preset(request: ChatRequest, book: PresetBook, account_id: str) -
 
 def _judged(request: ChatRequest, fields: dict[str, Raw], recipe: Recipe) -> ChatRequest:
     judged = {name: value for name, value in fields.items() if name not in {"messages", "input"}}
+    if isinstance(request, ErrandRequest):  # whose fields bear names that mean other things in a conversation
+        judged = {name: value for name, value in judged.items() if name in _OF_ERRANDS}
     try:
         parameters = _read_parameters(encode(judged))
     except BadJSON as error:
