@@ -18,6 +18,8 @@ from conservation import assert_money_adds_up, generation_ids, generations
 from gateway import FakeServer, Gateway, model_tables, provider_table
 from turnout.stores.sqlite import SQLiteStore
 
+pytestmark = pytest.mark.alone  # how soon it serves again is judged
+
 _PRICES = '{ prompt = "0.000001", completion = "0.000002" }'
 _SITE = "from crashing import install\ninstall()\n"
 _LEAST = 20

@@ -19,6 +19,8 @@ from conservation import accepted, assert_conserved, generation_ids, generations
 from gateway import FakeServer, Gateway, Reply, model_tables, provider_table, running
 from rawhttp import connected, converse, head_of, post_chat, read_answers
 
+pytestmark = pytest.mark.alone  # how soon it serves again is judged
+
 _PRICES = '{ prompt = "0.000001", completion = "0.000002" }'
 _WORDS = ("lorem-5", "gap-100-lorem-100", "gap-50-lorem-12", "hang")
 _LOAD_THREADS = 6

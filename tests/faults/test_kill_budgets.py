@@ -17,6 +17,8 @@ import pytest
 from conservation import assert_money_adds_up, generation_ids, generations
 from gateway import FakeServer, Gateway, model_tables, provider_table
 
+pytestmark = pytest.mark.alone  # how soon it serves again is judged
+
 _PRICES = '{ prompt = "0.000001", completion = "0.000002" }'
 _THREADS = 6
 _READY_SECONDS = 3.0
