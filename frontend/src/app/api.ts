@@ -15,6 +15,8 @@ export interface Options {
   path?: Record<string, string>;
   query?: Record<string, string | number | boolean | null | undefined>;
   body?: unknown;
+  /** A body that is no JSON object: lines, for one. */
+  text?: string;
   signal?: AbortSignal;
   headers?: Record<string, string>;
 }
@@ -68,7 +70,7 @@ export async function call(method: string, path: keyof paths & string, options: 
       method,
       headers,
       signal: options.signal,
-      body: options.body === undefined ? undefined : JSON.stringify(options.body),
+      body: options.body === undefined ? options.text : JSON.stringify(options.body),
     });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
