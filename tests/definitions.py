@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-__all__ = ["CHANGES", "DEFAULTS", "QUERY", "SCORE", "query_llms", "score_llms"]
+__all__ = ["CHANGES", "DEFAULTS", "QUERY", "QUERY_CHANGES", "SCORE", "SCORE_CHANGES", "query_llms", "score_llms"]
 
 JSON = dict[str, Any]
 QUERY: Final[JSON] = {"id": "acme/tiny", "mode": "generate", "weight": {"type": "static", "weight": 1}}

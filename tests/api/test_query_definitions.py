@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from jsonschema import Draft202012Validator
 from msgspec.structs import replace
 
+from definitions import QUERY, QUERY_CHANGES, SCORE, SCORE_CHANGES
 from gateway import Gateway, Reply
 from turnout.base.money import Pico
-from turnout.domain.query import UseOfDefinition
+from turnout.domain.query import QueryLLM, ScoreLLM, UseOfDefinition
 from turnout.stores.sqlite import SQLiteStore
 from vectors import vectors
 
@@ -273,3 +275,22 @@ def test_definitions_survive_a_restart_and_addresses_are_limited(tmp_path: Path)
         last = gateway.request("GET", "/query_llms/count", key=None)
         assert int(last.headers["retry-after"]) >= 1
         assert gateway.request("GET", "/query_llms/count").status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "llm", "changes"), [("query_llms", QUERY, QUERY_CHANGES), ("score/llms", SCORE, SCORE_CHANGES)]
+)
+def test_the_document_tells_what_a_definition_may_say(
+    gateway: Gateway, path: str, llm: dict[str, Any], changes: Mapping[str, tuple[object, ...]]
+) -> None:
+    document = gateway.request("GET", "/openapi.json").json()
+    schema = document["paths"][f"/api/v1/{path}"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    fields = (QueryLLM if path == "query_llms" else ScoreLLM).__struct_fields__
+    assert set(schema["properties"]) == set(fields)
+    validator = Draft202012Validator(schema)
+    assert validator.is_valid(llm)
+    for field, values in changes.items():
+        for value in values:
+            assert validator.is_valid(llm | {field: value}), (field, value)
+    for wrong in ({"temperature": 2.1}, {"top_k": -1}, {"stop": ["a", "a"]}, {"logit_bias": {"01": 1}}, {"x": 1}):
+        assert not validator.is_valid(llm | wrong), wrong

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, cast, final
 
 from fastapi import FastAPI, Request, Response
 
 from turnout.api.addresses import AddressLimit
 from turnout.api.moments import moment_of, moment_text
+from turnout.api.query_bodies import DEFINITION_BODIES
 from turnout.base.clock import Clock
 from turnout.base.errors import BadRequest, PayloadTooLarge, Unauthenticated
 from turnout.base.jsons import encode, excerpt
@@ -66,14 +67,22 @@ def _add_kind(app: FastAPI, desk: _Desk, path: str, kind: DefinitionKind, *, sho
     async def read(request: Request) -> Response:
         return await desk.read(kind, request)
 
-    def add(below: str, answer: Callable[[Request], Awaitable[Response]], method: str, what: str, more: Any) -> None:  # noqa: ANN401 - OpenAPI
-        extra = {"parameters": list(more), "security": [{"key": []}] if not KINDS[kind].public else [{}, {"key": []}]}
+    def add(
+        below: str,
+        answer: Callable[[Request], Awaitable[Response]],
+        method: str,
+        what: str,
+        more: Sequence[Mapping[str, Any]],
+        **extra: object,
+    ) -> None:
+        extra |= {"parameters": list(more), "security": [{"key": []}] if not KINDS[kind].public else [{}, {"key": []}]}
         app.add_api_route(
             f"{path}{below}", answer, methods=[method], tags=["query"], summary=what, openapi_extra=extra,
             include_in_schema=shown, response_model=None, name=f"{method} {path}{below}",
         )  # fmt: skip
 
-    add("", register, "POST", f"Register {word}; answers with its id.", _STATISTICS)
+    body = {"required": True, "content": {"application/json": {"schema": DEFINITION_BODIES[kind]}}}
+    add("", register, "POST", f"Register {word}; answers with its id.", _STATISTICS, requestBody=body)
     add("", listing, "GET", "Ids of what is registered.", _LISTING)
     add("/count", count, "GET", "How many are registered.", (_parameter("me", _FLAG, "Only one's own."),))
     place = {"in": "path", "name": "id", "required": True, "schema": {"type": "string"}}
