@@ -133,6 +133,7 @@ def key_entry(key: Key, spent: Spending, used: int | None, standing: Standing | 
         "allowed_models": rules.models,
         "allowed_providers": rules.providers,
         "tags": rules.tags,
+        "store_content": rules.store_content,
         "plugins": [Raw(entry.encode()) for entry in rules.plugins],
     }
 

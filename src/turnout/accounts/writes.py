@@ -55,7 +55,7 @@ _READ_ONLY: Final = frozenset({
 })  # fmt: skip
 
 _TRUE: Final = Raw(b"true")
-_RULES: Final = ("models", "providers", "tags", "plugins")
+_RULES: Final = ("models", "providers", "tags", "plugins", "store_content")
 
 _decode = msgspec.json.decode
 _Read = Callable[[Raw], object]
@@ -252,6 +252,7 @@ KEY_FIELDS: Final[Mapping[str, _Read]] = {
     "allowed_providers": _or_none(read_names),
     "tags": _tags,
     "plugins": _plugins,
+    "store_content": read_switch,
     "workspace_id": _or_none(read_line),
 }
 """What ``PATCH /keys/{hash}`` may change."""

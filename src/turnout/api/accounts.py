@@ -18,6 +18,7 @@ from turnout.domain.budget import Budget
 
 __all__ = ["add_accounts"]
 
+_AT_ONCE: Final = 500  # generations
 _NO_ACCOUNT: Final = "There is no account of that id"
 _IN_PATH: Final = {"in": "path", "name": "id", "required": True, "schema": {"type": "string"}}
 _OF_BUDGET: Final = ("scope", "subject", "window", "account_id")
@@ -82,13 +83,15 @@ class _Accounts:
         return json_reply({"data": await self._entry(changed)})
 
     async def delete(self, request: Request) -> Response:
-        """Delete an account with its keys and budgets; the record of its use stays."""
+        """Delete an account with all that is its own; what it has spent stays, as sums that name nobody."""
         manager = await self._office.admin(request)
         account_id = request.path_params["id"]
         if account_id in {manager.own.id, FIRST_ACCOUNT}:
             raise BadRequest("The first account and one's own cannot be deleted")
         if not await self._store.delete_account(account_id):
             raise NotFound(_NO_ACCOUNT)
+        while await self._store.erase_deleted(_AT_ONCE) > 0:
+            pass  # whoever else wants to write gets in between
         return json_reply({"deleted": True})
 
     async def credits(self, request: Request) -> Response:

@@ -19,6 +19,7 @@ from turnout.api.activity import add_activity
 from turnout.api.administration import Administration, add_administration
 from turnout.api.apps import add_apps
 from turnout.api.byok import TestCredential, add_byok
+from turnout.api.contents import add_contents
 from turnout.api.desk import CatalogDesk
 from turnout.api.documents import add_data_plane, docs_page
 from turnout.api.errors import error_body, retry_after_of, status_of
@@ -167,6 +168,7 @@ def _add_account(app: FastAPI, office: Office, control: Control, mount: str, *, 
     add_guardrails(app, mount, office, hidden=hidden)
     add_byok(app, mount, office, control.vault, control.test_credential, hidden=hidden)
     add_generations(app, mount, office, control.find_generation, hidden=hidden)
+    add_contents(app, mount, office, control.find_generation, control.vault, hidden=hidden)
     add_administration(app, mount, office, control.administration, hidden=hidden)
 
 

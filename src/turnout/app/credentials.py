@@ -12,6 +12,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from turnout import config
+from turnout.accounts.contents import reseal_contents
 from turnout.accounts.credentials import read_secret
 from turnout.accounts.vault import MASTER_KEYS, MasterKeys, NoMasterKey, Vault
 from turnout.app.listings import listing_address, listing_headers, lists_models
@@ -72,7 +73,8 @@ async def ensure_master_key(store: Store, settings: config.Settings) -> None:
 
 
 async def rotate_master_key(store: Store, vault: Vault) -> int:
-    """Seal every credential under a new master key, or under the first one of the configuration; how many there are.
+    """Seal every credential, and all prompts and answers that are kept, under a new master key, or under the first one
+    of the configuration; how many credentials there are.
 
     Servers go on meanwhile. The key before stays in the file until the next rotation.
 
@@ -85,7 +87,9 @@ async def rotate_master_key(store: Store, vault: Vault) -> int:
         vault.open(one.sealed, one.place)  # before a key goes that somebody still needs
     if vault.keys.configured is None:
         vault.keys.rotate()
-    return await store.reseal_credentials(lambda one: vault.reseal(one.sealed, one.place))
+    count = await store.reseal_credentials(lambda one: vault.reseal(one.sealed, one.place))
+    await reseal_contents(store, vault)
+    return count
 
 
 def own_provider(provider: Provider, secret: Secret) -> Provider:

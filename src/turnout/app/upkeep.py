@@ -1,4 +1,4 @@
-"""What is done to the store now and then: old generations are deleted, spent budgets are told of."""
+"""What is done to the store now and then: what is old or orphaned is deleted, spent budgets are told of."""
 
 from __future__ import annotations
 
@@ -81,16 +81,18 @@ class Upkeep:
             kept = self._settings().store.retention_seconds
             if kept is not None:
                 await self.forget(self._clock.wall() - kept)
+            await self._clear_out()
+
+    async def _clear_out(self) -> None:
+        """Delete what was said too long ago, and what is left of accounts that are deleted."""
+        kept = self._settings().store.content_seconds
+        before = float("-inf") if kept is None else self._clock.wall() - kept
+        await _until_done(lambda: self._store.forget_contents(before, _CHUNK))
+        await _until_done(lambda: self._store.erase_deleted(_CHUNK))
 
     async def forget(self, before: float) -> int:
         """Delete the generations from before that unix second, a few at a time; how many it were. Sums stay."""
-        gone = 0
-        while True:
-            chunk = await self._store.forget_generations(before, _CHUNK)
-            gone += chunk
-            if chunk < _CHUNK:
-                return gone
-            await asyncio.sleep(_PAUSE_SECONDS)
+        return await _until_done(lambda: self._store.forget_generations(before, _CHUNK))
 
     async def _send(self, webhook: str, alert: Alert) -> None:
         """The webhook may be a secret, so it stands in no message."""
@@ -109,3 +111,14 @@ class Upkeep:
             await asyncio.sleep(wait)
             wait *= 4
         _log.error("the webhook of alerts cannot be reached: %s", reason)
+
+
+async def _until_done(work: Callable[[], Awaitable[int]]) -> int:
+    """Do *work*, which takes a chunk and says how large it was, until one is not full; how much it was in all."""
+    done = 0
+    while True:
+        chunk = await work()
+        done += chunk
+        if chunk < _CHUNK:
+            return done
+        await asyncio.sleep(_PAUSE_SECONDS)

@@ -53,6 +53,7 @@ from turnout.base.ids import GenerationIds
 from turnout.contracts.store import Store
 from turnout.contracts.surface import Surface
 from turnout.domain.provider import Provider
+from turnout.engine.contents import ContentKeeper
 from turnout.engine.house import House, Rails
 from turnout.engine.keeping import Keeping
 from turnout.engine.recall import Recall
@@ -157,6 +158,7 @@ class _Worker:
         self._presets = PresetBook(store)
         self._credentials = CredentialBook(store, vault_of(settings))
         self._writer = JournalWriter(journals_of(settings), store, self._till.node, self._till.booked)
+        self._contents = ContentKeeper(store, vault_of(settings))
         self._house = House(
             rails=self._switchman.lay(settings),
             keys=KeyRing(store, SYSTEM_CLOCK),
@@ -178,6 +180,7 @@ class _Worker:
             outside=outside,
             keeping=Keeping(self._shared.once, self._shared.cache).serve,
             presets=self._presets,
+            contents=self._contents,
             ways=Ways(self._credentials, lambda provider, secret: reach_by(provider, secret, outside)),
         )
         self._machines = Machines(self._house, self._shared, self._till.node)
@@ -257,6 +260,7 @@ class _Worker:
             self._control.measured.run(self._store),
             self._machines.run(),
             self._till.run(),
+            self._contents.run(),
         ]
         if self._orders.alone:
             jobs.append(self._writer.run())

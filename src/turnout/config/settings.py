@@ -56,6 +56,7 @@ __all__ = [
     "Limits",
     "Logging",
     "Metrics",
+    "OpenIDProvider",
     "PriceWeights",
     "Pricing",
     "Server",
@@ -110,11 +111,20 @@ class Store(_Table):
         default="never",
         description='How long single generations are kept, such as `"90d"`, or `"never"` to delete none; sums stay.',
     )
+    content_retention: Interval = Field(
+        default="30d",
+        description="How long prompts and answers are kept of keys with `store_content`; no other key's are, ever.",
+    )
 
     @property
     def retention_seconds(self) -> int | None:
         """Seconds that a generation is kept; None for ever."""
         return seconds_of_interval(self.retention)
+
+    @property
+    def content_seconds(self) -> int | None:
+        """Seconds that prompts and answers are kept; None for ever."""
+        return seconds_of_interval(self.content_retention)
 
 
 class Alerts(_Table):
@@ -125,8 +135,29 @@ class Alerts(_Table):
     )
 
 
+class OpenIDProvider(_Table):
+    """How people sign in to the website by an OpenID provider. Left out: they do not."""
+
+    issuer: HttpUrl = Field(description="The provider's address; `/.well-known/openid-configuration` is below it.")
+    client_id: Text = Field(description="What the provider calls this gateway.")
+    client_secret: SecretText | None = Field(default=None, description="The secret that goes with it, if there is one.")
+    name: Text = Field(default="single sign-on", description="What the button says after “Sign in with”.")
+    scopes: tuple[Word, ...] = Field(
+        default=("openid", "email", "profile"), description="What is asked of the provider."
+    )
+    domains: tuple[Host, ...] = Field(
+        default=(),
+        description="Domains of verified e-mail addresses that may sign in. None: whomever the provider lets.",
+    )
+    admins: tuple[Text, ...] = Field(default=(), description="Verified e-mail addresses whose accounts become admins.")
+    credit: Price = Field(default="0", description="Dollars that a new account may spend in its whole life.")
+    base_url: HttpUrl | None = Field(
+        default=None, description="This gateway's address as browsers know it. Left out: what the browser says."
+    )
+
+
 class Auth(_Table):
-    """The first two keys."""
+    """The first two keys, the master key, and how people sign in."""
 
     management_key: SecretText | None = Field(
         default=None,
@@ -141,6 +172,9 @@ class Auth(_Table):
         description="What secrets in the store are sealed with: 64 hexadecimal digits, or several such keys with commas"
         " between them, the present one first. Left out: `$TURNOUT_MASTER_KEY`, else `master-keys` in the data"
         " directory, made on first start.",
+    )
+    oidc: OpenIDProvider | None = Field(
+        default=None, description="How people sign in to the website by an OpenID provider."
     )
 
 
@@ -436,7 +470,7 @@ class Settings(BaseSettings):
     server: Server = Field(default=Server(), description="Where the server listens, where it keeps its files.")
     store: Store = Field(default=Store(), description="Where accounts, keys and generations live.")
     alerts: Alerts = Field(default=Alerts(), description="Who is told when budgets are nearly spent.")
-    auth: Auth = Field(default=Auth(), description="The first two keys.")
+    auth: Auth = Field(default=Auth(), description="The first two keys, the master key, and how people sign in.")
     metrics: Metrics = Field(default=Metrics(), description="Who may read the metrics.")
     catalog: Catalog = Field(default=Catalog(), description="Where models, prices and limits come from.")
     limits: Limits = Field(default=Limits(), description="Caps on what one client may send and how long it may take.")

@@ -48,13 +48,14 @@ class Account(Struct, frozen=True, kw_only=True):
 
 class KeyRules(Struct, frozen=True, omit_defaults=True):
     """What a key may be used for; None allows all. ``tags`` stand on each generation of the key, ``plugins`` are
-    entries for requests that do not have them, each a JSON object.
+    entries for requests that do not have them, each a JSON object. ``store_content``: prompts and answers are kept.
     """
 
     models: tuple[str, ...] | None = None
     providers: tuple[str, ...] | None = None
     tags: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
+    store_content: bool = False
 
 
 class Key(Struct, frozen=True, kw_only=True):

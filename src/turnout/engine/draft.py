@@ -147,6 +147,11 @@ class Draft:
         return self._cost + self.aside_cost
 
     @property
+    def begun(self) -> bool:
+        """Whether an upstream call has begun."""
+        return self._candidate is not None
+
+    @property
     def account_id(self) -> str:
         """Whose request it is."""
         return self.key.account_id

@@ -23,6 +23,7 @@ from turnout.contracts.surface import Surface
 from turnout.domain.account import Generation, Key
 from turnout.domain.routing import NO_WAYS, Outlook
 from turnout.engine.bounds import bounds_of
+from turnout.engine.contents import ContentKeeper
 from turnout.engine.rails import Rails
 from turnout.engine.recall import Recall
 from turnout.engine.sticky import Session, StickyMemory
@@ -53,7 +54,8 @@ class House:
 
     ``report`` tells the operator of a mistake of ours, in a text that quotes no request. ``outside`` is what plugins
     may reach. ``instead`` is asked about names of models that lead nowhere, and may answer in place of the line;
-    ``keeping`` stands before it, for requests whose answers are kept.
+    ``keeping`` stands before it, for requests whose answers are kept; ``contents`` is where keys that want it have
+    what was said kept.
     """
 
     rails: Rails
@@ -78,6 +80,7 @@ class House:
     outside: Outside | None = None
     presets: PresetBook | None = None
     ways: Ways | None = None
+    contents: ContentKeeper | None = None
     keeping: Callable[[Call, House, Line], Coroutine[Any, Any, None]] | None = None
 
     def mistake(self, error: Exception) -> None:

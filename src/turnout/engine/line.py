@@ -72,6 +72,8 @@ async def serve(call: Call, house: House) -> None:
         draft.stumbled(_delivered(trip))
         draft.broke(Internal())
         _say(trip, Internal())
+    finally:
+        trip.keep_content()
 
 
 async def _turn_away(call: Call, house: House, error: TurnoutError) -> None:
@@ -135,6 +137,7 @@ async def _accepted(call: Call, house: House) -> Trip:
     draft.held_own = held_own
     encoder = call.surface.encoder(draft.id, int(draft.created), request)
     trip = Trip(call, house, rails, request, plan, draft, encoder, session, paced=paced)
+    trip.listen()
     if chosen:
         trip.chain = Chain(chosen, house, rails, draft, request)
         trip.take_up(rounds, trip.chain)
@@ -260,6 +263,8 @@ def _refuse_managers(key: Key) -> None:
 def _say(trip: Trip, error: TurnoutError) -> None:
     """An error, in the stream if its head has gone out, else in place of the answer."""
     reply = trip.call.reply
+    if trip.transcript is not None:
+        trip.transcript.error = error.message
     if trip.told is not None and not isinstance(error, Internal):
         error.routing = trip.metadata(None)
     if reply.started:

@@ -14,6 +14,7 @@ from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Completion
 from turnout.domain.routing import Candidate, Plan
 from turnout.domain.usage import Usage
+from turnout.engine.contents import Transcript
 from turnout.engine.draft import Draft
 from turnout.engine.house import Call, House, Rails
 from turnout.engine.pace import put_right
@@ -50,7 +51,8 @@ class Trip(Struct, eq=False):
 
     ``paced``: the tokens that were counted against the key's limits per minute, None without such limits.
     ``told``: why the plan is as it is, for a client that wants to know how it was routed. ``chain``: the plugins that
-    work on it, if any do. ``rounds``: tools of the gateway that the model may call while it answers.
+    work on it, if any do. ``rounds``: tools of the gateway that the model may call while it answers. ``transcript``:
+    what is said, for a key that wants it kept.
     """
 
     call: Call
@@ -66,6 +68,7 @@ class Trip(Struct, eq=False):
     relay: Progress | None = None
     chain: Chain | None = None
     rounds: Rounds | None = None
+    transcript: Transcript | None = None
     _failures: tuple[tuple[Candidate, UpstreamError], ...] = ()
     _attempts: tuple[tuple[Candidate, int], ...] = ()
     _doubted_models: frozenset[str] = frozenset()
@@ -109,6 +112,17 @@ class Trip(Struct, eq=False):
             chosen = self.rails.rack.of_themselves()
             self.chain = Chain(chosen, self.house, self.rails, self.draft, request)
         return await self.chain.fit(request, candidate)
+
+    def listen(self) -> None:
+        """Write down what is said, if the key wants it kept."""
+        if self.draft.key.rules.store_content and self.request.wants == "text":
+            self.encoder = self.transcript = Transcript(self.encoder)
+
+    def keep_content(self) -> None:
+        """It is over: keep what was written down, unless no model was ever asked."""
+        contents, draft = self.house.contents, self.draft
+        if self.transcript is not None and contents is not None and draft.begun:
+            contents.take(draft.key, draft.id, draft.created, self.request, self.transcript)
 
     def take_up(self, rounds: Rounds | None, chain: Chain) -> None:
         """What the model says in all *rounds*, if there may be some, is one answer. *chain* has the tools."""

@@ -1,0 +1,59 @@
+"""What was said in a generation, as the API tells it; and what an age or a new master key makes of all that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from turnout.accounts.vault import Vault
+from turnout.contracts.contents import Contents
+from turnout.domain.account import Generation
+
+__all__ = ["content_report", "reseal_contents"]
+
+_AT_ONCE: Final = 200
+_NO_STATUS: Final = 502
+"""Stands for failures without a status of the provider's."""
+
+
+def content_report(said: Mapping[str, Any], generation: Generation) -> dict[str, Any]:
+    """The ``data`` object of ``GET /generation/content``. Source: OpenRouter, "Get stored content of a generation"."""
+    messages = said["messages"]
+    as_prompt = generation.api == "completions" and len(messages) == 1
+    return {
+        "input": {"prompt": messages[0].get("content")} if as_prompt else {"messages": messages},
+        "output": {"completion": said["completion"], "reasoning": said["reasoning"]},
+        "error": None if said["error"] is None else _error(said["error"], generation),
+    }
+
+
+async def reseal_contents(store: Contents, vault: Vault) -> int:
+    """Seal all that is kept under the present master key, a little at a time; in how many steps.
+
+    Raises:
+        NoMasterKey: one of them cannot be opened.
+        Unavailable: the store cannot be reached.
+    """
+    place, steps = "", 0
+    while last := await store.reseal_contents(lambda one: vault.reseal(one.sealed, one.place), place, _AT_ONCE):
+        place, steps = last, steps + 1
+    return steps
+
+
+def _error(message: str, generation: Generation) -> dict[str, Any]:
+    earlier = [one for one in generation.earlier if one.outcome == "failed"]
+    return {
+        "status": generation.status,
+        "message": message,
+        "provider_name": generation.provider_name,
+        "raw": None,
+        "previous_errors": [
+            {
+                "code": one.status or _NO_STATUS,
+                "message": one.error_type or "",
+                "provider_name": one.provider_name,
+                "raw": None,
+            }
+            for one in earlier
+        ],
+    }
