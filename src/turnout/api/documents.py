@@ -99,12 +99,13 @@ _RESPONSES = {
     )},
 }  # fmt: skip
 """Other fields of these two reach endpoints that speak the same language."""
+_SOUND: dict[str, Any] = {"type": "object", "properties": {"data": _TEXT, "format": _TEXT}}
 _ITEMS: dict[str, Any] = {"type": "array", "items": {"anyOf": [_TEXT, {"type": "object"}]}, "minItems": 1}
 _ERRANDS: dict[str, tuple[type, dict[str, Any], str, str]] = {
     "/rerank": (RerankParameters, {"documents": _ITEMS}, "Rerank", "Put documents into the order of their relevance."),
     "/images": (ImageParameters, {}, "Images", "Make images; with `stream` their drafts come first."),
     "/images/generations": (ImageParameters, {}, "Image generations", "The same under OpenAI's name."),
-    "/audio/transcriptions": (TranscriptionParameters, {}, "Transcription", "Write sound down."),
+    "/audio/transcriptions": (TranscriptionParameters, {"input_audio": _SOUND}, "Transcription", "Write sound down."),
     "/audio/speech": (SpeechParameters, {}, "Speech", "Speak a text; the answer is sound, as it comes."),
     "/moderations": (
         ModerationParameters, {"input": {"anyOf": [_TEXT, _ITEMS]}}, "Moderation", "Judge texts and images.",

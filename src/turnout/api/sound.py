@@ -10,7 +10,7 @@ from msgspec import Meta, Raw, Struct
 from turnout.api.decode import read_fields
 from turnout.api.errands import Asked, ErrandEncoder, ErrandSurface, dollars_of, messages_of, parameters_of, read_asked
 from turnout.base.errors import BadRequest
-from turnout.base.jsons import encode, reader
+from turnout.base.jsons import BadJSON, encode, reader
 from turnout.base.multipart import BadForm, FormPart, read_form
 from turnout.domain.completion import Completion
 from turnout.domain.errand import Recording, SpeechRequest, TranscriptionRequest
@@ -41,9 +41,10 @@ class _InputAudio(Struct):
 
 
 class TranscriptionParameters(Asked, frozen=True, kw_only=True):
-    """The fields of a request to write sound down. Source: OpenRouter, "Transcription"; OpenAI, "Audio"."""
+    """The fields of a request to write sound down, but for the sound. Source: OpenRouter, "Transcription"; OpenAI,
+    "Audio".
+    """
 
-    input_audio: _InputAudio | None = None
     language: Annotated[str, Meta(max_length=64)] | None = None
     prompt: str | None = None
     response_format: Literal["json", "verbose_json"] | None = None
@@ -64,6 +65,7 @@ class SpeechParameters(Asked, frozen=True, kw_only=True):
 
 _read_transcription = reader(TranscriptionParameters)
 _read_speech = reader(SpeechParameters)
+_read_audio = reader(_InputAudio)
 _read_any = reader(object)
 
 
@@ -94,12 +96,12 @@ class TranscriptionsSurface(ErrandSurface):
     def decode(self, body: bytes) -> TranscriptionRequest:
         """The request in *body*. Raises BadRequest: it is none, and the message names the field."""
         fields, recording = _from_form(body) if body.startswith(b"--") else (read_fields(body), None)
+        given = fields.pop("input_audio", None)  # megabytes, which are read once
         asked = read_asked(fields, _read_transcription)
-        fields.pop("input_audio", None)
         if recording is None:
-            if asked.input_audio is None:
+            if given is None:
                 raise BadRequest("`input_audio` is missing: send it, or a form with a `file`")
-            recording = _recording(asked.input_audio)
+            recording = _recording(given)
         if not recording.content:
             raise BadRequest("The recording is empty")
         usual, most = _duration(recording)
@@ -202,7 +204,11 @@ def _of_file(part: FormPart) -> Recording:
     return Recording(part.content, f"audio.{form}", _MEDIA_TYPES.get(form, f"audio/{form}"))
 
 
-def _recording(given: _InputAudio) -> Recording:
+def _recording(raw: Raw) -> Recording:
+    try:
+        given = _read_audio(raw)
+    except BadJSON as error:
+        raise BadRequest(f"`input_audio`: {error}") from None
     data = given.data.partition(",")[2] if given.data[:5].lower() == "data:" else given.data
     try:
         content = b64decode(data, validate=True)
