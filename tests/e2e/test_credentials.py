@@ -150,6 +150,19 @@ def test_an_own_credential_is_used_first_and_costs_nothing_here(gateway: Gateway
     assert plan.json()["data"]["endpoints"][0]["credential"] == credential
 
 
+def test_what_voters_are_billed_for_directly_is_told_and_counted_of_their_definitions(gateway: Gateway) -> None:
+    bring(gateway, _GOOD)
+    until(lambda: is_own(gateway))
+    body = {"messages": [{"role": "user", "content": "x"}], "model": {"llms": [{"model": "acme/tiny"}] * 2}}
+    answer = gateway.request("POST", "/multichat/completions", body).json()
+    for usage, times in ((answer["usage"], 2), (answer["choices"][0]["completion_metadata"]["usage"], 1)):
+        assert (usage["cost"], usage["is_byok"]) == (0, True)
+        assert usage["cost_details"]["upstream_inference_cost"] == pytest.approx(0.007 * times)
+    for path in (f"models/{answer['model']}", f"llms/{answer['choices'][0]['model']}"):
+        told = gateway.request("GET", f"/multichat/{path}?metadata=true").json()
+        assert told["total_cost"] == pytest.approx(0.014)
+
+
 def own(gateway: Gateway, key: str) -> Any:  # noqa: ANN401 - JSON
     """What a key reads of itself."""
     return gateway.request("GET", "/api/v1/key", key=key).json()["data"]

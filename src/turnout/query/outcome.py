@@ -103,7 +103,7 @@ def uses_of(job: Job, outcome: Outcome, llms: DefinitionKind, model: DefinitionK
         created=job.created,
         prompt_tokens=outcome.usage.prompt_tokens - embedding.prompt_tokens,
         completion_tokens=outcome.usage.completion_tokens - embedding.completion_tokens,
-        cost=Pico(outcome.price.total - embedding.cost),
+        cost=Pico(outcome.price.total + (outcome.price.own or 0) - embedding.cost),
         embedding_prompt_tokens=embedding.prompt_tokens,
         embedding_completion_tokens=embedding.completion_tokens,
         embedding_cost=embedding.cost,
@@ -125,14 +125,14 @@ _NOTHING = _Questions()
 
 
 def _questions(job: Job) -> dict[int, _Questions]:
-    """By voter, what its questions used."""
+    """By voter, what its questions used. What a provider bills to an account of one's own is a cost as well."""
     questions: dict[int, _Questions] = {}
     for voter, record in job.line.by_voter():
         one = questions.setdefault(voter, _Questions())
         one.requests += 1
         one.prompt_tokens += record.usage.prompt_tokens
         one.completion_tokens += record.usage.completion_tokens
-        one.cost = Pico(one.cost + record.cost)
+        one.cost = Pico(one.cost + record.cost + record.usage.own)
     return questions
 
 

@@ -132,11 +132,13 @@ def votes_report(
 
 
 def _sums(records: Sequence[Generation]) -> tuple[Usage, Cost]:
-    """Exact: what was charged for each, with the prices that it was charged with."""
+    """Exact: what was charged for each, with the prices that it was charged with, and what providers bill directly."""
+    own = sum(record.usage.own for record in records)
     prices = [cost(record.usage, record.pricing) for record in records if record.cost]  # else nothing was charged
     return added([record.usage for record in records]), Cost(
         Pico(sum(price.prompt for price in prices)),
         Pico(sum(price.completion for price in prices)),
         Pico(sum(price.request for price in prices)),
         Pico(sum(record.cost for record in records)),
+        Pico(own) if own else None,
     )
