@@ -11,6 +11,7 @@ from turnout.domain.account import Account, generation_row
 from turnout.domain.activity import ActivityQuery, Search
 from turnout.domain.budget import Budget
 from turnout.domain.content import Content
+from turnout.domain.routed import Feedback
 from turnout.domain.session import Identity, Session, Ticket
 
 _IDS = [f"gen-{1790000000 + n // 3}-{n:020}" for n in range(10)]
@@ -41,6 +42,7 @@ async def _fill(store: Store) -> None:
             Identity(issuer="i", subject=name, account_id=name, key_hash="k", email=None, created=1.0)
         )
         await store.put_contents([replace(_CONTENT, generation_id=f"{_IDS[0]}{name[0]}", account_id=name)])
+        await store.add_feedback([Feedback(account_id=name, generation_id="g", model="m", score=1.0, created=1.0)])
 
 
 async def _there(store: Store, name: str) -> list[bool]:
@@ -53,6 +55,7 @@ async def _there(store: Store, name: str) -> list[bool]:
         await store.identity("i", name) is not None,
         bool(await store.contents(name, "", 5)),
         bool(await store.budgets(name)),
+        bool(await store.feedback_after(0, 5, name)),
     ]
 
 
@@ -67,8 +70,8 @@ async def test_an_account_goes_with_all_that_is_its_own_and_another_keeps_everyt
         erased = [await store.erase_deleted(4) for _ in range(4)]
         assert (erased[-1], sum(erased)) == (0, len(_IDS))
         assert max(erased) <= 6
-        assert await _there(store, "mine") == [False] * 7
-        assert await _there(store, "other") == [True] * 7
+        assert await _there(store, "mine") == [False] * 8
+        assert await _there(store, "other") == [True] * 8
         assert await store.spent_by_account("mine", 0.0) == spent == 10 * GENERATION.cost
         named = await store.activity(ActivityQuery(account_id="mine", first=0, last=10**6, by=("key", "user")))
         assert [(one.key, one.user, one.requests) for one in named] == [("", "", 10)]
@@ -89,7 +92,7 @@ async def test_what_a_journal_brings_late_is_erased_too_and_its_cost_is_counted(
         await store.add_generations([generation_row(late)])
         await store.put_contents([replace(_CONTENT, generation_id=late.id)])
         assert await store.erase_deleted(100) == 1
-        assert await _there(store, "mine") == [False] * 7
+        assert await _there(store, "mine") == [False] * 8
         assert await store.spent_by_account("mine", 0.0) == 11 * GENERATION.cost
     finally:
         await store.close()

@@ -9,6 +9,7 @@ from turnout.contracts.archive import Archive
 from turnout.contracts.contents import Contents
 from turnout.contracts.credentials import Credentials
 from turnout.contracts.definitions import Definitions
+from turnout.contracts.feedback import Feedbacks
 from turnout.contracts.guardrails import Guardrails
 from turnout.contracts.presets import Presets
 from turnout.contracts.sessions import Sessions
@@ -31,7 +32,9 @@ class Delivery(NamedTuple):
     node: str = ""
 
 
-class Store(Definitions, Archive, Sessions, TrainingTables, Presets, Credentials, Guardrails, Contents, Protocol):
+class Store(
+    Definitions, Archive, Sessions, TrainingTables, Presets, Credentials, Guardrails, Contents, Feedbacks, Protocol
+):
     """Accounts, keys, generations, voters. It owns its threads; all methods may be called from one event loop."""
 
     async def open(self) -> None:

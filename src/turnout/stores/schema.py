@@ -14,6 +14,7 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     Table,
@@ -33,6 +34,7 @@ __all__ = [
     "DEFINITION_NAMES",
     "DEFINITION_USES",
     "DELETED_ACCOUNTS",
+    "FEEDBACK",
     "GENERATIONS",
     "GUARDRAILS",
     "GUARDRAIL_ASSIGNMENTS",
@@ -56,7 +58,7 @@ __all__ = [
     "WINDOWS",
 ]
 
-REVISION = "0014"
+REVISION = "0015"
 """The newest migration: the schema that this module describes."""
 
 METADATA = MetaData()
@@ -465,3 +467,23 @@ DELETED_ACCOUNTS = Table(
     Column("expires", Double, nullable=False),
 )
 """Accounts whose generations have still to go, those included that journals may yet bring."""
+
+FEEDBACK = Table(
+    "feedback",
+    METADATA,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),  # counts up
+    Column("account_id", Text, nullable=False),
+    Column("generation_id", Text, nullable=False),  # empty: a vote
+    Column("key_hash", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("score", Double, nullable=False),
+    Column("weight", Double, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("tasks", Text, nullable=False),  # JSON
+    Column("place", LargeBinary, nullable=False),
+    Column("propensity", Double, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Index("feedback_by_account", "account_id", "number"),
+)
+"""How good answers were: rows are added, and never changed."""

@@ -26,6 +26,7 @@ from turnout.stores.contents import SQLContents
 from turnout.stores.credentials import SQLCredentials
 from turnout.stores.definitions import SQLDefinitions
 from turnout.stores.farewell import bid_farewell, erase_deleted
+from turnout.stores.feedback import SQLFeedbacks
 from turnout.stores.guardrails import SQLGuardrails
 from turnout.stores.leasing import beat, give_back, lease, lease_rest, reclaim, spent_in
 from turnout.stores.presets import SQLPresets
@@ -46,7 +47,15 @@ _tokens = select(
 
 
 class SQLStore(
-    SQLDefinitions, SQLArchive, SQLSessions, SQLTraining, SQLPresets, SQLCredentials, SQLGuardrails, SQLContents
+    SQLDefinitions,
+    SQLArchive,
+    SQLSessions,
+    SQLTraining,
+    SQLPresets,
+    SQLCredentials,
+    SQLGuardrails,
+    SQLContents,
+    SQLFeedbacks,
 ):
     """Accounts, keys, generations and budgets. A database adds how it is opened, and how a transaction is run."""
 
