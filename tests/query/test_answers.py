@@ -87,7 +87,16 @@ def test_numbers_that_are_equal_are_equal_answers() -> None:
     assert confidence_text("[1.0, 1e2, -0.0, 0.5]", ANY) == "[0,0.5,1,100]"
 
 
-@pytest.mark.parametrize("node", [{"$ref": "#"}, {"anyOf": [{"$ref": "#"}]}, {"$ref": "http://x"}, {"properties": 1}])
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"$ref": "#"},
+        {"anyOf": [{"$ref": "#"}]},
+        {"$ref": "http://x"},
+        {"properties": 1},
+        {"anyOf": [{"required": [[], {}]}, {}]},
+    ],
+)
 def test_odd_schemas_do_no_harm(node: dict[str, Any]) -> None:
     assert confidence_text('{"b":[2,1],"a":1}', node) == '{"a":1,"b":[1,2]}'
 

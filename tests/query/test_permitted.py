@@ -107,3 +107,8 @@ def test_a_schema_that_ignores_itself_ends() -> None:
     names = [str(number) for number in range(60)]
     properties: dict[str, Any] = {name: {"$ref": "#", "_confidence": False} for name in names}
     assert len(permitted_outputs({"type": "object", "properties": properties, "required": names})) == 1
+
+
+def test_odd_requirements_do_no_harm() -> None:
+    schema = {"type": "object", "properties": {"a": {"const": 1}}, "required": [["a"], {}, "a"]}
+    assert permitted_outputs(schema) == ('{"a":1}',)

@@ -60,7 +60,8 @@ def _with_plain_results(messages: list[Any]) -> list[Any]:
             message.pop("is_error", None)
             parts = message.get("content")
             if isinstance(parts, list):
-                message["content"] = "".join(part.get("text") or "" for part in parts if isinstance(part, dict))
+                texts = [part.get("text") for part in parts if isinstance(part, dict)]
+                message["content"] = "".join(text for text in texts if isinstance(text, str))
                 waiting += [part for part in parts if isinstance(part, dict) and part.get("type") != "text"]
     return [*told, {"role": "user", "content": waiting}] if waiting else told
 

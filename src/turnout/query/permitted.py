@@ -107,7 +107,7 @@ class _Walk:
         if not isinstance(properties, Mapping):
             raise _endless("leaves room for any object")
         needed = schema.get("required")
-        required = set(needed) if isinstance(needed, list) else set()
+        required = {name for name in needed if isinstance(name, str)} if isinstance(needed, list) else set()
         columns = []
         for name, below in self._counted(properties.items()):
             absent: list[Any] = [] if name in required else [...]

@@ -207,4 +207,8 @@ def _traits(messages: Sequence[Message], inner: bytes) -> Traits:
 
 
 def _is_rich(message: Message) -> bool:
-    return "is_error" in message or isinstance(message.get("content"), list)
+    """Whether a tool's result holds more than a text, or says that the tool has failed."""
+    parts = message.get("content")
+    if "is_error" in message or not isinstance(parts, list):
+        return "is_error" in message
+    return any(isinstance(part, dict) and part.get("type") != "text" for part in parts)

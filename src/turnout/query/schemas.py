@@ -106,7 +106,8 @@ def _fits(node: Schema, value: object) -> bool:
     needed = node.get("required")
     properties = node.get("properties")
     inner: Mapping[str, Any] = properties if isinstance(properties, Mapping) else _EMPTY
-    return all(name in value for name in (needed if isinstance(needed, list) else ())) and all(
+    required = [name for name in needed if isinstance(name, str)] if isinstance(needed, list) else []
+    return all(name in value for name in required) and all(
         name not in value or not isinstance(below, Mapping) or "const" not in below or below["const"] == value[name]
         for name, below in inner.items()
     )
