@@ -156,6 +156,7 @@ def test_two_passes_ask_twice(gateway: Gateway) -> None:
         ({"min_weight_share": 2}, "min_weight_share"),
         ({"early_stop": "soon"}, "early_stop"),
         ({"max_cost": "much"}, "max_cost"),
+        ({"max_cost": 10**400}, "max_cost"),
         ({"passes": 3}, "passes"),
         ({"cascade": {"marginn": 1}}, "cascade.marginn"),
         ({"model": 5}, "model"),

@@ -203,10 +203,10 @@ def _money(fields: Fields) -> int | None:
     value = fields.take("max_cost")
     if value is None:
         return None
-    text = f"{value:.12f}".rstrip("0").rstrip(".") if isinstance(value, int | float) else str(value)
     try:
+        text = f"{value:.12f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
         return parse_price("" if isinstance(value, bool) else text)
-    except InvalidPrice:
+    except (InvalidPrice, ValueError):  # also for more digits than Python reads
         raise refused("max_cost", "must be an amount in dollars", value) from None
 
 
