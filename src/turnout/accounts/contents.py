@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from turnout.accounts.vault import Vault
+from turnout.accounts.vault import NoMasterKey, Vault
 from turnout.contracts.contents import Contents
 from turnout.domain.account import Generation
+from turnout.domain.content import Content
 
 __all__ = ["content_report", "reseal_contents"]
 
@@ -28,14 +29,20 @@ def content_report(said: Mapping[str, Any], generation: Generation) -> dict[str,
 
 
 async def reseal_contents(store: Contents, vault: Vault) -> int:
-    """Seal all that is kept under the present master key, a little at a time; in how many steps.
+    """Seal all that is kept and can be opened under the present master key, a little at a time; in how many steps.
 
     Raises:
-        NoMasterKey: one of them cannot be opened.
         Unavailable: the store cannot be reached.
     """
+
+    def reseal(one: Content) -> bytes:
+        try:
+            return vault.reseal(one.sealed, one.place)
+        except NoMasterKey:
+            return one.sealed  # lost already; the others are not
+
     place, steps = "", 0
-    while last := await store.reseal_contents(lambda one: vault.reseal(one.sealed, one.place), place, _AT_ONCE):
+    while last := await store.reseal_contents(reseal, place, _AT_ONCE):
         place, steps = last, steps + 1
     return steps
 

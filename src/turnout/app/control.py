@@ -125,6 +125,7 @@ class ControlPlane:
 
     def _site(self) -> Site:
         """What the website works with."""
+        from turnout.accounts.oidc import OpenID  # noqa: PLC0415 - see the class
         from turnout.app.catalog import provenance_of  # noqa: PLC0415 - see the class
         from turnout.web.site import Site  # noqa: PLC0415 - see the class
 
@@ -140,7 +141,9 @@ class ControlPlane:
         def provenance(model_id: str) -> ModelProvenance | None:
             return provenance_of(self._settings, self._snapshot().providers, model_id, house.clock.wall())
 
-        return Site(self._store, house.keys, house.clock, listing, figures, events_of, provenance, self._ready)
+        stated, outside = self._settings.auth.oidc, house.outside or NOTHING_OUTSIDE
+        openid = None if stated is None else OpenID(stated, outside.get, outside.post, house.clock)
+        return Site(self._store, house.keys, house.clock, listing, figures, events_of, provenance, self._ready, openid)
 
     def _snapshot(self) -> CatalogSnapshot:
         return self._house.rails.routes.snapshot

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from starlette.exceptions import HTTPException
 
 from turnout.accounts.keys import KeyRing
+from turnout.accounts.oidc import OpenID
 from turnout.base.clock import Clock
 from turnout.base.stored import Stored
 from turnout.catalog.entries import Entry
@@ -27,6 +28,7 @@ from turnout.web.consent import add_consent
 from turnout.web.drawing import Drawn, Easel
 from turnout.web.headers import answer
 from turnout.web.model_page import MOST_COMPARED, compare, model_page, nothing_called
+from turnout.web.oidc import add_oidc
 from turnout.web.overview import Figures, home, news, provider_page, providers, rankings, status
 from turnout.web.sign_in import add_sign_in
 
@@ -54,6 +56,7 @@ class Site:
         events: the journal of the catalog's changes, newest first; reads a file, so it is called in a thread.
         provenance: who said what of a model; reads a file too.
         ready: what ``GET /ready`` tells.
+        openid: the provider by which people sign in, if they do.
     """
 
     store: Store
@@ -64,6 +67,7 @@ class Site:
     events: Callable[[], Sequence[CatalogEvent]]
     provenance: Callable[[str], ModelProvenance | None]
     ready: Callable[[], Mapping[str, Any]]
+    openid: OpenID | None
 
 
 def add_site(app: FastAPI, site: Site) -> None:
@@ -71,6 +75,7 @@ def add_site(app: FastAPI, site: Site) -> None:
     add_sign_in(app, site.store, site.keys, site.clock)
     easel = Easel(Assets())
     add_consent(app, easel, site.store, site.keys, site.clock)
+    add_oidc(app, easel, site.store, site.clock, site.openid)
     pages = _Pages(site, easel)
     routes: Mapping[str, Callable[[Request], Awaitable[Response]]] = {
         "/": pages.home,
