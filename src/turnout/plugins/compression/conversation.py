@@ -19,6 +19,7 @@ _FRAME = 8
 _PART = 1_200
 """Tokens of an image, a sound or a file, whatever its size."""
 _LEFT_OUT = {"type": "text", "text": "[an attachment was left out]"}
+_NO_CALLS = (NULL, Raw(b"[]"))
 _STRING, _LIST = ord('"'), ord("[")
 _PINNED = frozenset({"system", "developer"})
 _RESULTS = frozenset({"tool", "function"})
@@ -44,19 +45,32 @@ _decode_text = msgspec.json.Decoder(str).decode
 class Message:
     """One message. ``tokens`` is its size, ``texts`` are what can be shortened of it, by the place of their part."""
 
-    __slots__ = ("_changed", "_count", "_parts", "attachments", "calls", "raw", "rest", "role", "sizes", "texts")
+    __slots__ = (
+        "_changed",
+        "_count",
+        "_parts",
+        "_written",
+        "attachments",
+        "calls",
+        "raw",
+        "rest",
+        "role",
+        "sizes",
+        "texts",
+    )
 
     def __init__(self, raw: Raw, count: Count) -> None:
         fields = _decode(raw)
         self.raw = raw
         self.role = fields.role
-        self.calls = bytes(fields.tool_calls) not in {b"null", b"[]"} or bytes(fields.function_call) != b"null"
+        self.calls = fields.tool_calls not in _NO_CALLS or fields.function_call != NULL
         self.texts: dict[int, str] = {}
         self.sizes: dict[int, int] = {}
         self.attachments = 0
         self._count = count
         self._changed = False
         self._parts: list[dict[str, Any]] | None = None
+        self._written = fields.content
         content = memoryview(fields.content)
         if content[0] == _STRING:
             self.sizes[0] = count(bytes(content))
@@ -72,9 +86,9 @@ class Message:
             inside = len(content)
         else:
             inside = 0
-        whole = bytes(raw)
         self.rest = _FRAME + self.attachments * _PART
-        if len(whole) - inside > 64:  # more than a role
+        if len(memoryview(raw)) - inside > 64:  # more than a role
+            whole = bytes(raw)
             start = whole.find(bytes(content)) if inside else 0
             self.rest += count(whole[:start] + whole[start + inside :])
 
@@ -86,7 +100,7 @@ class Message:
     def text(self, place: int) -> str:
         """The text at *place*."""
         if place not in self.texts:
-            self.texts[place] = _decode_text(_decode(self.raw).content)
+            self.texts[place] = _decode_text(self._written)
         return self.texts[place]
 
     def put(self, place: int, text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Raw, Struct
 
@@ -98,7 +98,7 @@ def _chosen(units: list[Unit], room: int, most: int | None, weigh: Weigh | None)
         return True
 
     if weigh is not None:
-        scores = weigh(["\n".join(_texts(unit)) for unit in free])
+        scores = weigh([_text(unit) for unit in free])
         by_score = sorted(
             (place for place in range(len(free)) if scores[place] > 0), key=lambda one: (-scores[one], -one)
         )
@@ -131,10 +131,9 @@ def _keep_ends(free: list[Unit], keep: Callable[[Unit], bool], left: Callable[[]
         from_back = not from_back
 
 
-def _texts(unit: Unit) -> Iterator[str]:
-    for message in unit.messages:
-        for place in message.sizes:
-            yield message.text(place)
+def _text(unit: Unit) -> str:
+    """All that is said in *unit*."""
+    return "\n".join([message.text(place) for message in unit.messages for place in message.sizes])
 
 
 def _cut_to(unit: Unit, room: int, weigh: Weigh | None) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 __all__ = ["MARK", "Scorer", "question_words", "shortened"]
 
@@ -25,7 +27,7 @@ _COMMON = frozenset(
 _MOST_WORDS = 24
 _LONGEST_STEM = 12
 _PIECE, _SHORTEST = 400, 150  # characters
-_ENDS = re.compile(r"\n+|(?<=[.!?\u3002\uff01\uff1f])\s+")
+_ENDS = ("\n", ". ", "! ", "? ", "\u3002", "\uff01", "\uff1f")
 _KEPT_AT_ENDS = 0.25
 
 Scorer = Callable[[str], float]
@@ -82,9 +84,15 @@ def weigher(words: Sequence[str]) -> Callable[[Sequence[str]], list[float]]:
 
     def weigh(texts: Sequence[str]) -> list[float]:
         lowered = [text.lower() for text in texts]
+        whole = "\n".join(lowered)  # no word goes over a line's end, and one long text is searched faster than many
+        ends = list(accumulate(len(text) + 1 for text in lowered))
         scores = [0.0] * len(texts)
         for word in words:
-            holding = [place for place, text in enumerate(lowered) if word in text]
+            holding: list[int] = []
+            at = whole.find(word)
+            while at >= 0:
+                holding.append(bisect_right(ends, at))
+                at = whole.find(word, ends[holding[-1]])
             if holding:
                 worth = math.log(1 + len(texts) / len(holding))
                 for place in holding:
@@ -110,11 +118,11 @@ def _pieces(text: str, size: int) -> list[str]:
     """*text* in pieces of up to *size* characters, that end where sentences or lines do."""
     pieces: list[str] = []
     start = 0
-    while start < len(text):
-        end = min(len(text), start + size)
-        if end < len(text):
-            ends = [found.end() for found in _ENDS.finditer(text, start + size // 2, end)]
-            end = ends[-1] if ends else end
+    while len(text) - start > size:
+        last = start + size
+        end = max([text.rfind(mark, start + size // 2, last) + len(mark) for mark in _ENDS])
+        if end <= start + size // 2:
+            end = last
         pieces.append(text[start:end])
         start = end
-    return pieces
+    return [*pieces, text[start:]]
