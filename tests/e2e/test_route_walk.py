@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Any, NamedTuple
 from unittest.mock import MagicMock
@@ -13,12 +13,12 @@ import pytest
 from fastapi.routing import APIRoute
 
 from conservation import assert_money_adds_up, settled
-from gateway import Gateway, Reply, model_tables
+from gateway import Gateway, Reply, model_tables, provider_table
+from topics import questions, taught_model
 from turnout.api.control import Control, control_plane
 
-_TOML = "[catalog]\nbundled = false\n" + model_tables(
-    "acme/paid", [("fake", "echo", '{ prompt = "0.000001", completion = "0.000002" }')]
-)
+_TOML = "[catalog]\nbundled = false\n" + provider_table("acme", "http://127.0.0.1:9/v1")
+_TOML += model_tables("acme/paid", [("fake", "echo", '{ prompt = "0.000001", completion = "0.000002" }')])
 _PUBLIC_PATHS = {"/health", "/ready", "/docs", "/", "/models.rss", "/models.atom"}
 _PUBLIC_BELOW_MOUNTS = {
     "/models", "/models/count", "/model/{author}/{slug:path}", "/models/{author}/{slug:path}/endpoints",
@@ -33,9 +33,13 @@ _WRONG_KEYS = ("sk-to-v1-" + "0" * 64, "x", "")
 
 
 class House(NamedTuple):
-    """The gateway, what belongs to its first account, and the keys of another one."""
+    """The gateway, what belongs to its first account, and the keys of another one.
+
+    ``ids`` are those of the first account's things, by what their routes begin with.
+    """
 
     gateway: Gateway
+    ids: dict[str, str]
     generation: str
     key_hash: str
     boss: str
@@ -61,7 +65,25 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             for manages in (True, False)
         )
         settled(gateway, 1)
-        yield House(gateway, answer.headers["x-generation-id"], made["data"]["hash"], boss, worker)
+        ids = _belongings(gateway, manage)
+        yield House(gateway, ids, answer.headers["x-generation-id"], made["data"]["hash"], boss, worker)
+
+
+def _belongings(gateway: Gateway, manage: Callable[[str, str, object], Any]) -> dict[str, str]:
+    """One of each kind that the first account may have, most of them named after a canary."""
+    ids = {"/accounts/": "default", "/presets/": "canary-preset"}
+    ask = {"model": "acme/paid", "messages": [{"role": "system", "content": "canary-prompt"}]}
+    assert gateway.request("POST", "/api/v1/presets/canary-preset/chat/completions", ask).status < 300
+    ids["/guardrails/"] = manage("POST", "/guardrails", {"name": "canary-guard"})["data"]["id"]
+    own = {"provider": "acme", "key": "sk-canary-own-key", "name": "canary-credential"}
+    ids["/byok/"] = manage("POST", "/byok", own)["data"]["id"]
+    [question] = questions(1, 1)
+    body = {"messages": question.messages, "choices": question.choices, "model": taught_model(), "seed": 1}
+    ids["/score/completions/"] = gateway.request("POST", "/score/completions", body).json()["id"]
+    marked = f"/score/completions/{ids['/score/completions/']}/training_table"
+    assert gateway.request("POST", marked, {"choice_index": question.truth}).status == 200
+    ids["/training_tables/"] = gateway.request("GET", "/training_tables").json()["data"][0]["id"]
+    return ids
 
 
 def _routes() -> list[tuple[str, str]]:
@@ -87,7 +109,7 @@ def _is_public(method: str, path: str) -> bool:
 
 def _walk(house: House, method: str, path: str, key: str | None, **places: str) -> Reply:
     """Ask a route; *places* fill the path and stand in the query, too."""
-    filled = {"hash": "0" * 64, "id": "none", "author": "acme", "slug:path": "paid"} | places
+    filled = {"hash": "0" * 64, "id": "none", "author": "acme", "slug:path": "paid", "slug": "none"} | places
     for name, value in filled.items():
         path = path.replace(f"{{{name}}}", value)
     query = "&".join(f"{name}={value}" for name, value in places.items())
@@ -124,13 +146,19 @@ def test_another_spelling_of_a_path_opens_nothing(house: House, path: str) -> No
 def test_nothing_of_another_account_is_visible_and_its_things_look_as_if_they_did_not_exist(
     house: House, method: str, path: str
 ) -> None:
-    secrets = (house.generation, house.key_hash, "canary-name", "canary-tag", "canary-user")
+    secrets = (house.generation, house.key_hash, "canary")
     there = {"hash": house.key_hash, "id": house.generation, "api_key_hash": house.key_hash}
     missing = {"hash": "1" * 64, "id": "gen-1790000000-" + "0" * 20, "api_key_hash": "1" * 64}
-    if path.endswith("/accounts/{id}"):
-        there, missing = {"id": "default"}, {"id": "nobody"}
+    for begin, one in house.ids.items():
+        if begin in path:
+            name = "slug" if "{slug}" in path else "id"
+            there, missing = {name: one}, {name: re.sub("[0-9a-z](?=[0-9a-z])", "1", one)}
+    if (method, path.partition("/presets/")[1]) == ("POST", "/presets/"):  # makes one of the caller's own
+        there = missing = {"slug": "walked"}
+    if method == "POST" and path.endswith(("/training_tables/{id}/rows", "/training_tables/{id}/import")):
+        there = missing  # this begins a table of the caller's own, and what voters there are is public
     for key in (house.boss, house.worker):
-        whole = _walk(house, method, path, key).body.decode()
+        whole = _walk(house, method, path, key).body.decode("utf-8", "replace")
         assert [secret for secret in secrets if secret in whole] == []
         reply, absent = _walk(house, method, path, key, **there), _walk(house, method, path, key, **missing)
         assert reply.status == absent.status
@@ -143,7 +171,11 @@ def _blurred(reply: Reply, asked: dict[str, str]) -> str:
     text = reply.body.decode()
     for value in asked.values():
         text = text.replace(value, "…")
-    return re.sub(r"[0-9a-f]{64}|sk-to-v1-\S+|acc-\w+|\d{4}-\d\d-\d\dT[\d:.]+Z|\d+", "#", text)
+    return re.sub(
+        r"[0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|sk-to-v1-\S+|acc-\w+|\d{4}-\d\d-\d\dT[\d:.]+Z|\d+",
+        "#",
+        text,
+    )
 
 
 def test_after_all_that_nothing_is_changed_and_the_money_adds_up(house: House) -> None:
@@ -153,4 +185,11 @@ def test_after_all_that_nothing_is_changed_and_the_money_adds_up(house: House) -
     assert (entry["name"], entry["disabled"]) == ("canary-name", False)
     own = house.gateway.request("GET", f"/api/v1/generations?api_key_hash={house.key_hash}", key=master).json()
     assert [one["id"] for one in own["data"]] == [house.generation]
+    for begin, one in house.ids.items():
+        key = None if begin in {"/score/completions/", "/training_tables/", "/presets/"} else master
+        assert house.gateway.request("GET", f"/api/v1{begin}{one}", key=key or house.gateway.key).status == 200, begin
+    table = house.gateway.request("GET", f"/training_tables/{house.ids['/training_tables/']}/rows").json()
+    assert len(table["data"]) == 1
+    guard = house.gateway.request("GET", f"/api/v1/guardrails/{house.ids['/guardrails/']}", key=master).json()["data"]
+    assert guard["name"] == "canary-guard"
     assert assert_money_adds_up(house.gateway) > 0
