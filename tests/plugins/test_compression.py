@@ -2,17 +2,21 @@
 
 import json
 import math
+import sys
 import time
 from random import Random
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
 from conversations import Conversation, conversations, needle, whole_pairs
-from turnout.base.tokens import at_most
+from turnout.base.tokens import at_most, exact
+from turnout.plugins.compression import Settings
 from turnout.plugins.compression.squeeze import Squeezed, squeeze
 from turnout.plugins.compression.texts import question_words, shortened, weigher
 
@@ -151,6 +155,22 @@ def test_a_text_is_shortened_where_it_has_nothing_to_do_with_the_question() -> N
     made = shortened(text, 2_000, weigher(question_words("Where do quokkas hide?")))
     assert "third step" in made
     assert len(made) <= 2_100
+
+
+def test_an_exact_count_is_refused_where_it_is_not_installed_and_else_is_ready_when_the_settings_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    package: Any = ModuleType("bpe_openai")
+    package.get_encoding = lambda name: SimpleNamespace(encode_ordinary=asked.append(name))
+    exact.cache_clear()
+    monkeypatch.setitem(sys.modules, "bpe_openai", package)
+    msgspec.convert({"tokens": "exact"}, Settings)
+    assert len(asked) == 1
+    exact.cache_clear()
+    monkeypatch.setitem(sys.modules, "bpe_openai", None)
+    with pytest.raises(msgspec.ValidationError, match=r"turnout\[tokens\]"):
+        msgspec.convert({"tokens": "exact"}, Settings)
 
 
 @given(

@@ -39,6 +39,14 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     tokens: Literal["estimate", "exact"] = "estimate"
     most_messages: Mapping[str, int] = field(default_factory=lambda: {"anthropic": 1000})
 
+    def __post_init__(self) -> None:
+        """Load the vocabulary now: no request waits for it. Raises ValueError where it is not installed."""
+        if self.tokens == "exact":
+            try:
+                exact()
+            except ImportError:
+                raise ValueError('"exact" needs an extra: pip install turnout[tokens]') from None
+
 
 @final
 class Compression(Work):
