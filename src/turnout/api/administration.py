@@ -154,7 +154,7 @@ class _Desk:
                 yield b"data: %b\n\n" % encode({"error": error.message})
             yield b"data: [DONE]\n\n"
 
-        return StreamingResponse(events(), headers={"Cache-Control": "no-store"}, media_type="text/event-stream")
+        return StreamingResponse(events(), headers={"Cache-Control": "no-cache"}, media_type="text/event-stream")
 
     async def decide(self, request: Request) -> Response:
         """Let a quarantined change of the catalog through (`approve`), or turn it down for good."""
