@@ -161,8 +161,13 @@ def test_an_exact_count_is_refused_where_it_is_not_installed_and_else_is_ready_w
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[str] = []
+
+    def get_encoding(name: str) -> SimpleNamespace:
+        asked.append(name)
+        return SimpleNamespace(encode_ordinary=list)
+
     package: Any = ModuleType("bpe_openai")
-    package.get_encoding = lambda name: SimpleNamespace(encode_ordinary=asked.append(name))
+    package.get_encoding = get_encoding
     exact.cache_clear()
     monkeypatch.setitem(sys.modules, "bpe_openai", package)
     msgspec.convert({"tokens": "exact"}, Settings)
