@@ -37,6 +37,13 @@ def test_providers_are_named_and_those_without_a_credential_are_not() -> None:
     assert "built-in fake" in banner("http://127.0.0.1:8000", _KEY, None, {"fake": _FAKE, "openai": idle})
 
 
+def test_where_nobody_serves_yet_the_first_steps_are_named() -> None:
+    idle = Provider(slug="openai", name="OpenAI")
+    address = "http://127.0.0.1:8000"
+    assert f"{address}/setup" in banner(address, _KEY, None, {"fake": _FAKE, "openai": idle})
+    assert "/setup" not in banner(address, _KEY, None, {"fake": _FAKE, "groq": _GROQ})
+
+
 def test_a_new_management_key_is_told_once() -> None:
     management = Secret("sk-to-v1-" + "b" * 64)
     assert management.reveal() in banner("http://127.0.0.1:8000", _KEY, management, {"fake": _FAKE})

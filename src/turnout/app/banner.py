@@ -18,6 +18,7 @@ def banner(address: str, key: Secret | None, management_key: Secret | None, prov
         lines.append(f"  Providers:  {', '.join(serving)}")
     else:
         lines.append("  Providers:  none configured, so the built-in fake one answers (set e.g. OPENAI_API_KEY)")
+        lines.append(f"  Website:    {address}/setup  (sign in with the management key)")
     if management_key is not None:
         lines.append(f"  Management: {management_key.reveal()}  (shown once: keep it)")
     if key is not None:

@@ -21,6 +21,7 @@ export interface Key {
   allowed_providers: string[] | null;
   tags: string[];
   plugins: object[];
+  store_content?: boolean;
 }
 
 export interface Budget {
