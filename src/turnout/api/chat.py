@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import final
 
 from msgspec import Raw
@@ -13,7 +14,7 @@ from turnout.api.figures import usage_json
 from turnout.base.errors import TurnoutError
 from turnout.base.jsons import encode, json_text
 from turnout.domain.chat import ChatRequest
-from turnout.domain.completion import Choice, Chunk, ChunkChoice, Completion
+from turnout.domain.completion import NULL, Choice, Chunk, ChunkChoice, Completion
 from turnout.domain.usage import Cost, Usage
 
 __all__ = ["ChatSurface", "hides_reasoning"]
@@ -85,9 +86,10 @@ class ChatEncoder:
         for chunk in chunks:
             choices = chunk.choices
             if len(choices) == 1:
-                events += (head, self._delta(choices[0]), b"]}\n\n")
+                events += (head, *self._delta(choices[0]), _CHUNK_END)
             elif choices:
-                events += (head, b",".join([self._delta(choice) for choice in choices]), b"]}\n\n")
+                deltas = [b"".join(self._delta(choice)) for choice in choices]
+                events += (head, b",".join(deltas), _CHUNK_END)
         return b"".join(events)
 
     def end(self, usage: Usage, price: Cost) -> bytes:
@@ -120,7 +122,7 @@ class ChatEncoder:
         )
         return self._head
 
-    def _delta(self, choice: ChunkChoice) -> bytes:
+    def _delta(self, choice: ChunkChoice) -> tuple[bytes, ...]:
         delta = bytes(choice.delta)
         if choice.index not in self._roles_given:
             self._roles_given.add(choice.index)
@@ -130,18 +132,10 @@ class ChatEncoder:
         if self._hide_reasoning and b'"reasoning' in delta:
             delta = _without_reasoning(delta)
         reason = choice.finish_reason
-        if reason is None and bytes(choice.logprobs) == _NULL:
-            return b'{"index":%d,"delta":%b,"finish_reason":null,"native_finish_reason":null,"logprobs":null}' % (
-                choice.index,
-                delta,
-            )
-        return b'{"index":%d,"delta":%b,"finish_reason":%b,"native_finish_reason":%b,"logprobs":%b}' % (
-            choice.index,
-            delta,
-            json_text(reason),
-            json_text(choice.native_finish_reason),
-            _logprobs(choice.logprobs),
-        )
+        if reason is None and (choice.logprobs is NULL or bytes(choice.logprobs) == _NULL):
+            return (_indexed(choice.index), delta, _UNFINISHED)
+        told = (json_text(reason), json_text(choice.native_finish_reason), _logprobs(choice.logprobs))
+        return (_indexed(choice.index), delta, _FINISHED % told)
 
     def _choice(self, choice: Choice) -> bytes:
         message = choice.message
@@ -159,6 +153,16 @@ class ChatEncoder:
 _COMPULSORY: dict[str, Raw | str | None] = {"role": "assistant", "content": None, "refusal": None, "reasoning": None}
 
 
+_CHUNK_END = b"]}\n\n"
+_UNFINISHED = b',"finish_reason":null,"native_finish_reason":null,"logprobs":null}'
+_FINISHED = b',"finish_reason":%b,"native_finish_reason":%b,"logprobs":%b}'
+
+
+@lru_cache(128)
+def _indexed(index: int) -> bytes:
+    return b'{"index":%d,"delta":' % index
+
+
 def hides_reasoning(request: ChatRequest) -> bool:
     """Whether the client wants to pay for thoughts, but not to see them."""
     reasoning = request.parameters.reasoning
@@ -172,5 +176,7 @@ def _without_reasoning(delta: bytes) -> bytes:
 
 def _logprobs(raw: Raw) -> bytes:
     """Log probabilities as sent, or null where a provider sends an object without any."""
+    if raw is NULL:
+        return _NULL
     text = bytes(raw)
     return text if b'"content"' in text else _NULL

@@ -16,7 +16,7 @@ __all__ = ["PLAIN", "chat_request", "chat_request_in", "prompt_as_messages", "re
 _read_parameters = reader(ChatParameters)
 
 
-class _Message(Struct):
+class _Message(Struct, gc=False):
     """As much of a message as is judged; its content stays bytes."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
@@ -37,7 +37,7 @@ PLAIN = Traits()
 """Messages that every provider takes."""
 _LIST = ord("[")
 _FILE = b'"file"'
-_JUDGED_FIELDS = ("provider", "reasoning", "plugins", "response_format", "metadata", "logit_bias")
+_JUDGED_FIELDS = frozenset({"provider", "reasoning", "plugins", "response_format", "metadata", "logit_bias"})
 
 
 def chat_request_in(body: bytes) -> ChatRequest:
@@ -84,15 +84,15 @@ def chat_request(fields: dict[str, Raw], traits: Traits | None) -> ChatRequest:
     messages = fields.pop("messages", None)
     try:
         parameters = _read_parameters(encode(fields))
-        for name in _JUDGED_FIELDS:
-            if name in fields:
+        if not _JUDGED_FIELDS.isdisjoint(fields):
+            for name in _JUDGED_FIELDS.intersection(fields):
                 refuse_duplicates(bytes(fields[name]))
     except BadJSON as error:
         raise BadRequest(str(error)) from None
     if messages is None or traits is None:
         raise BadRequest("`messages` is missing")
-    effort = parameters.reasoning.effort if parameters.reasoning is not None else None
-    if effort is not None and parameters.reasoning_effort is not None and effort != parameters.reasoning_effort:
+    reasoning, effort = parameters.reasoning, parameters.reasoning_effort
+    if reasoning is not None and effort is not None and reasoning.effort not in {None, effort}:
         raise BadRequest("`reasoning_effort` and `reasoning.effort` say different things")
     fields["messages"] = messages
     return ChatRequest(parameters, fields, len(memoryview(messages)), traits)
@@ -108,12 +108,13 @@ def _read_traits(messages: Raw) -> Traits:
         raise _BadMessages("`messages` is empty")
     developer = reasoning = cache_marks = files = False
     for message in found:
-        developer = developer or message.role == "developer"
-        reasoning = reasoning or not (
-            message.reasoning is NULL and message.reasoning_content is NULL and message.reasoning_details is NULL
-        )
+        if message.role == "developer":
+            developer = True
+        if not (message.reasoning is message.reasoning_content is message.reasoning_details is NULL):
+            reasoning = True
+        if message.cache_control is not NULL:
+            cache_marks = True
         content = memoryview(message.content)
-        cache_marks = cache_marks or message.cache_control is not NULL
         if content[0] == _LIST and not (cache_marks and files):
             parts = bytes(content)
             cache_marks = cache_marks or b'"cache_control"' in parts

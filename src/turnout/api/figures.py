@@ -2,22 +2,55 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET, Struct, UnsetType
+
+from turnout.base.jsons import encode
 from turnout.base.money import PICO_PER_DOLLAR
 from turnout.domain.usage import Cost, Usage
 
 __all__ = ["as_own", "usage_json"]
 
-_USAGE = (
-    b'{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,"cost":%a,"is_byok":false,'
-    b'"prompt_tokens_details":{"cached_tokens":%d,"cache_write_tokens":%d,"audio_tokens":%d,"video_tokens":0},'
-    b'"cost_details":{"upstream_inference_cost":null,"upstream_inference_prompt_cost":%a,'
-    b'"upstream_inference_completions_cost":%a},'
-    b'"completion_tokens_details":{"reasoning_tokens":%d,"audio_tokens":%d,"image_tokens":%d}%b}'
-)
+
+class _Prompt(Struct, gc=False):
+    cached_tokens: int
+    cache_write_tokens: int
+    audio_tokens: int
+    video_tokens: int = 0
+
+
+class _Completion(Struct, gc=False):
+    reasoning_tokens: int
+    audio_tokens: int
+    image_tokens: int
+
+
+class _Costs(Struct, gc=False):
+    upstream_inference_cost: float | None
+    upstream_inference_prompt_cost: float
+    upstream_inference_completions_cost: float
+
+
+class _ServerTools(Struct, gc=False):
+    tool_calls_requested: int | UnsetType = UNSET
+    tool_calls_executed: int | UnsetType = UNSET
+    web_search_requests: int = 0
+
+
+class _Usage(Struct, gc=False):
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    cost: float
+    is_byok: bool
+    prompt_tokens_details: _Prompt
+    cost_details: _Costs
+    completion_tokens_details: _Completion
+    server_tool_use_details: _ServerTools | UnsetType = UNSET
+    server_tool_use: _ServerTools | UnsetType = UNSET
+
+
 _SHARED, _OWN = b'"is_byok":false', b'"is_byok":true'
 _NOT_BILLED, _BILLED = b'"upstream_inference_cost":null', b'"upstream_inference_cost":%a'
-_SEARCHES = b'"web_search_requests":%d'
-_TOOLS = b'"tool_calls_requested":%d,"tool_calls_executed":%d,'
 
 
 def usage_json(usage: Usage, price: Cost) -> bytes:
@@ -26,22 +59,20 @@ def usage_json(usage: Usage, price: Cost) -> bytes:
     Source: OpenRouter, "Usage accounting".
     """
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
-    text = _USAGE % (
+    own = None if price.own is None else price.own / PICO_PER_DOLLAR
+    told = _Usage(
         prompt,
         completion,
         prompt + completion,
         price.total / PICO_PER_DOLLAR,
-        usage.cache_read,
-        usage.cache_write + usage.cache_write_1h,
-        usage.audio_prompt,
-        price.prompt / PICO_PER_DOLLAR,
-        price.completion / PICO_PER_DOLLAR,
-        usage.reasoning,
-        usage.audio_completion,
-        usage.image_completion,
-        _server_tools(usage) if usage.web_searches or usage.tools_requested else b"",
+        own is not None,
+        _Prompt(usage.cache_read, usage.cache_write + usage.cache_write_1h, usage.audio_prompt),
+        _Costs(own, price.prompt / PICO_PER_DOLLAR, price.completion / PICO_PER_DOLLAR),
+        _Completion(usage.reasoning, usage.audio_completion, usage.image_completion),
     )
-    return text if price.own is None else as_own(text, price.own)
+    if usage.web_searches or usage.tools_requested:
+        _add_server_tools(told, usage)
+    return encode(told)
 
 
 def as_own(text: bytes, own: int) -> bytes:
@@ -50,8 +81,10 @@ def as_own(text: bytes, own: int) -> bytes:
     return text.replace(_NOT_BILLED, _BILLED % (own / PICO_PER_DOLLAR), 1)
 
 
-def _server_tools(usage: Usage) -> bytes:
+def _add_server_tools(told: _Usage, usage: Usage) -> None:
     """What was searched and run for the model; clients know the searches under two names."""
-    searches = _SEARCHES % usage.web_searches
-    tools = _TOOLS % (usage.tools_requested, usage.tools_executed) if usage.tools_requested else b""
-    return b',"server_tool_use_details":{%b%b},"server_tool_use":{%b}' % (tools, searches, searches)
+    told.server_tool_use = _ServerTools(web_search_requests=usage.web_searches)
+    if usage.tools_requested:
+        told.server_tool_use_details = _ServerTools(usage.tools_requested, usage.tools_executed, usage.web_searches)
+    else:
+        told.server_tool_use_details = told.server_tool_use

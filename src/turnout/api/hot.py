@@ -15,8 +15,8 @@ from turnout.engine.house import Call
 
 __all__ = ["Connection", "HotReply", "NoEvent"]
 
-_WHOLE = b"HTTP/1.1 %d %b\r\n%b%b%bcontent-length: %d\r\n\r\n%b"
-_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+_WHOLE = b"%b%b%b%bcontent-length: %d\r\n\r\n%b"
+_STATUS_LINES = {status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
 
 
 class Connection(Protocol):
@@ -49,11 +49,11 @@ class HotReply:
     """One hot request in flight: the client's side of the line, and uvicorn's request cycle in its eyes."""
 
     __slots__ = (
-        "_chunked",
         "_connection",
         "_head",
         "_plane",
         "_transport",
+        "chunked",
         "disconnected",
         "flow",
         "gone",
@@ -69,25 +69,18 @@ class HotReply:
     )
     message_event: ClassVar[NoEvent] = NoEvent()
 
-    def __init__(
-        self,
-        connection: Connection,
-        surface: Surface,
-        headers: Mapping[bytes, bytes],
-        *,
-        keep_alive: bool,
-        chunked: bool,
-    ) -> None:
+    def __init__(self, connection: Connection, surface: Surface, headers: Mapping[bytes, bytes]) -> None:
+        """*headers* are those of the request. Unless told otherwise, this is the connection's last answer."""
         self.flow: Flow | None = None
         self.gone = self.started = self.disconnected = self.response_complete = False
         self.written = 0
         self.more = b""
-        self.keep_alive = keep_alive
+        self.keep_alive = False
+        self.chunked = True
         self.surface = surface
         self.headers = headers
         self.parts: list[bytes] = []
         self.task: asyncio.Task[None] | None = None
-        self._chunked = chunked
         self._head = b""
         self._connection = connection
         self._plane = connection.plane
@@ -99,7 +92,7 @@ class HotReply:
         self.parts = []
         call = Call(self.surface, authorization_in(self.headers), body, self, arrived, self.headers)
         connection = self._connection
-        self.task = connection.loop.create_task(self._serve(call))
+        self.task = asyncio.Task(self._serve(call), loop=connection.loop, name=self.surface.name)
         connection.tasks.add(self.task)
 
     async def _serve(self, call: Call) -> None:
@@ -123,7 +116,7 @@ class HotReply:
         """Keep the head; it leaves together with the first bytes of the stream."""
         self.started = True
         lines = self._plane.heads.answer(generation_id, overhead_ms, dropped, media_type, self.more)
-        framing = b"transfer-encoding: chunked\r\n" if self._chunked else b"connection: close\r\n"
+        framing = b"transfer-encoding: chunked\r\n" if self.chunked else b"connection: close\r\n"
         date = self._plane.date_line(self._connection.server_state.default_headers)
         self._head = b"HTTP/1.1 200 OK\r\n%bcache-control: no-cache\r\n%b%b\r\n" % (lines, framing, date)
 
@@ -132,18 +125,18 @@ class HotReply:
         self.written += 1
         if self.gone or not data:
             return
-        head, self._head = self._head, b""
-        if self._chunked:
-            self._send(b"%b%x\r\n%b\r\n" % (head, len(data), data))
-        else:
-            self._send(head + data)
+        if self.chunked:
+            data = b"%x\r\n%b\r\n" % (len(data), data)
+        if self._head:
+            data, self._head = self._head + data, b""
+        self._plane.house.outbox.put(self._transport, data)
 
     def finish(self, data: bytes) -> None:
         """Send the last of the stream."""
         if self.gone:
             return
         head, self._head = self._head, b""
-        if self._chunked:
+        if self.chunked:
             last = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
             self._send(b"%b%b0\r\n\r\n" % (head, last))
         else:
@@ -170,8 +163,8 @@ class HotReply:
             return
         date = self._plane.date_line(self._connection.server_state.default_headers)
         close = b"" if self.keep_alive else b"connection: close\r\n"
-        reason = _REASONS.get(status, b"")
-        self._send(_WHOLE % (status, reason, lines, date, close, len(body), body))
+        first = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+        self._send(_WHOLE % (first, lines, date, close, len(body), body))
         self._end()
 
     def _send(self, data: bytes) -> None:

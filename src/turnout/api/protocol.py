@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import httptools
@@ -188,14 +189,15 @@ class HotProtocol(HttpToolsProtocol):
             return  # an upgrade is not taken: the same request comes again without it
         self._in_head = False
         headers = dict(self.headers)
-        if problem := self._problem(headers):
+        version = self.parser.get_http_version()
+        if problem := self._problem(headers, version):
             self._refuse(problem)
             return
         self.expect_100_continue = headers.get(b"expect", b"").lower() == b"100-continue"
         self._body_began = now = self.loop.time()
         if not self._ahead:
             self.deadline = now + self.plane.limits.body_seconds
-        hot = self._hot(headers)
+        hot = self._hot(headers, version)
         if hot is not None:
             self._arriving = hot
             self._current = hot if isinstance(hot, HotReply) else None
@@ -212,7 +214,7 @@ class HotProtocol(HttpToolsProtocol):
                 self.cycle.keep_alive = False
         self.headers = _Unheeded()  # what follows the body is nothing to go by
 
-    def _hot(self, headers: Mapping[bytes, bytes]) -> HotReply | KeptReply | None:
+    def _hot(self, headers: Mapping[bytes, bytes], version: str) -> HotReply | KeptReply | None:
         """What answers the request here; None leaves it to the ASGI application."""
         if not self._is_free() or self.flow.write_paused:  # it waits until the client has read
             return None
@@ -221,10 +223,11 @@ class HotProtocol(HttpToolsProtocol):
         stored = self.plane.kept(self.url) if method in _READING else None
         if surface is None and stored is None:
             return None
-        version = self.parser.get_http_version()
         keep_alive = version != "1.0" and self.parser.should_keep_alive() and not self.plane.draining
         if surface is not None:
-            return HotReply(self, surface, headers, keep_alive=keep_alive, chunked=version != "1.0")
+            reply = HotReply(self, surface, headers)
+            reply.keep_alive, reply.chunked = keep_alive, version != "1.0"
+            return reply
         assert stored is not None  # noqa: S101 - for the type checker
         return KeptReply(self, stored, headers, keep_alive=keep_alive, head_only=method == b"HEAD")
 
@@ -307,7 +310,7 @@ class HotProtocol(HttpToolsProtocol):
         cycle: object = self.cycle  # None before the first request, whatever uvicorn's annotation says
         return cycle is None or self.cycle.response_complete
 
-    def _problem(self, headers: Mapping[bytes, bytes]) -> TurnoutError | None:
+    def _problem(self, headers: Mapping[bytes, bytes], version: str) -> TurnoutError | None:
         """Why a request with this head is refused whatever its body holds; *headers* has the last of each name."""
         limits = self.plane.limits
         if len(headers) != len(self.headers):
@@ -325,11 +328,10 @@ class HotProtocol(HttpToolsProtocol):
         length = headers.get(b"content-length", b"")
         if len(length) > _SHORT_LENGTH and length.isdigit() and int(length) > limits.body_bytes:
             return self._too_large()
-        version = self.parser.get_http_version()
         if version not in _VERSIONS:
             return BadRequest("Only HTTP/1.1 and HTTP/1.0 are spoken here")
         host = headers.get(b"host")
-        if not host or not _BAD_IN_HOST.isdisjoint(host):
+        if not host or not _is_host(host):
             if host is None and version == "1.0":
                 return None
             return BadRequest("The request needs exactly one valid Host header")
@@ -353,7 +355,7 @@ class HotProtocol(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         surface = self.plane.surfaces.get(self.url) or next(iter(self.plane.surfaces.values()))
-        reply = HotReply(self, surface, {}, keep_alive=False, chunked=True)
+        reply = HotReply(self, surface, {})
         self.cycle = reply  # type: ignore[assignment]  # it plays the part
         reply.refuse(error, None)
 
@@ -369,6 +371,11 @@ class _Unheeded(list[tuple[bytes, bytes]]):
 
     def append(self, header: tuple[bytes, bytes]) -> None:
         """Let go of *header*."""
+
+
+@lru_cache(1024)
+def _is_host(name: bytes) -> bool:
+    return _BAD_IN_HOST.isdisjoint(name)
 
 
 def _head_too_large() -> BadRequest:

@@ -45,7 +45,7 @@ class ResponseFormat(Struct, frozen=True):
     type: Literal["text", "json_object", "json_schema", "grammar", "python"]
 
 
-class ChatParameters(Struct, frozen=True, kw_only=True):
+class ChatParameters(Struct, frozen=True, kw_only=True, gc=False):
     """The fields of a chat request that the gateway reads or judges. None: not sent, and not sent on."""
 
     model: _Model | None = None

@@ -49,7 +49,7 @@ def normal_finish_reason(native: str | None) -> str | None:
     return word if word in FINISH_REASONS else _NORMAL.get(word, "stop")
 
 
-class ChunkChoice(Struct):
+class ChunkChoice(Struct, gc=False):
     """One choice's part of a chunk. ``delta`` is a JSON object in the chat dialect, ``logprobs`` one or null."""
 
     delta: Raw = Raw(b"{}")
@@ -59,7 +59,7 @@ class ChunkChoice(Struct):
     logprobs: Raw = NULL
 
 
-class Chunk(Struct):
+class Chunk(Struct, gc=False):
     """One event of a stream, as a dialect decoded it. ``choices`` may be empty: then it only carries usage.
 
     ``verbatim`` is the event's data as the provider sent it, where the client speaks the provider's language. A chunk
@@ -75,7 +75,7 @@ class Chunk(Struct):
     added: bool = False
 
 
-class Choice(Struct):
+class Choice(Struct, gc=False):
     """One choice of a whole answer. ``message`` holds JSON values by key, in the chat dialect."""
 
     message: dict[str, Raw]
@@ -85,7 +85,7 @@ class Choice(Struct):
     logprobs: Raw = NULL
 
 
-class Completion(Struct):
+class Completion(Struct, gc=False):
     """A whole answer; ``verbatim`` is its body, where the client speaks the provider's language."""
 
     choices: list[Choice]

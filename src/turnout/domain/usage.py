@@ -40,7 +40,7 @@ class Units(Struct, frozen=True, omit_defaults=True):
     characters: int = 0
 
 
-class Usage(Struct, frozen=True, omit_defaults=True):
+class Usage(Struct, frozen=True, omit_defaults=True, gc=False):
     """Counts of one generation. The buckets are disjoint: each token stands in exactly one of them.
 
     ``web_searches`` are those that the provider made for the model; they are no tokens, and have a price of their own.
@@ -143,12 +143,7 @@ class Pricing(Struct, frozen=True, omit_defaults=True):
     def free(self) -> bool:
         """Whether neither a prompt, nor an answer, nor the request itself, nor anything that is made costs anything."""
         return not (
-            self.prompt
-            or self.completion
-            or self.request
-            or self.output_image
-            or self.audio_second
-            or self.character
+            self.prompt or self.completion or self.request or self.output_image or self.audio_second or self.character
         )
 
 
@@ -156,7 +151,7 @@ PRICES = tuple(name for name in Pricing.__struct_fields__ if name != "overrides"
 """The names of the single prices."""
 
 
-class Cost(Struct, frozen=True):
+class Cost(Struct, frozen=True, gc=False):
     """What one generation costs, in pico-dollars; ``total`` is ``prompt + completion + request``.
 
     ``request`` is for the request itself and for the provider's searches. ``own`` is there where a credential of the

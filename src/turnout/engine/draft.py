@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple, final
 
 from msgspec.structs import replace
@@ -278,14 +277,15 @@ class Draft:
         house = self._house
         now = self._now()
         price = self._charge(candidate, usage)
-        self._note_answer(candidate.endpoint_id, usage, now)
+        tokens = usage.completion_tokens
+        self._note_answer(candidate.endpoint_id, tokens, now)
         counts = house.tally.provider(candidate.provider.slug)
         counts.answered += 1
         counts.prompt_tokens += usage.prompt_tokens
-        counts.completion_tokens += usage.completion_tokens
+        counts.completion_tokens += tokens
         counts.cost_pico += price.total
         counts.duration.observe(now - self._began)
-        if self.first_byte_at is not None and self._request.stream:  # else it comes with the last one
+        if self.first_byte_at is not None and self._request.parameters.stream:  # else it comes with the last one
             counts.first_byte.observe(self.first_byte_at - self._began)
         self._ended, self._usage, self._cost = now, usage, price.total
         return price
@@ -332,15 +332,14 @@ class Draft:
         else:
             health.ignored(endpoint_id, now)
 
-    def _note_answer(self, endpoint_id: str, usage: Usage, now: float) -> None:
-        """Let health know how fast it came. An answer that ends in an error has failed, though the client got it."""
+    def _note_answer(self, endpoint_id: str, tokens: int, now: float) -> None:
+        """Let health know how fast *tokens* came. What ends in an error has failed, though the client got it."""
         health, took = self._house.health, now - self._began - self.mending_seconds
         if self.finish_reason == "error":
             health.failed(endpoint_id, now, "error")
             return
-        tokens = usage.completion_tokens
         rate = tokens / took if tokens and took > 0 else None
-        if self._request.stream:
+        if self._request.parameters.stream:
             first = self.first_byte_at
             health.answered(endpoint_id, now, None if first is None else first - self._began, None, rate)
         else:
@@ -432,7 +431,7 @@ class Draft:
                 provider=candidate.endpoint.provider if candidate is not None else None,
                 provider_name=candidate.provider.name if candidate is not None else None,
                 upstream_id=self.upstream_id,
-                streamed=request.stream,
+                streamed=parameters.stream is True,
                 cancelled=outcome == "cancelled",
                 finish_reason="error" if outcome == "failed" else self.finish_reason,
                 native_finish_reason=self.native_finish_reason,
@@ -448,10 +447,10 @@ class Draft:
                 latency_ms=None if first is None else _ms(first - self._began),
                 ended_ms=_ms(self._ended - arrived) if candidate is not None else 0.0,
                 user=parameters.user,
-                session_id=parameters.session_id or _header(headers, b"x-session-id"),
-                referer=_header(headers, b"http-referer") or _header(headers, b"referer"),
-                title=_header(headers, b"x-openrouter-title") or _header(headers, b"x-title"),
-                user_agent=_header(headers, b"user-agent"),
+                session_id=parameters.session_id or _text(headers.get(b"x-session-id")),
+                referer=_text(headers.get(b"http-referer") or headers.get(b"referer")),
+                title=_text(headers.get(b"x-openrouter-title") or headers.get(b"x-title")),
+                user_agent=_text(headers.get(b"user-agent")),
                 earlier=self._in_order(),
                 aside_cost=Pico(self.aside_cost),
                 last_usage=self._usage if self._rounds else None,
@@ -471,6 +470,5 @@ def _ms(seconds: float) -> float:
     return int(seconds * 1e6) / 1e3
 
 
-def _header(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
-    value = headers.get(name)
+def _text(value: bytes | None) -> str | None:
     return value.decode("latin-1")[:_MAX_HEADER] if value else None

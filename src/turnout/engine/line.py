@@ -55,7 +55,7 @@ async def serve(call: Call, house: House) -> None:
         if trip.request.wants != "text":
             await _run(trip, trip.request)
         else:
-            await (_stream(trip) if trip.request.stream else _answer(trip))
+            await (_stream(trip) if trip.request.parameters.stream else _answer(trip))
     except TurnoutError as error:
         draft.stumbled(_delivered(trip))
         draft.broke(error)

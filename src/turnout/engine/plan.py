@@ -79,7 +79,7 @@ def _plain_plan(request: ChatRequest, track: Track, outlook: Outlook) -> Plan | 
         or outlook.bounds is not NO_BOUNDS
         or outlook.own
         or request.prompt_bytes > track.room * _BYTES_PER_TOKEN
-        or (request.max_tokens or 0) > track.output
+        or (parameters.max_completion_tokens or parameters.max_tokens or 0) > track.output
     ):
         return None
     if track.only is not None:

@@ -98,6 +98,8 @@ class Rack:
         self.unasked = max((_unasked(one) for one in in_order), default=0)
         small = min((room for room in rooms if room is not None and room <= self.unasked), default=None)
         self.least = _NO_LIMIT if small is None else small * _FEWEST_BYTES_PER_TOKEN // 2
+        if self.standing:
+            self.least = 0
 
     def choose(self, request: ChatRequest, of_key: Sequence[str] = ()) -> tuple[ChatRequest, tuple[Chosen, ...]]:
         """The plugins that work on *request*, in their order, and the request as it is to be planned. *of_key* are the

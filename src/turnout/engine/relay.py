@@ -194,8 +194,8 @@ class Relay(Whole):
                     draft.finish_reason = choice.finish_reason
                     draft.native_finish_reason = choice.native_finish_reason
         if self.committed:
-            if any(chunk.choices or chunk.verbatim for chunk in chunks):
-                self._reply.write(self._encoder.chunks(chunks))
+            if data := self._encoder.chunks(chunks):
+                self._reply.write(data)
             return
         self._held += chunks
         if speaks:
@@ -224,7 +224,8 @@ def refuse_blank(completion: Completion) -> None:
     Raises:
         UpstreamError: it is blank.
     """
-    if completion.usage is not None and completion.usage.completion_tokens:
+    usage = completion.usage
+    if usage is not None and (usage.completion or usage.completion_tokens):
         return
     for choice in completion.choices:
         if choice.finish_reason in _SPEAKING_ENDS or _has_content(Raw(msgspec.json.encode(choice.message))):

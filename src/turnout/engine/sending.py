@@ -32,6 +32,6 @@ async def send(house: House, rails: Rails, request: ChatRequest, candidate: Cand
     body = outgoing.body
     message = b"%b%d\r\n\r\n%b" % (outgoing.head, len(body), body)
     timeouts = candidate.provider.timeouts
-    first_byte = timeouts.first_byte if request.stream else timeouts.whole
+    first_byte = timeouts.first_byte if request.parameters.stream else timeouts.whole
     await house.client.exchange(rails.origins[candidate.access], message, sink, timeouts, first_byte)
     return adapter

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Coroutine, Iterator
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -91,12 +91,19 @@ class Trip(Struct, eq=False):
                 self.draft.attempt(candidate)
                 yield candidate
 
-    async def send(self, candidate: Candidate, sink: Whole) -> Adapter:
+    def send(self, candidate: Candidate, sink: Whole) -> Coroutine[Any, Any, Adapter]:
         """One upstream call; returns when its answer is complete in *sink*.
 
         Raises:
             UpstreamError: it failed.
         """
+        rails, request = self.rails, self.request
+        if self.chain is not None or request.squeezed or candidate.endpoint.provider in rails.recalling:
+            return self._send_changed(candidate, sink)
+        return send(self.house, rails, request, candidate, sink)
+
+    async def _send_changed(self, candidate: Candidate, sink: Whole) -> Adapter:
+        """The same, with what plugins and the memory of reasoning make of the request for *candidate*."""
         request = self.request
         if self.chain is not None or request.squeezed:
             request = await self._fitted(request, candidate)

@@ -26,7 +26,16 @@ _STALE_SECONDS = 1.0
 """A kept connection that closes later than this after a request was not stale: the provider may have worked."""
 _UNANSWERED = "The provider closed the connection without an answer"
 _KEPT_HEADERS = frozenset(
-    {b"retry-after", b"content-type", b"content-encoding", b"content-length", b"location", b"etag", b"last-modified"}
+    {
+        b"content-encoding",
+        b"content-length",
+        b"content-type",
+        b"etag",
+        b"last-modified",
+        b"location",
+        b"retry-after",
+        b"transfer-encoding",
+    }
 )
 _OK = 200
 
@@ -294,7 +303,8 @@ class _Connection(asyncio.Protocol):
     def renew(self) -> None:
         self._first_byte_due = False
         if not self._paused:
-            self.deadline = min(self._loop.time() + self._idle_seconds, self._ends_at)
+            now = self._loop.time()
+            self.deadline = now + self._idle_seconds if now < self._ends_at - self._idle_seconds else self._ends_at
 
     def enough(self) -> None:
         """Finish now, and keep the connection only if the message ends soon."""
@@ -372,17 +382,16 @@ class _Connection(asyncio.Protocol):
         name = name.lower()
         if name in self._kept:
             self._headers[name] = value
-            self._framed = self._framed or name == b"content-length"
-        elif name == b"transfer-encoding":
-            self._framed = True
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         if status < _OK:
             return
         self._headers_seen = True
+        headers = self._headers
+        self._framed = b"content-length" in headers or b"transfer-encoding" in headers
         if self._sink is not None:
-            self._sink.head(status, self._headers)
+            self._sink.head(status, headers)
 
     def on_body(self, data: bytes) -> None:
         if self._sink is not None:

@@ -14,7 +14,8 @@ from turnout.base.jsons import BadJSON, encode, reader
 __all__ = ["ToolCalls", "is_plain", "mend_delta", "mend_message"]
 
 _read_object = reader(dict[str, Raw])
-_PLAIN: Final = (b'{"content":"', b'{"role":"assistant","content":"')
+_TEXT: Final = b'{"content":"'
+_FIRST_TEXT: Final = b'{"role":"assistant","content":"'
 _TEXT_ONLY = frozenset({"content", "refusal", "role"})
 _KEPT_NULLS = frozenset({"content", "refusal"})
 _SHELLS = frozenset({"audio", "function_call"})
@@ -51,10 +52,8 @@ class ToolCalls:
 
 def is_plain(delta: bytes) -> bool:
     """Whether *delta* holds a text and at most the role beside it, and so needs no mending. Quick."""
-    for start in _PLAIN:
-        if delta.startswith(start):
-            return delta.find(b'":', len(start)) < 0
-    return False
+    start = len(_TEXT) if delta.startswith(_TEXT) else len(_FIRST_TEXT) if delta.startswith(_FIRST_TEXT) else 0
+    return start > 0 and delta.find(b'":', start) < 0
 
 
 def mend_message(fields: dict[str, Raw], upstream_id: str | None) -> dict[str, Raw]:
@@ -76,7 +75,8 @@ def mend_message(fields: dict[str, Raw], upstream_id: str | None) -> dict[str, R
 
 def _is_text(fields: dict[str, Raw]) -> bool:
     """Whether a message says a text and refuses nothing."""
-    return bytes(fields.get("content", b""))[:1] == b'"' and bytes(fields.get("refusal", b"null")) == b"null"
+    content, refusal = fields.get("content"), fields.get("refusal")
+    return content is not None and bytes(content)[:1] == b'"' and (refusal is None or bytes(refusal) == b"null")
 
 
 def mend_delta(delta: bytes, tools: ToolCalls, upstream_id: str | None) -> Raw:

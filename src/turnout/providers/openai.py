@@ -43,11 +43,12 @@ _TUNING = frozenset({
 """Parameters that an endpoint without them may do without; a contract such as ``tools`` is never dropped."""
 
 _NULL = b"null"
+_LF = ord("\n")
 _NO_ERRORS = frozenset({_NULL, b'""', b"{}", b"false"})
 _WITH_USAGE = Raw(b'{"include_usage":true}')
 
 
-class _WireChoice(Struct):
+class _WireChoice(Struct, gc=False):
     message: dict[str, Raw] | None = None
     index: int | None = None
     finish_reason: str | None = None
@@ -56,7 +57,7 @@ class _WireChoice(Struct):
     error: Raw = NULL
 
 
-class _WireCompletion(Struct):
+class _WireCompletion(Struct, gc=False):
     choices: list[_WireChoice] | None = None
     usage: Raw = NULL
     error: Raw = NULL
@@ -73,7 +74,7 @@ class _WireGroq(Struct):
     id: str | None = None
 
 
-class _WireEvent(Struct):
+class _WireEvent(Struct, gc=False):
     choices: list[ChunkChoice] | None = None
     usage: Raw = NULL
     error: Raw = NULL
@@ -115,19 +116,21 @@ class OpenAIAdapter:
 
     def outgoing(self, request: ChatRequest, endpoint: Endpoint) -> Outgoing:
         """The body with the provider's model name and habits; whatever is not ours goes on byte for byte."""
-        capabilities, unwanted = self._capabilities, self._unwanted
-        fields = {name: value for name, value in request.fields.items() if name not in unwanted}
+        capabilities, unwanted, parameters = self._capabilities, self._unwanted, request.parameters
+        fields = request.fields.copy()
+        for name in unwanted.intersection(fields):
+            del fields[name]
         dropped = tuple(sorted(capabilities.drop & request.fields.keys())) if capabilities.drop else ()
         supported = endpoint.supported_parameters
         if supported is not None:
-            for name in sorted((fields.keys() & _TUNING).difference(supported)):
+            for name in sorted(_TUNING.intersection(fields).difference(supported)):
                 del fields[name]
                 dropped += (name,)
         fields["model"] = self._model_name(endpoint.upstream_model)
         fields["messages"] = rewrite_messages(fields["messages"], request.traits, capabilities)
-        if request.stream and capabilities.stream_usage:
+        if parameters.stream and capabilities.stream_usage:
             fields["stream_options"] = _WITH_USAGE
-        if limit := request.max_tokens:
+        if limit := parameters.max_completion_tokens or parameters.max_tokens:
             fields[capabilities.max_tokens_field] = Raw(b"%d" % limit)
         if endpoint.service_tier is not None:
             fields["service_tier"] = Raw(encode(endpoint.service_tier))
@@ -145,11 +148,13 @@ class OpenAIAdapter:
             wire = _read_completion(body)
         except BadJSON:
             wire = read_again(_read_completion, body)
-        _refuse_error(wire.error)
+        if wire.error is not NULL:
+            _refuse_error(wire.error)
         if not wire.choices:
             raise nonsense()
         for choice in wire.choices:
-            _refuse_error(choice.error)
+            if choice.error is not NULL:
+                _refuse_error(choice.error)
         choices = [_choice(choice, place, wire.id) for place, choice in enumerate(wire.choices)]
         if wire.search_results is not NULL or wire.citations is not NULL:
             put_sources(choices, wire.search_results, wire.citations)
@@ -197,8 +202,9 @@ class _Decoder(EventDecoder):
             chunks.append(self._chunk(event))
 
     def _chunk(self, event: bytes) -> Chunk:
-        refuse_broken_text(event)
-        if b"\n" in event:  # it came in several lines, and leaves in one
+        if not event.isascii():
+            refuse_broken_text(event)
+        if _LF in event:  # it came in several lines, and leaves in one
             event = event.replace(b"\n", b" ")
         try:
             wire = _read_event(event)
@@ -220,13 +226,8 @@ class _Decoder(EventDecoder):
         if wire.citations is not NULL or wire.search_results is not NULL or self._sources is not None:
             self._sources = self._sources or Sources()
             self._sources.take(choices, wire.search_results, wire.citations)
-        return Chunk(
-            choices,
-            None if usage is NULL or bytes(usage) == _NULL else read_usage(usage),
-            wire.id,
-            wire.service_tier or None,
-            wire.system_fingerprint or None,
-        )
+        counts = None if usage is NULL or bytes(usage) == _NULL else read_usage(usage)
+        return Chunk(choices, counts, wire.id, wire.service_tier or None, wire.system_fingerprint or None)
 
     def _finish(self, choice: ChunkChoice) -> None:
         """Our word for the provider's; an empty one says nothing."""

@@ -11,7 +11,7 @@ from turnout.domain.usage import Usage
 __all__ = ["read_usage"]
 
 
-class _WireUsage(Struct):
+class _WireUsage(Struct, gc=False):
     prompt_tokens: object = None
     completion_tokens: object = None
     total_tokens: object = None
