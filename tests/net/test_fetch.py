@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import ipaddress
 import socket
+import threading
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -318,3 +319,22 @@ async def test_no_connection_is_kept(client: Client) -> None:
         await fetcher(f"{server.base_url}/a")
         assert len(server.wires) == 2
     assert client._deadlines._watched == set()
+
+
+async def test_names_that_are_not_found_in_time_hold_up_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = threading.Event()
+
+    def getaddrinfo(host: str, *_: object, **__: object) -> object:
+        if host == "hung.example":
+            found.wait(10)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (PUBLIC, 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    hung = [asyncio.ensure_future(resolve("hung.example", 443)) for _ in range(40)]
+    try:
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(2):
+            await asyncio.get_running_loop().getaddrinfo("localhost", 443)
+    finally:
+        found.set()
+        await asyncio.gather(*hung)

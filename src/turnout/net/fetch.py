@@ -6,6 +6,8 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import final
 from urllib.parse import urljoin
 
@@ -52,11 +54,14 @@ class Limits(Struct, frozen=True):
 
 
 _USUAL = Limits()
+_asking = ThreadPoolExecutor(8, "foreign-names")
+"""Asks for foreign names; where answers do not come, the names of providers have threads of their own."""
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
     """The addresses of *host* as the system knows them, best first. Raises OSError where there are none."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_asking, ask)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
