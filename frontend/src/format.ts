@@ -42,10 +42,11 @@ export const day = (value: string | number | Date): string =>
 export const moment = (value: string | number | Date): string =>
   new Date(value).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
-/** A share of one as per cent: 3 %, 0.4 %, 99.95 %. */
+/** A share of one as per cent: 3 %, 0.4 %, 99.95 %; what is next to nothing is not called nothing. */
 export function share(value: number): string {
   const percent = value * 100;
   if (percent === 0 || percent === 100) return `${percent} %`;
+  if (percent > 0 && percent < 0.005) return "<0.01 %";
   const digits = percent < 1 || percent > 99 ? 2 : percent < 10 ? 1 : 0;
   return `${Number(percent.toFixed(digits))} %`;
 }
