@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -11,7 +10,7 @@ from msgspec.structs import replace
 
 from examples import a_model, a_provider, a_request, a_snapshot, an_endpoint, prices
 from turnout.base.errors import ModelNotFound, NoEndpoints, NotFound
-from turnout.contracts.picker import Pick
+from turnout.contracts.picker import Offers, Pick
 from turnout.domain.catalog import Model
 from turnout.domain.chat import ChatRequest
 from turnout.domain.health import Spread, Vitals
@@ -242,10 +241,10 @@ def test_a_router_that_nobody_has_set_up_is_a_dead_end() -> None:
 
 
 def test_a_router_is_plugged_in_as_a_function() -> None:
-    def pick(request: ChatRequest, models: Sequence[Model], _dice: Random) -> Pick:
+    def pick(request: ChatRequest, offers: Offers, _outlook: Outlook) -> Pick:
         assert request.parameters.model == "openrouter/auto:nitro"
-        assert "acme/reach" not in [model.id for model in models]
-        assert "sample/free" not in [model.id for model in models]
+        assert "acme/reach" not in [model.id for model in offers.models]
+        assert "sample/free" not in [model.id for model in offers.models]
         return Pick(["acme/tiered", "acme/tiny"], {"task_type": "code"})
 
     routes = Routes(SNAPSHOT, lambda _name, _providers: None, {}, {"openrouter/auto": pick})

@@ -9,7 +9,7 @@ from turnout.domain.routed import Feedback
 
 ROW = Feedback(
     account_id="mine", generation_id="gen-1", key_hash="k", model="a/m", score=0.5, weight=0.25, source="json",
-    tasks='[["math", 0.5]]', place=b"\x01\xff", propensity=0.75, comment="so so", created=12.5,
+    tasks='[["math", 0.5]]', propensity=0.75, comment="so so", created=12.5,
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from turnout.base.money import Pico, dollars
 from turnout.domain.account import AttemptRecord, Generation
+from turnout.domain.routed import Routed
 from turnout.domain.usage import Pricing, Usage, cost, unit_cost
 
 __all__ = ["generation_detail"]
@@ -43,6 +44,21 @@ def generation_detail(generation: Generation) -> dict[str, Any]:
         "cost": dollars(generation.cost),
         "attempts": [_attempt(one) for one in generation.attempts],
         "lines": _lines(generation),
+        "routed": None if generation.routed is None else _routed(generation.routed),
+    }
+
+
+def _routed(one: Routed) -> dict[str, Any]:
+    return {
+        "router": one.router,
+        "task_type": one.task or None,
+        "tasks": dict(one.tasks),
+        "reason": one.reason,
+        "propensity": one.propensity,
+        "models": list(one.models),
+        "expected_quality": one.quality,
+        "expected_cost": one.cost,
+        "shadow": one.shadow or None,
     }
 
 

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 _API_TYPES = frozenset({"embeddings", "rerank", "tts", "stt", "video", "image"})
-_ROUTERS = "openrouter/"
+_ROUTERS = ("openrouter/", "turnout/auto")
 
 
 class Windows(NamedTuple):

@@ -20,6 +20,7 @@ from turnout.catalog.provenance import ModelProvenance, load_provenance, save_pr
 from turnout.catalog.quarantine import Hold
 from turnout.catalog.rows import Row
 from turnout.catalog.sync_state import State, StateFolder
+from turnout.contracts.picker import Picker
 from turnout.contracts.provider import Adapter, Embedder
 from turnout.contracts.strategy import Strategy
 from turnout.domain.catalog import CatalogSnapshot, Model
@@ -194,6 +195,7 @@ def rails_of(
     origins: dict[str, Origin],
     embedders: Mapping[str, Embedder] = MappingProxyType({}),
     rack: Rack | None = None,
+    pickers: Mapping[str, Picker] = MappingProxyType({}),
 ) -> Rails:
     """What requests are planned and sent with; *origins* keeps the connections of addresses that stay."""
     unlisted = open_providers(snapshot)
@@ -206,4 +208,6 @@ def rails_of(
         address = snapshot.providers[slug].base_url
         here[slug] = origins[address] if address in origins else origins.setdefault(address, Origin(address))
     recalling = frozenset(slug for slug in adapters if wants_reasoning_back(snapshot.providers[slug]))
-    return Rails(Routes(snapshot, adhoc, _STRATEGIES), dict(adapters), here, recalling, dict(embedders), rack or Rack())
+    return Rails(
+        Routes(snapshot, adhoc, _STRATEGIES, pickers), dict(adapters), here, recalling, dict(embedders), rack or Rack()
+    )

@@ -24,6 +24,7 @@ from turnout.contracts.store import Store
 from turnout.domain.account import Generation, Key
 from turnout.domain.catalog import CatalogSnapshot, Model
 from turnout.domain.chat import ChatRequest
+from turnout.engine.auto_router import names_auto
 from turnout.engine.explain import explain
 from turnout.engine.house import House
 from turnout.engine.presets import names_preset, with_preset
@@ -173,6 +174,8 @@ class ControlPlane:
     async def _explain(self, request: ChatRequest, key: Key) -> dict[str, object]:
         if names_preset(request) and self._house.presets is not None:
             request = await with_preset(request, self._house.presets, key.account_id)
+        if self._house.auto is not None and names_auto(request):
+            await self._house.auto.ready(key.account_id)
         return explain(request, self._house.rails.routes, self._house.outlook(key))
 
     def _check_plugins(self, entries: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import final
 
 from turnout import config
@@ -15,6 +16,7 @@ from turnout.app.providers import FAKE, adapters_for, embedders_for, errands_for
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.catalog.build import open_providers
 from turnout.catalog.rows import Row
+from turnout.contracts.picker import Picker
 from turnout.contracts.provider import Outside
 from turnout.domain.provider import Provider
 from turnout.engine.house import Rails
@@ -29,10 +31,18 @@ _log = logging.getLogger(__name__)
 class Switchman:
     """Lays the rails that requests run on. Connections to addresses that stay are kept."""
 
-    def __init__(self, environment: Mapping[str, str], fake_address: str, outside: Outside) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        fake_address: str,
+        outside: Outside,
+        pickers: Mapping[str, Picker] = MappingProxyType({}),
+    ) -> None:
+        """*pickers* are the routers that choose among models, by name."""
         self._environment = environment
         self._fake_address = fake_address
         self._outside = outside
+        self._pickers = pickers
         self._origins: dict[str, Origin] = {}
         self._unlisted: list[Provider] = []
         self._listed: Sequence[Row] = ()
@@ -51,7 +61,9 @@ class Switchman:
             self._unlisted = [one for slug, one in open_providers(snapshot).items() if slug != FAKE]
         embedders = embedders_for(providers, self._outside)
         rack = rack_of(settings, snapshot)
-        rails = rails_of(snapshot, adapters_for(providers, self._outside), self._origins, embedders, rack)
+        rails = rails_of(
+            snapshot, adapters_for(providers, self._outside), self._origins, embedders, rack, self._pickers
+        )
         rails.errands.update(errands_for(providers, self._outside))
         return rails
 

@@ -32,6 +32,7 @@ from turnout.api.reply import Heads
 from turnout.api.responses import ResponsesSurface
 from turnout.api.sound import SpeechSurface, TranscriptionsSurface
 from turnout.app.administration import Grounds
+from turnout.app.auto import Tutor
 from turnout.app.control import ControlPlane
 from turnout.app.credentials import ensure_master_key, reach_by, vault_of
 from turnout.app.descriptors import room_for_connections
@@ -53,6 +54,8 @@ from turnout.base.ids import GenerationIds
 from turnout.contracts.store import Store
 from turnout.contracts.surface import Surface
 from turnout.domain.provider import Provider
+from turnout.engine.auto_router import AutoRouter
+from turnout.engine.auto_signs import Signs
 from turnout.engine.contents import ContentKeeper
 from turnout.engine.house import House, Rails
 from turnout.engine.keeping import Keeping
@@ -153,7 +156,8 @@ class _Worker:
         client = Client(deadlines, outbox, keep=read_headers())
         self._fetcher = Fetcher(client.exchange, fetch_limits(settings))
         outside = outside_of(client, self._fetcher)
-        self._switchman = Switchman(orders.environment, orders.fake_address, outside)
+        auto, signs = AutoRouter(), Signs()
+        self._switchman = Switchman(orders.environment, orders.fake_address, outside, auto.pickers())
         self._shared = shared_of(settings, alone=orders.alone)
         self._presets = PresetBook(store)
         self._credentials = CredentialBook(store, vault_of(settings))
@@ -181,7 +185,13 @@ class _Worker:
             keeping=Keeping(self._shared.once, self._shared.cache).serve,
             presets=self._presets,
             contents=self._contents,
+            auto=auto,
+            signs=signs,
             ways=Ways(self._credentials, lambda provider, secret: reach_by(provider, secret, outside)),
+        )
+        auto.report = self._house.mistake
+        self._tutor = Tutor(
+            auto, signs, store, lambda: self._loaded.settings, lambda: self._house.rails.routes, SYSTEM_CLOCK.wall
         )
         self._machines = Machines(self._house, self._shared, self._till.node)
         surfaces = {mount + path: surface for mount in _MOUNTS for path, surface in _SURFACES.items()}
@@ -261,6 +271,7 @@ class _Worker:
             self._machines.run(),
             self._till.run(),
             self._contents.run(),
+            self._tutor.run(),
         ]
         if self._orders.alone:
             jobs.append(self._writer.run())

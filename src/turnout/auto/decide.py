@@ -20,7 +20,18 @@ from turnout.auto.tasks import TASKS, Task, Tasks
 from turnout.base.money import PICO_PER_DOLLAR
 from turnout.domain.catalog import Model
 
-__all__ = ["Brain", "Choice", "Decision", "Prompt", "Slate", "Wishes", "decide", "fair_costs", "make_slate"]
+__all__ = [
+    "Brain",
+    "Choice",
+    "Decision",
+    "Prompt",
+    "Slate",
+    "Wishes",
+    "decide",
+    "fair_costs",
+    "make_slate",
+    "with_experience",
+]
 
 TRADEOFFS = 11
 _STEPS = np.arange(TRADEOFFS)
@@ -144,7 +155,6 @@ def make_slate(models: Sequence[Model], brain: Brain, now: float) -> Slate:
         abilities = table.abilities[columns[there]]
         priors = _on_scale(priors, there, abilities, rows)
         priors[:, there] = (priors[:, there] * _PRIOR_ROWS + abilities * rows) / (_PRIOR_ROWS + rows)
-    own = {name: place for place, name in enumerate(brain.experience.models)}
     slate = Slate(
         tuple(model.id for model in models),
         view_of(table, columns),
@@ -155,11 +165,17 @@ def make_slate(models: Sequence[Model], brain: Brain, now: float) -> Slate:
         else np.ones(len(models), np.float32),
         np.zeros(len(models), np.float32),
         np.zeros(TRADEOFFS, np.float32),
-        np.array([own.get(model.id, -1) for model in models], np.int64),
+        np.full(len(models), -1, np.int64),
     )
     every = np.arange(len(models))
     slate = replace(slate, typical=_costs(slate, every, _TYPICAL_IN, _TYPICAL_OUT))
-    return replace(slate, weights=_weights(slate, table))
+    return with_experience(replace(slate, weights=_weights(slate, table)), brain.experience)
+
+
+def with_experience(slate: Slate, experience: Experience) -> Slate:
+    """*slate* for somebody who has seen this."""
+    own = {name: place for place, name in enumerate(experience.models)}
+    return replace(slate, own=np.array([own.get(model, -1) for model in slate.models], np.int64))
 
 
 def _on_scale(priors: Floats, there: NDArray[np.bool_], abilities: Floats, rows: NDArray[np.int64]) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,39 +12,62 @@ from numpy.typing import NDArray
 from turnout.auto.table import Floats
 from turnout.auto.tasks import TASKS
 
-__all__ = ["Experience", "Heard", "blended", "experience_of"]
+__all__ = ["MOST_ROWS", "Experience", "Heard", "blended", "experience_of"]
 
-_PRIOR_ROWS = 1.0
-_LIKELY = 0.15
+MOST_ROWS = 2_000
+"""So many of the latest rows count; what is older has been forgotten."""
+
+_PRIOR_ROWS = 0.5
+_MOST_OF_SIGNS = 3.0
+"""What signs say of one model at one kind of work counts no more than so many judgements."""
+_PLACES = {name: place for place, name in enumerate(TASKS)}
 
 
 class Heard(NamedTuple):
-    """One score, 0 to 1, of a model at a kind of work; *weight* below 1 for weak signals."""
+    """One score, 0 to 1, of a model at a kind of work; *weight* below 1 for weak signals.
+
+    ``shares`` are the likely kinds, where it is not sure that it was *task*: names and shares.
+    """
 
     task: str
     model: str
     score: float
     weight: float = 1.0
+    shares: Sequence[tuple[str, float]] = ()
 
 
 class Experience(Struct, frozen=True, eq=False):
-    """Sums of scores and of weights, each (TASKS, models)."""
+    """Rows of scores.
+
+    Attributes:
+        models: their names.
+        kinds: (rows, TASKS): the kind of work of each, of length 1.
+        columns: (rows,): places in *models*.
+        scores: (rows,).
+        weights: (rows,).
+    """
 
     models: tuple[str, ...]
-    sums: Floats
+    kinds: Floats
+    columns: NDArray[np.int64]
+    scores: Floats
     weights: Floats
 
     def heard(self, shares: Floats, columns: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """Sums and weights of what was heard of the models in *columns* (-1: none), over kinds of work by *shares*."""
+        """Sums of scores and of weights of the models in *columns* (-1: none) at work with these *shares* of kinds.
+
+        A row counts by the square of how alike the kinds are: one is told as surely as both prompts' kinds are known.
+        """
         if not self.models:
             nothing = np.zeros(len(columns), np.float32)
             return nothing, nothing
-        likely = np.flatnonzero(shares > _LIKELY)
-        known = (columns >= 0).astype(np.float32)
-        part = (shares[likely] / max(1e-9, float(shares[likely].sum()))).astype(np.float32)
-        sums = part @ self.sums[likely][:, columns] * known
-        weights = part @ self.weights[likely][:, columns] * known
-        return sums.astype(np.float32), weights.astype(np.float32)
+        length = float(np.sqrt(shares @ shares))
+        alike = np.square(self.kinds @ (shares / max(1e-9, length))) * self.weights
+        count = len(self.models)
+        sums = np.bincount(self.columns, alike * self.scores, count)[columns]
+        weights = np.bincount(self.columns, alike, count)[columns]
+        known = columns >= 0
+        return (sums * known).astype(np.float32), (weights * known).astype(np.float32)
 
 
 def blended(quality: Floats, sums: Floats, weights: Floats) -> Floats:
@@ -54,13 +77,35 @@ def blended(quality: Floats, sums: Floats, weights: Floats) -> Floats:
 
 
 def experience_of(rows: Iterable[Heard]) -> Experience:
-    """The sums over *rows*; kinds of work that are unknown are left out."""
-    kept = [row for row in rows if row.task in TASKS]
+    """The last of *rows*. One whose kind of work is unknown says a little of every kind."""
+    kept = _bounded(list(rows)[-MOST_ROWS:])
     models = tuple(dict.fromkeys(row.model for row in kept))
-    sums, weights = np.zeros((len(TASKS), len(models)), np.float32), np.zeros((len(TASKS), len(models)), np.float32)
     places = {name: place for place, name in enumerate(models)}
-    for row in kept:
-        cell = TASKS.index(row.task), places[row.model]
-        sums[cell] += row.score * row.weight
-        weights[cell] += row.weight
-    return Experience(models, sums, weights)
+    kinds = np.zeros((len(kept), len(TASKS)), np.float32)
+    for place, row in enumerate(kept):
+        for name, share in row.shares or ((row.task, 1.0),):
+            if name in _PLACES:
+                kinds[place, _PLACES[name]] += max(0.0, share)
+    kinds[kinds.sum(1) == 0] = 1.0
+    kinds /= np.sqrt(np.square(kinds).sum(1, keepdims=True))
+    return Experience(
+        models,
+        kinds,
+        np.array([places[row.model] for row in kept], np.int64),
+        np.array([row.score for row in kept], np.float32),
+        np.array([row.weight for row in kept], np.float32),
+    )
+
+
+def _bounded(rows: list[Heard]) -> list[Heard]:
+    """*rows* without the older signs of a model at a kind of work, where there are many."""
+    said: dict[tuple[str, str], float] = {}
+    kept: list[Heard] = []
+    for row in reversed(rows):
+        if row.weight < 1:
+            cell = row.task, row.model
+            if said.get(cell, 0.0) >= _MOST_OF_SIGNS:
+                continue
+            said[cell] = said.get(cell, 0.0) + row.weight
+        kept.append(row)
+    return kept[::-1]

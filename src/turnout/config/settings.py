@@ -45,6 +45,8 @@ __all__ = [
     "DIALECTS",
     "Alerts",
     "Auth",
+    "Auto",
+    "AutoPolicy",
     "Capabilities",
     "Catalog",
     "CatalogAddresses",
@@ -70,6 +72,7 @@ DIALECTS: Final = (
 )  # fmt: skip
 """Wire dialects that Turnout ships; installed packages may add others."""
 BenchmarkIndex = Literal["intelligence_index", "coding_index", "agentic_index"]
+Tradeoff = Annotated[Score, Field(ge=0, le=10)]
 DataCollection = Literal["allow", "deny"]
 CatalogSource = Literal["providers", "openrouter", "models.dev", "genai-prices", "litellm"]
 
@@ -462,6 +465,45 @@ class DeclaredPlugin(_Table):
     )
 
 
+class AutoPolicy(_Table):
+    """How an auto router decides."""
+
+    table: Directory | None = Field(
+        default=None, description="What `turnout auto train` has written. Left out: the table that comes with it."
+    )
+    tradeoff: Tradeoff = Field(
+        default=5.0, description="0 is quality alone, 10 the cheapest; for requests that do not say it."
+    )
+    explore: Annotated[Score, Field(ge=0, le=0.5)] = Field(
+        default=0.0, description="Chance that one of the three best is drawn; each answer's record has its propensity."
+    )
+
+
+class Auto(AutoPolicy):
+    """The routers `openrouter/auto`, `turnout/auto` and, for a policy under test, `openrouter/auto-beta`."""
+
+    allowed_models: tuple[Text, ...] | None = Field(
+        default=None, description="Patterns of models that may be chosen, such as `anthropic/*`. Left out: all."
+    )
+    excluded_models: tuple[Text, ...] = Field(default=(), description="Patterns of models that may not.")
+    cost_tier: Literal["low", "medium", "high", "xhigh", "max"] | None = Field(
+        default=None, description="Choose in this fifth of the models, by price. Left out: among all."
+    )
+    pin_model: Switch = Field(
+        default=False, description="Stay with the `model` that the conversation's last answer names."
+    )
+    prevent_overrides: Switch = Field(
+        default=False, description="Whether what stands here holds whatever requests and keys say."
+    )
+    shadow: Switch = Field(
+        default=False, description="Have the policy under test decide about every request too; it is recorded alone."
+    )
+    beta: AutoPolicy = Field(default=AutoPolicy(), description="The policy under test, `openrouter/auto-beta`.")
+    figures: Directory | None = Field(
+        default=None, description="What `turnout auto eval --json` has written, for the website."
+    )
+
+
 class Settings(BaseSettings):
     """The whole configuration. Made by ``turnout.config.load``; it reads neither files nor variables itself."""
 
@@ -478,6 +520,7 @@ class Settings(BaseSettings):
     logging: Logging = Field(default=Logging(), description="What is logged, in which form.")
     providers: Mapping[Slug, DeclaredProvider] = Field(default={}, description="Providers by slug.")
     plugins: Mapping[Word, DeclaredPlugin] = Field(default={}, description="Plugins by id.")
+    auto: Auto = Field(default=Auto(), description="How the auto router chooses models.")
     models: tuple[DeclaredModel, ...] = Field(default=(), description="Declared models, in tables `[[models]]`.")
 
     @classmethod

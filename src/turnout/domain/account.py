@@ -10,6 +10,7 @@ from msgspec import Struct
 from turnout.base.money import Pico
 from turnout.domain.budget import Budget, Window, begins
 from turnout.domain.guardrail import Guard
+from turnout.domain.routed import Routed
 from turnout.domain.usage import NO_USAGE, Pricing, Usage
 
 __all__ = [
@@ -130,6 +131,7 @@ class Generation(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     several calls one answer, ``usage`` is that of them all, and ``last_usage`` the last one's. ``started_ms`` and
     ``ended_ms`` count from the arrival of the request, ``latency_ms`` from the start of the last attempt to its first
     byte. ``source_id`` is the generation whose answer was kept and given again; then there was no attempt.
+    ``routed``: the auto router chose the model.
     """
 
     id: str
@@ -171,6 +173,7 @@ class Generation(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     source_id: str | None = None
     preset_id: str | None = None
     credential_id: str | None = None
+    routed: Routed | None = None
 
     @property
     def generation_ms(self) -> float | None:

@@ -30,7 +30,6 @@ class Routed(Struct, frozen=True, omit_defaults=True):
         models: the first few, best first.
         quality: of the first, as expected, 0 to 1.
         cost: of the first, in dollars, as expected.
-        place: where the prompt lies among others: small integers, from which no word can be read.
         shadow: what the policy under test would have chosen; empty where none is.
     """
 
@@ -42,7 +41,6 @@ class Routed(Struct, frozen=True, omit_defaults=True):
     models: tuple[str, ...] = ()
     quality: float | None = None
     cost: float | None = None
-    place: bytes = b""
     shadow: str = ""
 
 
@@ -55,7 +53,6 @@ class Feedback(Struct, frozen=True, kw_only=True):
         score: 0 to 1.
         weight: 1 for a judgement, less for a sign.
         tasks: kinds of work as JSON, ``[[name, share], …]``.
-        place: see :class:`Routed`.
         propensity: see :class:`Routed`; 1 where the model was named.
         comment: the reader's own words.
         created: unix seconds.
@@ -70,7 +67,6 @@ class Feedback(Struct, frozen=True, kw_only=True):
     weight: float = 1.0
     source: Source = "feedback"
     tasks: str = "[]"
-    place: bytes = b""
     propensity: float = 1.0
     comment: str = ""
     created: float

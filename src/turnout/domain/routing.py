@@ -14,6 +14,7 @@ from turnout.domain.catalog import Endpoint, Model
 from turnout.domain.credential import Credential
 from turnout.domain.health import Vitals
 from turnout.domain.provider import Provider
+from turnout.domain.routed import Routed
 from turnout.domain.usage import Pricing, dearest
 
 __all__ = [
@@ -249,6 +250,8 @@ class Outlook(Struct, frozen=True, eq=False):
         bounds: what the caller is allowed.
         sticky: ids of endpoints to stay with, by model id; asked only where there is a choice.
         own: the ways of the caller's own, by the slugs of providers.
+        account_id: whose request it is.
+        entries: what its key says of plugins and routers, each a JSON object.
     """
 
     vitals: Mapping[str, Vitals]
@@ -258,6 +261,8 @@ class Outlook(Struct, frozen=True, eq=False):
     bounds: Bounds = NO_BOUNDS
     sticky: Callable[[str], str | None] | None = None
     own: Mapping[str, tuple[OwnWay, ...]] = NO_WAYS
+    account_id: str = ""
+    entries: tuple[str, ...] = ()
 
 
 class Plan(Struct, frozen=True):
@@ -268,6 +273,7 @@ class Plan(Struct, frozen=True):
         strategy: by which way the models were found, in the words of OpenRouter's ``strategy``.
         warnings: what the caller may not expect, in sentences.
         picked: what a router's choice was made from, by the router's name.
+        routed: the auto router's decision, as it is recorded.
     """
 
     requested: tuple[str, ...]
@@ -276,3 +282,4 @@ class Plan(Struct, frozen=True):
     strategy: str = "direct"
     warnings: tuple[str, ...] = ()
     picked: tuple[tuple[str, dict[str, object]], ...] = ()
+    routed: Routed | None = None

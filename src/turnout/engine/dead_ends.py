@@ -106,7 +106,7 @@ def no_router(name: str) -> NoEndpoints:
 def nothing_suits(name: str) -> NoEndpoints:
     """A router that found nothing to choose."""
     return NoEndpoints(
-        f"No models match your request and model restrictions ({name})",
+        "No models match your request and model restrictions",
         availability=_availability("no_endpoints", name),
     )
 

@@ -11,6 +11,7 @@ from turnout.base.money import Pico
 from turnout.domain.account import AttemptRecord, Generation, Key, Outcome
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Completion
+from turnout.domain.routed import Routed
 from turnout.domain.routing import Candidate
 from turnout.domain.usage import NO_USAGE, Cost, Pricing, Usage, added, cost, effective
 from turnout.engine.house import Call, House
@@ -65,6 +66,7 @@ class Draft:
         "_settled",
         "_turn",
         "_usage",
+        "answered_by",
         "aside_cost",
         "created",
         "finish_reason",
@@ -75,6 +77,7 @@ class Draft:
         "key",
         "mending_seconds",
         "native_finish_reason",
+        "routed",
         "service_tier",
         "tool_calls",
         "tools_executed",
@@ -89,7 +92,8 @@ class Draft:
 
         ``aside_cost`` is what plugins have spent so far, in pico-dollars; ``mending_seconds`` is how long they have
         worked on the answer, which is no fault of the provider's. ``tools_requested`` and ``tools_executed`` count
-        calls of the gateway's own tools.
+        calls of the gateway's own tools. ``answered_by`` is the model that has answered in full, ``routed`` how
+        the auto router came to it.
         """
         self.created = house.clock.wall() if held is None else held.made
         self.id = house.ids.next(self.created)
@@ -106,6 +110,8 @@ class Draft:
         self._house = house
         self.held = held
         self.held_own: Reservation | None = None
+        self.routed: Routed | None = None
+        self.answered_by: str | None = None
         self._now = house.clock.monotonic
         self.mending_seconds = 0.0
         self._more_held: tuple[Reservation, ...] = ()
@@ -269,6 +275,7 @@ class Draft:
         candidate = self._candidate
         assert candidate is not None  # noqa: S101 - an attempt answers only after it began
         price = self._count_answer(candidate, usage)
+        self.answered_by = candidate.model.id
         self._settle("answered")
         return self._whole_price(price) if self.aside_cost else price
 
@@ -456,6 +463,7 @@ class Draft:
                 last_usage=self._usage if self._rounds else None,
                 preset_id=None if request.preset is None else request.preset.id,
                 credential_id=_credential(candidate),
+                routed=self.routed,
             )
         )
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from random import Random
-
-from turnout.contracts.picker import Pick
+from turnout.contracts.picker import Offers, Pick
 from turnout.domain.catalog import Model
 from turnout.domain.chat import ChatRequest
+from turnout.domain.routing import Outlook
 
 __all__ = ["FREE_ROUTER", "needed_modalities", "pick_free"]
 
@@ -17,12 +15,12 @@ _MOST = 5  # models that are tried one after another
 _MARKS = ((b'"image_url"', "image"), (b'"input_audio"', "audio"), (b'"file"', "file"), (b'"video_url"', "video"))
 
 
-def pick_free(request: ChatRequest, models: Sequence[Model], dice: Random) -> Pick:
+def pick_free(request: ChatRequest, offers: Offers, outlook: Outlook) -> Pick:
     """Some free models in an order that the dice give."""
     modalities = needed_modalities(request)
     needs: set[str] = {name for name in ("tools", "response_format", "reasoning") if name in request.fields}
-    suited = sorted(model.id for model in models if _suits(model, modalities, needs))
-    dice.shuffle(suited)
+    suited = sorted(model.id for model in offers.models if _suits(model, modalities, needs))
+    outlook.dice.shuffle(suited)
     return Pick(suited[:_MOST], {"choices": len(suited)}, free_only=True)
 
 

@@ -22,6 +22,8 @@ from turnout.contracts.shared import Pace
 from turnout.contracts.surface import Surface
 from turnout.domain.account import Generation, Key
 from turnout.domain.routing import NO_WAYS, Outlook
+from turnout.engine.auto_router import AutoRouter
+from turnout.engine.auto_signs import Signs
 from turnout.engine.bounds import bounds_of
 from turnout.engine.contents import ContentKeeper
 from turnout.engine.rails import Rails
@@ -55,7 +57,7 @@ class House:
     ``report`` tells the operator of a mistake of ours, in a text that quotes no request. ``outside`` is what plugins
     may reach. ``instead`` is asked about names of models that lead nowhere, and may answer in place of the line;
     ``keeping`` stands before it, for requests whose answers are kept; ``contents`` is where keys that want it have
-    what was said kept.
+    what was said kept. ``auto`` chooses models for prompts, ``signs`` tell how good that was.
     """
 
     rails: Rails
@@ -81,6 +83,8 @@ class House:
     presets: PresetBook | None = None
     ways: Ways | None = None
     contents: ContentKeeper | None = None
+    auto: AutoRouter | None = None
+    signs: Signs | None = None
     keeping: Callable[[Call, House, Line], Coroutine[Any, Any, None]] | None = None
 
     def mistake(self, error: Exception) -> None:
@@ -103,7 +107,17 @@ class House:
         clock = self.clock
         ways = self.ways
         own = ways.of(rails or self.rails, key) if ways is not None and ways.book.own else NO_WAYS
-        return Outlook(self.health.known, self.dice, clock.monotonic(), clock.wall(), bounds_of(key), sticky, own)
+        return Outlook(
+            self.health.known,
+            self.dice,
+            clock.monotonic(),
+            clock.wall(),
+            bounds_of(key),
+            sticky,
+            own,
+            key.account_id,
+            key.rules.plugins,
+        )
 
 
 class Call(Struct, frozen=True, eq=False):

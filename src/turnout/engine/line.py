@@ -11,8 +11,10 @@ from turnout.domain.account import Key
 from turnout.domain.chat import ChatRequest
 from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.errand import ErrandRequest
+from turnout.domain.routing import Outlook
 from turnout.domain.usage import NO_USAGE, Usage
 from turnout.engine.afford import afford, exposure, hold_own
+from turnout.engine.auto_router import names_auto
 from turnout.engine.comments import Comments
 from turnout.engine.dead_ends import DeadEnd
 from turnout.engine.draft import Draft
@@ -74,6 +76,7 @@ async def serve(call: Call, house: House) -> None:
         _say(trip, Internal())
     finally:
         trip.keep_content()
+        trip.learn()
 
 
 async def _turn_away(call: Call, house: House, error: TurnoutError) -> None:
@@ -118,6 +121,8 @@ async def _accepted(call: Call, house: House) -> Trip:
     ) and request.wants == "text":
         request, chosen = rack.choose(request, key.rules.plugins)
     chosen = chosen if key.guard is None else rack.guarded(key.guard, chosen)
+    if house.auto is not None and names_auto(request):
+        await house.auto.ready(key.account_id)
     session = house.sticky.session(request, call.headers, key.account_id, call.arrived)
     outlook = house.outlook(key, session)
     plan = make_plan(request, rails.routes, outlook)
@@ -135,6 +140,7 @@ async def _accepted(call: Call, house: House) -> Trip:
         held_own = await hold_own(house.ledger, held, key, plan, request)
     draft = Draft(call, key, request, house, held)
     draft.held_own = held_own
+    draft.routed = plan.routed
     encoder = call.surface.encoder(draft.id, int(draft.created), request)
     trip = Trip(call, house, rails, request, plan, draft, encoder, session, paced=paced)
     trip.listen()
@@ -142,10 +148,15 @@ async def _accepted(call: Call, house: House) -> Trip:
         trip.chain = Chain(chosen, house, rails, draft, request)
         trip.take_up(rounds, trip.chain)
     if wants_metadata(call.headers):
-        trip.told = explanation(plan, request, outlook)
-        if clamped is not None:
-            trip.told["affordable_max_tokens"] = clamped
+        _explain(trip, outlook, clamped)
     return trip
+
+
+def _explain(trip: Trip, outlook: Outlook, clamped: int | None) -> None:
+    """Have the client told why the plan is as it is, and how much it can afford where that is less than it wants."""
+    trip.told = explanation(trip.plan, trip.request, outlook)
+    if clamped is not None:
+        trip.told["affordable_max_tokens"] = clamped
 
 
 async def _prepare(trip: Trip, chain: Chain) -> None:
@@ -162,6 +173,7 @@ async def _prepare(trip: Trip, chain: Chain) -> None:
         return
     outlook = house.outlook(draft.key, trip.session, trip.rails)
     trip.plan = make_plan(request, trip.rails.routes, outlook)
+    draft.routed = trip.plan.routed
     if trip.told is not None:
         trip.told |= explanation(trip.plan, request, outlook)
     await draft.grow(exposure(trip.plan, request).cost + chain.most)

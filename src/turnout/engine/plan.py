@@ -10,10 +10,12 @@ from msgspec.structs import replace
 
 from turnout.base.errors import BadRequest
 from turnout.base.slugs import ModelName
+from turnout.contracts.picker import Pick
 from turnout.domain.chat import ChatRequest
 from turnout.domain.routing import NO_BOUNDS, Candidate, Exclusion, Outlook, Plan
 from turnout.engine.dead_ends import dead_end, nothing_suits, wrong_endpoint
 from turnout.engine.filters import Filter, filters_of, prompt_tokens
+from turnout.engine.offers import CallableOffers
 from turnout.engine.order import WELL, health_rank, ordered, wishes_of
 from turnout.engine.own import admitted_by_own, owned
 from turnout.engine.routes import Routes, Track
@@ -32,7 +34,7 @@ class _Choice(NamedTuple):
     """What a router chose: ``free`` are those tracks of which only free endpoints will do."""
 
     router: Track
-    facts: dict[str, object]
+    pick: Pick
     free: Sequence[Track]
 
 
@@ -124,8 +126,9 @@ def _full_plan(request: ChatRequest, routes: Routes, outlook: Outlook) -> Plan:
     if _stops_at_first(request):
         candidates = _first_of_each_model(candidates, excluded)
     way = "fallback" if len(names) > 1 else picks[0].router.way if picks else tracks[0].way
-    picked = tuple((pick.router.router or "", pick.facts) for pick in picks)
-    return Plan(names, tuple(candidates), tuple(excluded), way, tuple(warnings), picked)
+    picked = tuple((one.router.router or "", dict(one.pick.facts)) for one in picks)
+    routed = next((one.pick.routed for one in picks if one.pick.routed is not None), None)
+    return Plan(names, tuple(candidates), tuple(excluded), way, tuple(warnings), picked, routed)
 
 
 class _Sifted(NamedTuple):
@@ -199,11 +202,13 @@ def _tracks(
         if track.router is None:
             found = [track]
         else:
-            pick = routes.pickers[track.router](request, routes.choosable(), outlook.dice)
+            if request.wants != "text":
+                raise wrong_endpoint(name, request.wants, {"text"})
+            pick = routes.pickers[track.router](request, CallableOffers(routes, request, outlook), outlook)
             if not pick.models:
                 raise nothing_suits(name)
             found = [routes.find(model) for model in pick.models]
-            picks.append(_Choice(track, dict(pick.facts), found if pick.free_only else ()))
+            picks.append(_Choice(track, pick, found if pick.free_only else ()))
         for one in found:
             if one.makes is not None and request.wants not in one.makes:
                 raise wrong_endpoint(name, request.wants, one.makes)

@@ -125,6 +125,10 @@ class Chain:
         tools = [stage for stage in self._stages if stage.chosen.tool is not None]
         return [one for stage in tools for one in self._try(stage, partial(stage.work.cite, text), nothing)]
 
+    def noted(self, plugin_id: str, fact: str) -> bool:
+        """Whether that plugin has noted that, true or false."""
+        return any(stage.chosen.fitted.plugin.id == plugin_id and fact in stage.job.facts for stage in self._stages)
+
     def pipeline(self) -> list[dict[str, object]]:
         """What the plugins did, for ``openrouter_metadata``."""
         quiet = [stage for stage in self._stages if stage.chosen.most_room is not None or stage.chosen.tool is not None]

@@ -18,6 +18,7 @@ from turnout.contracts.plugin import Plugin, Tool
 from turnout.domain.chat import ChatParameters, ChatRequest
 from turnout.domain.guardrail import Guard
 from turnout.domain.routing import Candidate
+from turnout.engine.auto_settings import check_auto_entry
 
 __all__ = ["Chosen", "Fitted", "Rack", "goes_online", "is_tight"]
 
@@ -151,7 +152,9 @@ class Rack:
         """
         for plugin_id, entry in self._entries([_read_entry(text.encode()) for text in entries]).items():
             fitted = self._plugins.get(plugin_id)
-            if fitted is not None and not fitted.fixed:
+            if fitted is None:
+                check_auto_entry(entry)
+            elif not fitted.fixed:
                 _parameters(fitted, [entry])
 
     def find(self, plugin_id: str) -> Fitted | None:

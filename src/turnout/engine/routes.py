@@ -83,6 +83,7 @@ class Routes:
         self._adhoc = adhoc
         self._found: dict[str, Track] = {}
         self._choosable: tuple[Model, ...] | None = None
+        self._offered: tuple[tuple[Model, Track], ...] | None = None
 
     def find(self, name: str) -> Track:
         """What *name* leads to.
@@ -114,6 +115,12 @@ class Routes:
             )
             self._choosable = tuple(replace(model, endpoints=usable) for model, usable in offers if usable)
         return self._choosable
+
+    def offered(self) -> tuple[tuple[Model, Track], ...]:
+        """:meth:`choosable` with the tracks to them. Takes some milliseconds the first time."""
+        if self._offered is None:
+            self._offered = tuple((model, self.find(model.id)) for model in self.choosable())
+        return self._offered
 
     def _resolve(self, name: str) -> Track:
         try:

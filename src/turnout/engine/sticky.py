@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from turnout.domain.chat import ChatRequest
+from turnout.domain.routed import AUTO_ROUTERS
 from turnout.domain.routing import Candidate
 from turnout.domain.usage import Usage
 
@@ -74,7 +75,7 @@ class StickyMemory:
             name = headers[b"x-session-id"].decode("latin-1")
         elif "prompt_cache_key" in request.fields:
             name = bytes(request.fields["prompt_cache_key"]).decode()
-        elif request.prompt_bytes >= _LEAST_CACHED_BYTES:
+        elif request.prompt_bytes >= _LEAST_CACHED_BYTES or parameters.model in AUTO_ROUTERS:
             name = ""
         else:
             return None
@@ -144,6 +145,10 @@ class Session:
         long = self._request.traits.cache_marks and b'"1h"' in bytes(self._request.fields["messages"])
         seconds = LONG_WINDOW_SECONDS if long else WINDOW_SECONDS
         self._memory.answered(self._key(candidate.model.id), candidate.endpoint_id, now, seconds)
+
+    def chosen(self, router: str, model_id: str, now: float) -> None:
+        """*router* has chosen a model that has answered: :meth:`endpoint` of the router names it from now on."""
+        self._memory.answered(self._key(router), model_id, now, WINDOW_SECONDS)
 
     def _key(self, model_id: str) -> tuple[str, ...]:
         if not self._name:

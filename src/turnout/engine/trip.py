@@ -14,6 +14,7 @@ from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Completion
 from turnout.domain.routing import Candidate, Plan
 from turnout.domain.usage import Usage
+from turnout.engine.auto_signs import Outcome
 from turnout.engine.contents import Transcript
 from turnout.engine.draft import Draft
 from turnout.engine.house import Call, House, Rails
@@ -25,7 +26,7 @@ from turnout.engine.relay import Whole
 from turnout.engine.rounds import Rounds
 from turnout.engine.sending import send
 from turnout.engine.sticky import Session
-from turnout.engine.why import metadata
+from turnout.engine.why import metadata, routing_stages
 
 __all__ = ["Trip"]
 
@@ -131,6 +132,24 @@ class Trip(Struct, eq=False):
         if self.transcript is not None and contents is not None and draft.begun:
             contents.take(draft.key, draft.id, draft.created, self.request, self.transcript)
 
+    def learn(self) -> None:
+        """It is over: note what it may tell of the auto router's choice, or of an earlier one."""
+        signs, draft, request = self.house.signs, self.draft, self.request
+        routed = self.plan.routed
+        if signs is None or not (routed is not None or signs.awake) or request.wants != "text":
+            return
+        model = draft.answered_by
+        if model is not None:
+            sound = None if draft.tool_calls is None else draft.tool_calls.sound()
+            healed = self.chain is not None and self.chain.noted("response-healing", "healed")
+            clock = self.house.clock
+            signs.heard(
+                Outcome(
+                    draft.account_id, draft.key.hash, draft.id, request, model, routed, sound, healed,
+                    clock.monotonic(), clock.wall(),
+                )
+            )  # fmt: skip
+
     def take_up(self, rounds: Rounds | None, chain: Chain) -> None:
         """What the model says in all *rounds*, if there may be some, is one answer. *chain* has the tools."""
         if rounds is not None:
@@ -190,13 +209,17 @@ class Trip(Struct, eq=False):
     def stay(self, candidate: Candidate, usage: Usage) -> None:
         """*candidate* has answered: the next request of this conversation may go there."""
         if self.session is not None:
-            self.session.answered(candidate, usage, self.house.clock.monotonic())
+            now = self.house.clock.monotonic()
+            self.session.answered(candidate, usage, now)
+            if self.plan.routed is not None:
+                self.session.chosen(self.plan.routed.router, candidate.model.id, now)
 
     def metadata(self, answered: Candidate | None) -> dict[str, object]:
         """How this request was routed, so far; *answered* is who gave the answer."""
         attempts = self._attempts if answered is None else (*self._attempts, (answered, _OK))
         found = metadata(self.plan, self.told or {}, attempts, answered)
-        return found if self.chain is None else found | {"pipeline": self.chain.pipeline()}
+        pipeline = routing_stages(self.plan) + ([] if self.chain is None else self.chain.pipeline())
+        return found | {"pipeline": pipeline} if pipeline or self.chain is not None else found
 
     def exhausted(self) -> UpstreamError:
         """The error that the client gets once nothing is left to try: the last one, with all before it.

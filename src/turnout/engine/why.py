@@ -11,6 +11,7 @@ from turnout.domain.chat import ChatRequest
 from turnout.domain.health import UNKNOWN, Vitals
 from turnout.domain.provider import Policy
 from turnout.domain.routing import UNPRICED, Candidate, Outlook, Plan
+from turnout.engine.auto_settings import ENTRIES
 from turnout.engine.dead_ends import rule_of
 from turnout.engine.filters import needed_parameters, prompt_tokens
 from turnout.engine.order import (
@@ -29,7 +30,7 @@ from turnout.engine.order import (
 )
 from turnout.engine.routes import Routes
 
-__all__ = ["explanation", "metadata", "spliced", "wants_metadata"]
+__all__ = ["explanation", "metadata", "routing_stages", "spliced", "wants_metadata"]
 
 _HEADER, _OLD_HEADER = b"x-openrouter-metadata", b"x-openrouter-experimental-metadata"
 _END = b"}\n\n"
@@ -110,6 +111,15 @@ def explanation(plan: Plan, request: ChatRequest, outlook: Outlook) -> dict[str,
     if plan.picked:
         found["picked"] = [{"router": router} | facts for router, facts in plan.picked]
     return found
+
+
+def routing_stages(plan: Plan) -> list[dict[str, object]]:
+    """What the auto router did, as the first stage of ``openrouter_metadata.pipeline``."""
+    if plan.routed is None:
+        return []
+    return [
+        {"type": "router", "name": ENTRIES[router], "data": facts} for router, facts in plan.picked if router in ENTRIES
+    ]
 
 
 def order_of(request: ChatRequest, routes: Routes) -> list[dict[str, str]]:

@@ -64,4 +64,4 @@ class SQLFeedbacks(ABC):
 
     async def _feedback(self, query: Select[tuple[object, ...]]) -> Sequence[Feedback]:
         rows = await self._read(lambda connection: connection.execute(query).mappings().all())
-        return [Feedback(**{**row, "place": bytes(row["place"])}) for row in rows]
+        return [Feedback(**row) for row in rows]

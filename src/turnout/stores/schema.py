@@ -480,7 +480,6 @@ FEEDBACK = Table(
     Column("weight", Double, nullable=False),
     Column("source", Text, nullable=False),
     Column("tasks", Text, nullable=False),  # JSON
-    Column("place", LargeBinary, nullable=False),
     Column("propensity", Double, nullable=False),
     Column("comment", Text, nullable=False),
     Column("created", Double, nullable=False),

@@ -22,7 +22,6 @@ def upgrade() -> None:
         sa.Column("weight", sa.Double(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("tasks", sa.Text(), nullable=False),
-        sa.Column("place", sa.LargeBinary(), nullable=False),
         sa.Column("propensity", sa.Double(), nullable=False),
         sa.Column("comment", sa.Text(), nullable=False),
         sa.Column("created", sa.Double(), nullable=False),
