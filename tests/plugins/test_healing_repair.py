@@ -99,12 +99,21 @@ def test_no_heap_of_signs_is_an_accident(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"a ' + '"a ' * 60_000, "{'a': 'b' c 'd' " * 10_000, '{"a":"' + '":"' * 60_000, "[" + "'" * 200_000]
+    "text",
+    [
+        "```{" * 250_000,
+        '{"a": "x" y" z", ' * 60_000,
+        '```json\n{"b": "x" y" z", ' * 40_000,
+        '{"a ' + '"a ' * 60_000,
+        "{'a': 'b' c 'd' " * 10_000,
+        '{"a":"' + '":"' * 60_000,
+        "[" + "'" * 200_000,
+    ],
 )
 def test_a_hostile_text_costs_no_more_than_a_moment(text: str) -> None:
     began = time.process_time()
     diagnose(text, _OBJECT)
-    assert time.process_time() - began < 3.0
+    assert time.process_time() - began < 0.5  # a fifth of that on a machine that does nothing else
 
 
 @pytest.mark.parametrize("kind", SCHEMAS)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from json.scanner import make_scanner
 from typing import Any, NoReturn, cast, final
 
-__all__ = ["Lenient", "Truncated", "Unreadable", "scan"]
+__all__ = ["Exhausted", "Lenient", "Truncated", "Unreadable", "scan"]
 
 _MAX_DEPTH = 60
 _STEPS, _MOST_STEPS = 2_000, 60_000
@@ -55,6 +55,10 @@ _LETTER = re.compile(r"\w")
 
 class Unreadable(ValueError):
     """There is nothing there that could be meant as JSON."""
+
+
+class Exhausted(Unreadable):
+    """To read on would take too long."""
 
 
 @final
@@ -242,7 +246,7 @@ class Lenient:
     def _step(self) -> None:
         self._steps -= 1
         if self._steps < 0:
-            raise Unreadable
+            raise Exhausted
 
     def _gap(self, at: int) -> int:
         """Past blanks, comments and ellipses."""

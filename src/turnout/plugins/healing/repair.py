@@ -11,14 +11,14 @@ import msgspec
 
 from turnout.base.jsons import encode
 from turnout.plugins.healing.fits import Misfit, fitted, kind_of
-from turnout.plugins.healing.lenient import Lenient, Unreadable, scan
+from turnout.plugins.healing.lenient import Exhausted, Lenient, Unreadable, scan
 
 __all__ = ["Diagnosis", "diagnose", "is_sound"]
 
 _LANGUAGE = re.compile(r"[\w-]*[ \t]*\n?")
 _FENCE = "```"
-_MOST_STARTS = 8
-_LONGEST = 4 * 2**20  # characters
+_MOST_STARTS, _MOST_FENCES, _MOST_EXHAUSTED = 8, 16, 2
+_LONGEST = 2**20  # characters
 _OPENINGS = {"{": re.compile(r"\{"), "[": re.compile(r"\["), "{[": re.compile(r"[{\[]")}
 _FIRST_KEY = re.compile(r"""\s*(?:"([^"\n]{1,128})"|'([^'\n]{1,128})'|([\w$]{1,64}))\s*:\s*["'{\[\d\-tfn]""")
 _MORE = re.compile(r"""\s*,\s*"[^"\n]{1,128}"\s*:""")
@@ -50,10 +50,16 @@ def diagnose(text: str, schema: Any = None) -> Diagnosis:  # noqa: ANN401 - a JS
     kind = kind_of(wanted)
     complaint = "no JSON is in it"
     best: Diagnosis | None = None
+    exhausted = 0
     for part in _parts(text):
         for start in _starts(part, kind, wanted):
             try:
                 made, size = _read(part, start, wanted)
+            except Exhausted:
+                exhausted += 1
+                if exhausted == _MOST_EXHAUSTED:
+                    return best or Diagnosis(None, "it takes too long to read")
+                continue
             except Unreadable:
                 continue
             except Misfit as error:
@@ -74,7 +80,9 @@ def _parts(text: str) -> Iterator[str]:
         yield text
         return
     alone = True
-    while fence >= 0:
+    for _ in range(_MOST_FENCES):
+        if fence < 0:
+            break
         start = _LANGUAGE.match(text, fence + len(_FENCE)).end()  # type: ignore[union-attr]  # it matches nothing too
         end = text.find(_FENCE, start)
         alone = alone and end < 0
