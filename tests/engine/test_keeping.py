@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace as replaced
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -16,6 +18,8 @@ from turnout.api.reply import Heads
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.errors import Conflict, Internal, Unavailable, UpstreamError
 from turnout.contracts.shared import AnswerMemory
+from turnout.domain.guardrail import Guard
+from turnout.domain.routing import Bounds
 from turnout.engine import keeping as module
 from turnout.engine.house import Call, House
 from turnout.engine.keeping import Keeping
@@ -160,6 +164,21 @@ async def test_a_hit_is_recorded_and_counts_as_a_request_of_the_minute(tmp_path:
         assert paper.json()["usage"] == {"prompt_tokens": 0, "cost": 0}
         stage.records.failing = True
         assert isinstance((await stage.ask(x_openrouter_cache="true")).error, Unavailable)
+
+
+@pytest.mark.parametrize("bounds", [Bounds(zdr=True), Bounds(zdr_groups=frozenset({"openai"}))])
+async def test_for_keys_of_whose_requests_nothing_may_be_retained_the_cache_keeps_nothing(
+    tmp_path: Path, bounds: Bounds
+) -> None:
+    async with scene(tmp_path) as stage:
+        key = replace(KEY, guard=Guard(bounds=(bounds,), screening=None))
+        ring: Any = SimpleNamespace(peek=lambda _: key)
+        stage.house = replaced(stage.house, keys=ring)
+        for _ in range(2):
+            paper = await stage.ask(x_openrouter_cache="true")
+            assert paper.body == BODY
+            assert paper.more == b""
+        assert stage.asked == 2
 
 
 async def test_requests_without_the_headers_are_not_led_aside(tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ class Keeping:
         """Give what an equal request got, or keep what this one gets."""
         completed = await _completed(call, house, key)
         preset = None if completed is None else completed.preset
-        if preset is not None and preset.cache_enabled is False:
+        if (preset is not None and preset.cache_enabled is False) or _retains_nothing(key):
             await line(call, house)
             return
         seconds = _ttl(call.headers, (preset and preset.cache_ttl_seconds) or _USUAL_TTL)
@@ -358,6 +358,11 @@ def ask_cache(call: Call, house: House, request: ChatRequest) -> None:
     if wanted and _CACHE not in call.headers:
         headers = {name: value for name, value in call.headers.items() if name != _ONCE}  # that has been seen to
         raise FromCache(replace(call, headers=headers | {_CACHE: b"true"}))
+
+
+def _retains_nothing(key: Key) -> bool:
+    """Whether a guardrail of *key* wants nothing retained, of some models at least."""
+    return key.guard is not None and any(one.zdr or one.zdr_groups for one in key.guard.bounds)
 
 
 def _still_running() -> Conflict:
