@@ -12,6 +12,7 @@ import pytest
 from gateway import Gateway
 
 _CHAT = "/api/v1/chat/completions"
+_HELLO = [{"role": "user", "content": "x"}]
 _ORIGIN = {"Origin": "https://app.example"}
 _METHODS = {"get", "post", "put", "patch", "delete", "head", "options", "trace"}
 
@@ -48,7 +49,9 @@ def test_a_page_of_another_origin_may_read_the_control_plane(gateway: Gateway, p
     assert gateway.request("GET", path, headers=_ORIGIN).headers["access-control-allow-origin"] == "*"
 
 
-@pytest.mark.parametrize("path", [_CHAT, "/api/v1/completions", "/v1/chat/completions"])
+@pytest.mark.parametrize(
+    "path", [_CHAT, "/api/v1/completions", "/v1/messages", "/v1/messages/count_tokens", "/v1/responses"]
+)
 def test_other_methods_are_refused_in_the_one_error_shape(gateway: Gateway, path: str) -> None:
     reply = gateway.request("GET", path)
     assert reply.status == 405
@@ -56,9 +59,31 @@ def test_other_methods_are_refused_in_the_one_error_shape(gateway: Gateway, path
     assert "POST" in reply.headers["allow"]
 
 
-def test_a_query_behind_the_path_changes_nothing(gateway: Gateway) -> None:
-    body = {"model": "fake/echo", "messages": [{"role": "user", "content": "x"}]}
-    assert gateway.request("POST", f"{_CHAT}?beta=true", body).status == 200
+@pytest.mark.parametrize("query", ["?beta=true", "?"])
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("chat/completions", {"messages": _HELLO}),
+        ("completions", {"prompt": "x"}),
+        ("messages", {"messages": _HELLO, "max_tokens": 9}),
+        ("messages/count_tokens", {"messages": _HELLO}),
+        ("responses", {"input": "x"}),
+        ("embeddings", {"model": "fake/embed-2", "input": "x"}),
+        ("rerank", {"model": "fake/rerank", "query": "x", "documents": ["x"]}),
+    ],
+)
+def test_a_query_behind_the_path_changes_nothing(
+    gateway: Gateway, path: str, fields: dict[str, object], query: str
+) -> None:
+    body = {"model": "fake/echo"} | fields
+    assert gateway.request("POST", f"/v1/{path}{query}", body).status == 200
+
+
+def test_what_is_refused_before_it_is_read_has_the_shape_of_its_family_behind_a_query_too(gateway: Gateway) -> None:
+    for path in ("/v1/messages", "/v1/messages?beta=true"):
+        reply = gateway.request("POST", path, b" " * 400_000)
+        assert reply.status == 413
+        assert reply.json()["error"]["type"] == "request_too_large"
 
 
 def test_parameters_that_a_provider_does_not_get_are_named(gateway: Gateway) -> None:

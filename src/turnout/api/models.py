@@ -12,7 +12,8 @@ from fastapi import FastAPI, Request, Response
 
 from turnout.api.desk import CatalogDesk
 from turnout.api.listing_parameters import BENCHMARK_PARAMETERS, LISTING_PARAMETERS, PAGE_PARAMETERS
-from turnout.api.shelf import MOUNTS, PUBLIC, Shelf
+from turnout.api.messages.models import ASKED_BY, model_for_messages, models_for_messages
+from turnout.api.shelf import BY_LANGUAGE, MOUNTS, PUBLIC, Shelf
 from turnout.base.errors import BadRequest, NotFound, Unauthenticated
 from turnout.base.stored import Stored, is_known
 from turnout.catalog.feeds import atom, feed_items, rss
@@ -132,7 +133,13 @@ class _Counter:
         """Every listed model with its price, context, modalities and parameters; filtered, sorted, in pages on demand.
 
         Without `output_modalities` only models that write text. `use_rss=true` answers with a feed of them.
+        With the header `anthropic-version` the list is Anthropic's, in pages by `limit`, `after_id` and `before_id`.
         """
+        if ASKED_BY in request.headers:
+            listing = (await self._desk.shelf()).listing
+            models = [entry.model for entry in listing.chosen(Query(), self._wall())]
+            body = models_for_messages(models, query_pairs(request.scope["query_string"]))
+            return _answer(request, self._stored(body, cache=PUBLIC, vary=BY_LANGUAGE))
         return await self._listing(request)
 
     async def count(self, request: Request) -> Response:
@@ -189,12 +196,16 @@ class _Counter:
         return _answer(request, kept)
 
     async def retrieve(self, request: Request) -> Response:
-        """One model as OpenAI's clients look it up: not wrapped."""
-        body = (await self._desk.shelf()).listing.model_reply(_name(request))
+        """One model as OpenAI's clients look it up, not wrapped, or as Anthropic's do."""
+        listing = (await self._desk.shelf()).listing
+        if ASKED_BY in request.headers and (found := listing.find(_name(request))) is not None:
+            shown = model_for_messages(found[0], _name(request))
+            return _answer(request, self._stored(shown, cache=PUBLIC, vary=BY_LANGUAGE))
+        body = listing.model_reply(_name(request))
         if body is None:
             raise NotFound(_NOTHING)
         shape = msgspec.json.decode(body) | {"object": "model", "owned_by": request.path_params["author"]}
-        return _answer(request, self._stored(msgspec.json.encode(shape), cache=PUBLIC))
+        return _answer(request, self._stored(msgspec.json.encode(shape), cache=PUBLIC, vary=BY_LANGUAGE))
 
     async def endpoints(self, request: Request) -> Response:
         """One model with every endpoint that serves it; percentiles of latency and throughput want a key."""
@@ -291,7 +302,7 @@ class _Counter:
         """Remember a reply for a minute, so that the next one who asks the same is answered without being looked at."""
         seconds = MEASURED_SECONDS if query.measured else _KEPT_SECONDS
         until = asyncio.get_running_loop().time() + seconds
-        stored = self._stored(body, cache=PUBLIC, until=until)
+        stored = self._stored(body, cache=PUBLIC, vary=BY_LANGUAGE, until=until)
         shelf.keep(_target(request), stored)
         return stored
 

@@ -59,6 +59,11 @@ class DataPlane:
     _dated: list[tuple[bytes, bytes]] = field(default_factory=list)
     _date: bytes = b""
 
+    def surface_behind(self, target: bytes) -> Surface | None:
+        """The surface of a *target* that is no route itself: it may have a query, which changes nothing."""
+        path, mark, _ = target.partition(b"?")
+        return self.surfaces.get(path) if mark else None
+
     def line(self, call: Call) -> Coroutine[Any, Any, None]:
         """What answers *call*. Headers that ask for a kept answer lead aside; all others pay one look for each."""
         line, keeping, headers = self.serving.get(call.surface.name, serve), self.house.keeping, call.headers

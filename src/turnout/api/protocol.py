@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from turnout.api.hot import HotReply
 from turnout.api.kept import KeptReply
+from turnout.api.messages.models import ASKED_BY
 from turnout.api.plane import DataPlane
 from turnout.base.errors import BadRequest, PayloadTooLarge, RequestTimeout, TurnoutError, Unavailable
 from turnout.net.deadlines import NEVER
@@ -30,6 +31,7 @@ _VERSIONS = frozenset({"1.0", "1.1"})
 _PLAIN_ENCODINGS = frozenset({b"", b"identity"})
 _SHORT_LENGTH = 3  # digits: not worth reading
 _BAD_IN_HOST = frozenset(b"/?#@\\ \t")
+_OTHER_LIST = ASKED_BY.encode()  # whoever sends this reads models in another shape than the kept one
 _LINGER_SECONDS = 2.0
 _LEAST_READ = 65_536  # bytes that a reader takes within `write_stall_seconds`
 _LEAST_BODY_RATE = 1000.0  # bytes per second, after the first `body_seconds`
@@ -219,8 +221,11 @@ class HotProtocol(HttpToolsProtocol):
         if not self._is_free() or self.flow.write_paused:  # it waits until the client has read
             return None
         method = self.parser.get_method()
-        surface = self.plane.surfaces.get(self.url) if method == b"POST" else None
-        stored = self.plane.kept(self.url) if method in _READING else None
+        plane, surface, stored = self.plane, None, None
+        if method == b"POST":
+            surface = plane.surfaces.get(self.url) or plane.surface_behind(self.url)
+        elif method in _READING and _OTHER_LIST not in headers:
+            stored = plane.kept(self.url)
         if surface is None and stored is None:
             return None
         keep_alive = version != "1.0" and self.parser.should_keep_alive() and not self.plane.draining
@@ -354,7 +359,8 @@ class HotProtocol(HttpToolsProtocol):
                 return
             cycle.disconnected = True
             cycle.message_event.set()
-        surface = self.plane.surfaces.get(self.url) or next(iter(self.plane.surfaces.values()))
+        plane = self.plane
+        surface = plane.surfaces.get(self.url) or plane.surface_behind(self.url) or next(iter(plane.surfaces.values()))
         reply = HotReply(self, surface, {})
         self.cycle = reply  # type: ignore[assignment]  # it plays the part
         reply.refuse(error, None)

@@ -10,11 +10,14 @@ from turnout.catalog.listing import Listing
 from turnout.catalog.offers import image_models_reply, providers_reply
 from turnout.catalog.query import Query
 
-__all__ = ["MOUNTS", "PUBLIC", "Shelf", "shelf_of"]
+__all__ = ["BY_LANGUAGE", "MOUNTS", "PUBLIC", "Shelf", "shelf_of"]
 
 MOUNTS: Final = ("/api/v1", "/v1")
 PUBLIC: Final = b"public, max-age=60, stale-while-revalidate=300"
 """Anybody may keep it for a minute, and serve it for five more while asking anew."""
+
+BY_LANGUAGE: Final = b"accept-encoding, anthropic-version"
+"""Lists of models have another shape for clients that speak Anthropic's language."""
 
 _ROOM: Final = 32 * 2**20  # bytes
 _MOST: Final = 2_000  # replies
@@ -79,7 +82,7 @@ def shelf_of(listing: Listing, later: Callable[[Callable[[], None]], object], *,
     }
     made: dict[bytes, Stored] = {}
     for path, body in bodies.items():
-        stored = Stored(body, cache=PUBLIC, cors=cors)
+        stored = Stored(body, cache=PUBLIC, vary=BY_LANGUAGE, cors=cors)
         if stored.compressible:
             stored.compress()
         made |= {f"{mount}{path}".encode(): stored for mount in MOUNTS}
