@@ -64,7 +64,10 @@ def sse_events(text: str) -> list[Any]:
 
 @dataclass
 class StandIn:
-    """A provider on loopback that gives one set answer to everything, and keeps what it was sent."""
+    """A provider on loopback that gives one set answer to everything, and keeps what it was sent.
+
+    What is asked of a model named in ``library`` is answered as in that exchange instead.
+    """
 
     url: str
     status: int = 200
@@ -72,6 +75,14 @@ class StandIn:
     answer: bytes = b""
     sliced: bool = False
     received: list[Received] = field(default_factory=list)
+    library: dict[str, Exchange] = field(default_factory=dict)
+
+    def answer_to(self, path: str, body: bytes) -> tuple[int, str, bytes]:
+        """Status, content type and body."""
+        for model, exchange in self.library.items():
+            if f"/{model}:" in path or f'"{model}"'.encode() in body:
+                return exchange.status, exchange.content_type, exchange.body()
+        return self.status, self.content_type, self.answer
 
     def play(self, exchange: Exchange, *, sliced: bool = False) -> None:
         """From now on answer as in *exchange*, in one piece or cut into *sliced* bits of one to 64 bytes."""
@@ -91,11 +102,12 @@ def stand_in() -> Iterator[StandIn]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             server.received.append(Received(self.path, dict(self.headers.items()), body))
-            self.send_response(server.status)
-            self.send_header("Content-Type", server.content_type)
+            status, content_type, answer = server.answer_to(self.path, body)
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            self.wfile.write(_chunked(server.answer, sliced=server.sliced))
+            self.wfile.write(_chunked(answer, sliced=server.sliced))
 
         def do_GET(self) -> None:
             self.send_error(404)
