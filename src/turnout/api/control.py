@@ -18,6 +18,8 @@ from turnout.api.accounts import add_accounts
 from turnout.api.activity import add_activity
 from turnout.api.administration import Administration, add_administration
 from turnout.api.apps import add_apps
+from turnout.api.auto import Teaching as AutoTeaching
+from turnout.api.auto import add_auto
 from turnout.api.byok import TestCredential, add_byok
 from turnout.api.contents import add_contents
 from turnout.api.desk import CatalogDesk
@@ -66,6 +68,7 @@ class Control:
     vault: Vault
     test_credential: TestCredential
     administration: Administration
+    auto: AutoTeaching
     report: Callable[[Exception], None]
     cors: bool
     public_metrics: bool
@@ -170,6 +173,7 @@ def _add_account(app: FastAPI, office: Office, control: Control, mount: str, *, 
     add_generations(app, mount, office, control.find_generation, hidden=hidden)
     add_contents(app, mount, office, control.find_generation, control.vault, hidden=hidden)
     add_administration(app, mount, office, control.administration, hidden=hidden)
+    add_auto(app, mount, office, control.find_generation, control.auto, hidden=hidden)
 
 
 def _office(control: Control) -> Office:

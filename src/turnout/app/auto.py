@@ -23,7 +23,6 @@ from turnout.engine.routes import Routes
 if TYPE_CHECKING:
     from turnout.auto.experience import Experience, Heard
     from turnout.auto.table import Table
-    from turnout.auto.tasks import Tasks
 
 __all__ = ["Tutor", "heard_in", "learned_of", "set_up"]
 
@@ -59,11 +58,12 @@ def learned_of(settings: config.Settings, routes: Routes, now: float) -> dict[st
     """What each policy knows of the models of *routes*. Reads files and takes half a second: not on the event loop."""
     from turnout.auto.decide import Brain, make_slate  # noqa: PLC0415 - numpy is loaded when somebody wants the router
     from turnout.auto.experience import experience_of  # noqa: PLC0415 - the same
+    from turnout.auto.tasks import shared_tasks  # noqa: PLC0415 - the same
 
     routes.offered()
     models = [model for model in routes.choosable() if "text" in model.output_modalities]
     places = {model.id: place for place, model in enumerate(models)}
-    tasks, nothing = _tasks(), experience_of(())
+    tasks, nothing = shared_tasks(), experience_of(())
     made: dict[Path | None, Learned] = {}
     for path in (settings.auto.table, settings.auto.beta.table):
         if path not in made:
@@ -199,15 +199,3 @@ def _table(path: Path | None) -> Table:
     from turnout.auto.table import load_table  # noqa: PLC0415 - as above
 
     return shipped_table() if path is None else load_table(path)
-
-
-_kept: list[Tasks] = []
-
-
-def _tasks() -> Tasks:
-    """How kinds of work are told apart: made once in a process."""
-    from turnout.auto.tasks import Tasks  # noqa: PLC0415 - as above
-
-    if not _kept:
-        _kept.append(Tasks())
-    return _kept[0]

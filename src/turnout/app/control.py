@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from turnout import config
+from turnout.api.auto import Teaching
 from turnout.api.desk import CatalogDesk, Sources
 from turnout.app.administration import Administrator, Grounds, Premises
 from turnout.app.credentials import tester, vault_of
@@ -24,7 +26,8 @@ from turnout.contracts.store import Store
 from turnout.domain.account import Generation, Key
 from turnout.domain.catalog import CatalogSnapshot, Model
 from turnout.domain.chat import ChatRequest
-from turnout.engine.auto_router import names_auto
+from turnout.engine.auto_router import AutoRouter, names_auto
+from turnout.engine.auto_signs import Signs
 from turnout.engine.explain import explain
 from turnout.engine.house import House
 from turnout.engine.presets import names_preset, with_preset
@@ -99,6 +102,7 @@ class ControlPlane:
                 vault=self._vault,
                 test_credential=tester(lambda: self._snapshot().providers, self._house.outside or NOTHING_OUTSIDE),
                 administration=self._administrator(),
+                auto=self._teaching(),
                 report=_report,
                 cors=self._cors,
                 public_metrics=self._public_metrics,
@@ -106,6 +110,21 @@ class ControlPlane:
         )
         add_site(app, self._site())
         return app
+
+    def _teaching(self) -> Teaching:
+        """What is told of the auto router, and told to it."""
+        house = self._house
+
+        def figures() -> Mapping[str, Any] | None:
+            path = self._settings.auto.figures
+            try:
+                found = None if path is None else json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
+                _log.warning("the figures of the auto router cannot be read: %s", error)
+                return None
+            return found if isinstance(found, dict) else None
+
+        return Teaching(house.auto or AutoRouter(), house.signs or Signs(), figures)
 
     def _administrator(self) -> Administrator:
         """What admins see and do."""

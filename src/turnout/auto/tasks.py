@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from typing import NamedTuple, final
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from turnout.auto.features import chained, cut, phrase_hashes
 from turnout.auto.table import Floats
 
-__all__ = ["TASKS", "Task", "Tasks"]
+__all__ = ["TASKS", "Task", "Tasks", "shared_tasks"]
 
 _HERE = resources.files("turnout.auto")
 _CUES: Mapping[str, str] = tomllib.loads((_HERE / "cues.toml").read_text(encoding="utf-8"))
@@ -97,6 +98,12 @@ class Tasks:
         said[_matches(self._learned_hashes, hashes)[0]] = 1
         learned: Floats = said @ self._learned * np.float32(_LEARNED_SHARE / np.sqrt(max(1.0, float(said.sum()))))
         return learned
+
+
+@cache
+def shared_tasks() -> Tasks:
+    """The one of this process."""
+    return Tasks()
 
 
 def _matches(table: NDArray[np.uint64], hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from turnout.auto.decide import Brain, Decision, Prompt, Slate
     from turnout.auto.experience import Experience
 
-__all__ = ["BETA", "AutoPolicy", "AutoRouter", "Learned", "names_auto", "prior_order", "shares_of"]
+__all__ = ["BETA", "AutoPolicy", "AutoRouter", "Learned", "names_auto", "prior_order", "shares_of", "text_in"]
 
 BETA: Final = "openrouter/auto-beta"
 
@@ -48,10 +48,13 @@ _MIDDLE, _SPREAD = 30.0, 14.0
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
+_NULL = Raw(b"null")
+
+
 class _Message(Struct):
     role: str = ""
-    content: Raw | None = None
-    model: str | None = None
+    content: Raw = _NULL
+    model: Raw = _NULL
 
 
 class _Part(Struct):
@@ -84,7 +87,7 @@ class _Talk(NamedTuple):
 
     text: str
     turns: bool
-    last_model: str | None
+    last_model: Raw | None
     before: int
 
 
@@ -269,19 +272,24 @@ def _price(model: Model) -> int | None:
 
 def _talk(request: ChatRequest) -> _Talk:
     """The last text of the user, whether somebody has answered before, who that was, and the bytes before the text."""
-    messages = bytes(request.fields["messages"])
+    return _talk_in(bytes(request.fields["messages"]))
+
+
+def text_in(messages: bytes) -> str:
+    """The last text of the user in *messages*, which are JSON."""
+    return _talk_in(messages).text
+
+
+def _talk_in(messages: bytes) -> _Talk:
     try:
         read = _read_messages(messages)
         answers = [one for one in read if one.role == "assistant"]
-        asked = next((one for one in reversed(read) if one.role == "user" and one.content is not None), None)
-        if asked is None or asked.content is None:
-            return _Talk("", bool(answers), answers[-1].model if answers else None, 0)
-        content = _read_content(asked.content)
-        text = content if isinstance(content, str) else "\n".join(part.text for part in content or ())
-        model = answers[-1].model if answers else None
-        return _Talk(text, bool(answers), model, len(messages) - len(memoryview(asked.content)))
+        asked = next((one.content for one in reversed(read) if one.role == "user"), _NULL)
+        content = _read_content(asked)
     except _UNREADABLE:
         return _Talk("", turns=False, last_model=None, before=0)
+    text = content if isinstance(content, str) else "\n".join(part.text for part in content or ())
+    return _Talk(text, bool(answers), answers[-1].model if answers else None, len(messages) - len(memoryview(asked)))
 
 
 def _prompt(request: ChatRequest, talk: _Talk, stay: str | None) -> Prompt | None:
@@ -299,11 +307,12 @@ def _prompt(request: ChatRequest, talk: _Talk, stay: str | None) -> Prompt | Non
     )
 
 
-def _pinned(name: str | None, left: Sequence[Model]) -> str | None:
+def _pinned(name: Raw | None, left: Sequence[Model]) -> str | None:
     """The model of that name among those that are left."""
-    if not name:
+    read = None if name is None else msgspec.json.decode(name)
+    if not isinstance(read, str):
         return None
-    wanted = name.lower()
+    wanted = read.lower()
     return next((one.id for one in left if wanted in {one.id.lower(), one.canonical_slug.lower()}), None)
 
 

@@ -35,8 +35,10 @@ class CallableOffers:
         return self._routes.choosable()
 
     def suiting(self) -> Sequence[Model]:
-        """Those of which an endpoint can serve the request; where others are left, none without an endpoint that is
-        well and has room for the whole prompt. Raises as :func:`turnout.engine.filters.filters_of`.
+        """Those of which an endpoint can serve the request. Where others are left: none without an endpoint that is
+        well and has room for the whole prompt, and none of which nobody says what it reads.
+
+        Raises as :func:`turnout.engine.filters.filters_of`.
         """
         request, outlook = self._request, self._outlook
         filters = filters_of(request, outlook.bounds, outlook.wall)
@@ -49,12 +51,13 @@ class CallableOffers:
         for model, track in self._routes.offered():
             if writes != frozenset(model.output_modalities):
                 continue
-            if modalities and not (modalities.issubset(model.input_modalities) or model.assumed_inputs):
+            reads = modalities.issubset(model.input_modalities)
+            if not (reads or model.assumed_inputs):
                 continue
             left = _left(track, filters, needs)
             if not left:
                 continue
-            fine = any(self._is_fine(one, room) for one in left)
+            fine = reads and any(self._is_fine(one, room) for one in left)
             (good if fine else poor).append(model)
         return good or poor
 
