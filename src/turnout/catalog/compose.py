@@ -79,6 +79,7 @@ def model_of(
         context_length=chosen(stated.context_length, _largest(e.context_length for e in endpoints)),
         max_completion_tokens=_largest(e.max_completion_tokens for e in endpoints),
         input_modalities=fact("input_modalities") or ("text",),
+        assumed_inputs=fact("input_modalities") is None,
         output_modalities=outputs,
         assumed_outputs=assumed,
         supported_voices=fact("supported_voices"),

@@ -77,7 +77,8 @@ class Model(Struct, frozen=True, kw_only=True):
     """What is asked for. ``created`` is in unix seconds; ``aliases`` are other names that resolve to ``id``.
 
     ``distillable``: whether its author lets others train on its answers; None is unknown. ``router``: it chooses among
-    other models and has no endpoint of its own. ``assumed_outputs``: nobody states what it writes, and text stands in.
+    other models and has no endpoint of its own. ``assumed_inputs``, ``assumed_outputs``: nobody states what it reads or
+    writes, and text stands in.
     """
 
     id: str
@@ -101,6 +102,7 @@ class Model(Struct, frozen=True, kw_only=True):
     reasoning_support: ReasoningSupport | None = None
     benchmarks: Benchmarks | None = None
     router: bool = False
+    assumed_inputs: bool = False
     assumed_outputs: bool = False
     supported_voices: tuple[str, ...] | None = None
     aliases: tuple[str, ...] = ()
