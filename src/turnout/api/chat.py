@@ -138,7 +138,7 @@ class ChatEncoder:
         return (_indexed(choice.index), delta, _FINISHED % told)
 
     def _choice(self, choice: Choice) -> bytes:
-        message = choice.message
+        message: dict[str, Raw] = choice.message
         if self._hide_reasoning:
             message = {name: value for name, value in message.items() if not name.startswith("reasoning")}
         return b'{"index":%d,"logprobs":%b,"finish_reason":%b,"native_finish_reason":%b,"message":%b}' % (

@@ -195,7 +195,8 @@ class HotProtocol(HttpToolsProtocol):
         if problem := self._problem(headers, version):
             self._refuse(problem)
             return
-        self.expect_100_continue = headers.get(b"expect", b"").lower() == b"100-continue"
+        expects = headers.get(b"expect")
+        self.expect_100_continue = expects is not None and expects.lower() == b"100-continue"
         self._body_began = now = self.loop.time()
         if not self._ahead:
             self.deadline = now + self.plane.limits.body_seconds
@@ -207,9 +208,9 @@ class HotProtocol(HttpToolsProtocol):
             if self.expect_100_continue:
                 self.plane.house.outbox.put(self.transport, b"HTTP/1.1 100 Continue\r\n\r\n")
         else:
-            url, pairs, expects = self.url, self.headers, self.expect_100_continue
+            url, pairs, expecting = self.url, self.headers, self.expect_100_continue
             super().on_message_begin()
-            self.url, self.expect_100_continue = url, expects
+            self.url, self.expect_100_continue = url, expecting
             self.headers.extend(pairs)
             super().on_headers_complete()
             if self.plane.draining:
@@ -328,7 +329,8 @@ class HotProtocol(HttpToolsProtocol):
             and _size(self.url, self.headers) > limits.header_bytes
         ):
             return _head_too_large()
-        if headers.get(b"content-encoding", b"").strip().lower() not in _PLAIN_ENCODINGS:
+        encoding = headers.get(b"content-encoding")
+        if encoding is not None and encoding.strip().lower() not in _PLAIN_ENCODINGS:
             return BadRequest("Compressed request bodies are not accepted")
         length = headers.get(b"content-length", b"")
         if len(length) > _SHORT_LENGTH and length.isdigit() and int(length) > limits.body_bytes:

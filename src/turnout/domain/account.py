@@ -117,7 +117,7 @@ class AttemptRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     credential_id: str | None = None
 
 
-class Generation(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+class Generation(Struct, frozen=True, array_like=True, gc=False):
     """The durable record of one request of a client. Times in milliseconds, ``created`` in unix seconds, money
     in pico-dollars; ``pricing`` is the price row that was charged with, ``budgets`` names what it was charged to, in
     the windows that ``created`` lies in.
@@ -145,8 +145,8 @@ class Generation(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     cost: Pico = Pico(0)
     usage: Usage = NO_USAGE
     budgets: tuple[str, ...] = ()
-    api: str
-    requested_model: str
+    api: str = ""
+    requested_model: str = ""
     parent_id: str | None = None
     endpoint_id: str | None = None
     provider_name: str | None = None

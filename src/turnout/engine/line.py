@@ -26,7 +26,7 @@ from turnout.engine.pace import keep_pace
 from turnout.engine.plan import make_plan
 from turnout.engine.plugins import Chain
 from turnout.engine.presets import names_preset, with_preset
-from turnout.engine.rack import Chosen, goes_online
+from turnout.engine.rack import Chosen, Rack, goes_online
 from turnout.engine.relay import Relay, Whole, estimate, refuse_blank
 from turnout.engine.rounds import offer
 from turnout.engine.trip import Trip
@@ -100,7 +100,8 @@ async def _accepted(call: Call, house: House) -> Trip:
     """
     house.admit()
     key = house.keys.peek(call.authorization) or await house.keys.find(call.authorization)
-    _refuse_managers(key)
+    if key.management:
+        raise Forbidden("This is a management key: it manages, and calls no models")
     request = call.surface.decode(call.body)
     if request.original is not None:
         request = replace(request, original=replace(request.original, headers=call.headers))
@@ -109,18 +110,7 @@ async def _accepted(call: Call, house: House) -> Trip:
         ask_cache(call, house, request)
     rails = house.rails
     rack = rails.rack
-    chosen: tuple[Chosen, ...] = ()
-    if (
-        request.parameters.plugins is not None
-        or rack.standing
-        or request.prompt_bytes > rack.least
-        or key.rules.plugins
-        or "transforms" in request.fields
-        or goes_online(request.parameters)
-        or request.traits.files
-    ) and request.wants == "text":
-        request, chosen = rack.choose(request, key.rules.plugins)
-    chosen = chosen if key.guard is None else rack.guarded(key.guard, chosen)
+    request, chosen = _with_plugins(request, key, rack)
     if house.auto is not None and names_auto(request):
         await house.auto.ready(key.account_id)
     session = house.sticky.session(request, call.headers, key.account_id, call.arrived)
@@ -150,6 +140,21 @@ async def _accepted(call: Call, house: House) -> Trip:
     if wants_metadata(call.headers):
         _explain(trip, outlook, clamped)
     return trip
+
+
+def _with_plugins(request: ChatRequest, key: Key, rack: Rack) -> tuple[ChatRequest, tuple[Chosen, ...]]:
+    """The plugins that work on *request*, and the request as it is to be planned. Raises BadRequest."""
+    chosen: tuple[Chosen, ...] = ()
+    if (
+        request.prompt_bytes > rack.least
+        or request.parameters.plugins is not None
+        or key.rules.plugins
+        or request.traits.files
+        or "transforms" in request.fields
+        or goes_online(request.parameters)
+    ) and request.wants == "text":
+        request, chosen = rack.choose(request, key.rules.plugins)
+    return request, (chosen if key.guard is None else rack.guarded(key.guard, chosen))
 
 
 def _explain(trip: Trip, outlook: Outlook, clamped: int | None) -> None:
@@ -264,12 +269,6 @@ async def _stream(trip: Trip) -> None:
 def _delivered(trip: Trip) -> Usage:
     """What the client has got of an answer that ends here."""
     return trip.relay.usage_so_far() if trip.relay is not None else NO_USAGE
-
-
-def _refuse_managers(key: Key) -> None:
-    """A key that manages must not be lying about where models are called."""
-    if key.management:
-        raise Forbidden("This is a management key: it manages, and calls no models")
 
 
 def _say(trip: Trip, error: TurnoutError) -> None:

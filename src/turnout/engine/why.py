@@ -47,8 +47,10 @@ _DEMOTIONS = {
 
 def wants_metadata(headers: Mapping[bytes, bytes]) -> bool:
     """Whether the client asks how it was routed."""
-    value = headers.get(_HEADER) or headers.get(_OLD_HEADER)
-    return value is not None and value.strip().lower() == b"enabled"
+    if _HEADER not in headers and _OLD_HEADER not in headers:
+        return False
+    value = headers.get(_HEADER) or headers.get(_OLD_HEADER) or b""
+    return value.strip().lower() == b"enabled"
 
 
 def spliced(body: bytes, found: Mapping[str, object]) -> bytes:

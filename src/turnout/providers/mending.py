@@ -15,6 +15,7 @@ __all__ = ["ToolCalls", "is_plain", "mend_delta", "mend_message"]
 
 _read_object = reader(dict[str, Raw])
 _TEXT: Final = b'{"content":"'
+_TEXT_BEGINS: Final = len(_TEXT)
 _FIRST_TEXT: Final = b'{"role":"assistant","content":"'
 _TEXT_ONLY = frozenset({"content", "refusal", "role"})
 _KEPT_NULLS = frozenset({"content", "refusal"})
@@ -52,8 +53,9 @@ class ToolCalls:
 
 def is_plain(delta: bytes) -> bool:
     """Whether *delta* holds a text and at most the role beside it, and so needs no mending. Quick."""
-    start = len(_TEXT) if delta.startswith(_TEXT) else len(_FIRST_TEXT) if delta.startswith(_FIRST_TEXT) else 0
-    return start > 0 and delta.find(b'":', start) < 0
+    if delta[:_TEXT_BEGINS] == _TEXT:
+        return delta.find(b'":', _TEXT_BEGINS) < 0
+    return delta.startswith(_FIRST_TEXT) and delta.find(b'":', len(_FIRST_TEXT)) < 0
 
 
 def mend_message(fields: dict[str, Raw], upstream_id: str | None) -> dict[str, Raw]:

@@ -195,27 +195,20 @@ class _Decoder(EventDecoder):
 
     def take(self, event: bytes, chunks: list[Chunk]) -> None:
         if event == b"[DONE]":
-            self.ended = True
-            if not self._finished:
-                chunks.append(Chunk([ChunkChoice(finish_reason="tool_calls" if self._tools.seen else "stop")]))
-        elif event:
-            chunks.append(self._chunk(event))
-
-    def _chunk(self, event: bytes) -> Chunk:
-        if not event.isascii():
+            self._end(chunks)
+            return
+        if not event:
+            return
+        if _LF in event or not event.isascii():
             refuse_broken_text(event)
-        if _LF in event:  # it came in several lines, and leaves in one
-            event = event.replace(b"\n", b" ")
+            event = event.replace(b"\n", b" ")  # it came in several lines, and leaves in one
         try:
             wire = _read_event(event)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             wire = read_again(_read_event, event)
         usage = wire.usage
-        if (groq := wire.x_groq) is not None:
-            _refuse_error(groq.error)
-            usage = usage if usage is not NULL else groq.usage
-        if wire.error is not NULL:
-            _refuse_error(wire.error)
+        if wire.error is not NULL or wire.x_groq is not None:
+            usage = _beside(wire)
         choices = wire.choices or []
         for choice in choices:
             if not is_plain(delta := bytes(choice.delta)):
@@ -227,7 +220,13 @@ class _Decoder(EventDecoder):
             self._sources = self._sources or Sources()
             self._sources.take(choices, wire.search_results, wire.citations)
         counts = None if usage is NULL or bytes(usage) == _NULL else read_usage(usage)
-        return Chunk(choices, counts, wire.id, wire.service_tier or None, wire.system_fingerprint or None)
+        chunks.append(Chunk(choices, counts, wire.id, wire.service_tier or None, wire.system_fingerprint or None))
+
+    def _end(self, chunks: list[Chunk]) -> None:
+        """The end mark; a stream may have left out why it ends."""
+        self.ended = True
+        if not self._finished:
+            chunks.append(Chunk([ChunkChoice(finish_reason="tool_calls" if self._tools.seen else "stop")]))
 
     def _finish(self, choice: ChunkChoice) -> None:
         """Our word for the provider's; an empty one says nothing."""
@@ -254,6 +253,16 @@ def _refuse_error(error: Raw) -> None:
     """Raise what an error object inside a 200 stands for."""
     if bytes(error) not in _NO_ERRORS:
         raise failure_in_stream(msgspec.json.decode(error))
+
+
+def _beside(wire: _WireEvent) -> Raw:
+    """The usage of *wire*, which Groq keeps in an object of its own. Raises UpstreamError for an error in either."""
+    usage = wire.usage
+    if (groq := wire.x_groq) is not None:
+        _refuse_error(groq.error)
+        usage = usage if usage is not NULL else groq.usage
+    _refuse_error(wire.error)
+    return usage
 
 
 def _choice(wire: _WireChoice, place: int, upstream_id: str | None) -> Choice:

@@ -98,8 +98,6 @@ def _details(own: object, other: object) -> dict[str, object]:
 
 def _count(value: object) -> int | None:
     """A token count, or None for anything that cannot be one."""
-    if value is None:
-        return None
     if type(value) is int and 0 <= value <= MAX_TOKENS:
         return value
     if type(value) is float and value.is_integer() and 0 <= value <= MAX_TOKENS:
