@@ -47,7 +47,9 @@ async def test_the_scheme_may_be_written_in_any_case(store: SQLiteStore) -> None
     assert await KeyRing(store, SYSTEM_CLOCK).find(b"bearer  " + SECRET.encode()) == KEY
 
 
-@pytest.mark.parametrize("header", [None, b"", b"Bearer", b"Bearer ", b"Basic dXNlcjpwYXNz", SECRET.encode()], ids=range(6))
+@pytest.mark.parametrize(
+    "header", [None, b"", b"Bearer", b"Bearer ", b"Basic dXNlcjpwYXNz", SECRET.encode()], ids=range(6)
+)
 async def test_without_a_bearer_token_the_caller_is_told_what_to_send(store: SQLiteStore, header: bytes | None) -> None:
     ring = KeyRing(store, SYSTEM_CLOCK)
     assert ring.peek(header) is None
