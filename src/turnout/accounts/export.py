@@ -40,7 +40,7 @@ _Line = tuple[str, Any]
 async def export(store: Store, vault: Vault, account: Account, now: float) -> AsyncIterator[bytes]:
     """Lines of ``{"kind": …, "data": …}``, the account's own first. Raises Unavailable."""
     yield _line("account", account_report(account, await store.spent_by_account(account.id, 0.0)))
-    for part in (_keys, _possessions, _voters, _lessons, _generations):
+    for part in (_keys, _possessions, _voters, _lessons, _generations, _feedback):
         async for kind, one in part(store, account.id, now):
             yield _line(kind, one)
     async for kind, one in _contents(store, account.id, vault):
@@ -120,6 +120,14 @@ async def _generations(store: Store, account_id: str, _now: float) -> AsyncItera
         before = page.before
         if before is None:
             return
+
+
+async def _feedback(store: Store, account_id: str, _now: float) -> AsyncIterator[_Line]:
+    number = 0
+    while found := await store.feedback_after(number, _PAGE, account_id):
+        for one in found:
+            number = one.number
+            yield "feedback", asdict(one)
 
 
 async def _contents(store: Store, account_id: str, vault: Vault) -> AsyncIterator[_Line]:

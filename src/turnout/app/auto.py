@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
@@ -13,9 +13,12 @@ import msgspec
 
 from turnout import config
 from turnout.base.errors import TurnoutError, Unavailable
+from turnout.base.jsons import encode
 from turnout.contracts.feedback import Feedbacks
+from turnout.domain.query import Roster
 from turnout.domain.routed import Feedback
-from turnout.engine.auto_router import BETA, AutoPolicy, AutoRouter, Learned
+from turnout.domain.training import TrainingRow
+from turnout.engine.auto_router import BETA, AutoPolicy, AutoRouter, Learned, shares_of
 from turnout.engine.auto_settings import AutoWishes
 from turnout.engine.auto_signs import Signs
 from turnout.engine.routes import Routes
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from turnout.auto.experience import Experience, Heard
     from turnout.auto.table import Table
 
-__all__ = ["Tutor", "heard_in", "learned_of", "set_up"]
+__all__ = ["Tutor", "heard_in", "learned_of", "set_up", "votes_told"]
 
 _LOOK_SECONDS: Final = 1.0
 _FLUSH_SECONDS: Final = 1.0
@@ -35,6 +38,8 @@ _STILL_COMING: Final = 50
 """Rows may be seen out of order by so many: two nodes write at once."""
 _log = logging.getLogger(__name__)
 _read_tasks = msgspec.json.Decoder(list[tuple[str, float]]).decode
+_read_shares = msgspec.json.Decoder(list[float]).decode
+_read_votes = msgspec.json.Decoder(list[tuple[str, list[float] | None]]).decode
 
 
 def set_up(router: AutoRouter, settings: config.Settings) -> None:
@@ -81,6 +86,42 @@ def heard_in(rows: Sequence[Feedback]) -> list[Heard]:
         shares = _read_tasks(row.tasks)
         heard.append(Heard(shares[0][0] if shares else "", row.model, row.score, row.weight, shares))
     return heard
+
+
+def votes_told(store: Feedbacks) -> Callable[[str, Sequence[TrainingRow], Roster], Awaitable[None]]:
+    """What tells the store how each voter's model did on prompts of which the truth is known: the best of all
+    judgements, as several models were asked the same.
+    """
+
+    async def told(account_id: str, rows: Sequence[TrainingRow], roster: Roster) -> None:
+        feedback = await asyncio.to_thread(_votes_in, account_id, rows, roster)
+        if feedback:
+            await store.add_feedback(feedback)
+
+    return told
+
+
+def _votes_in(account_id: str, rows: Sequence[TrainingRow], roster: Roster) -> list[Feedback]:
+    from turnout.auto.tasks import shared_tasks  # noqa: PLC0415 - as above
+
+    models = {voter.base_id: voter.llm.slug for voter in roster.voters}
+    found: list[Feedback] = []
+    for row in rows:
+        truth, votes = _read_shares(row.truth), _read_votes(row.votes)
+        tasks = encode(shares_of(shared_tasks().task_of(row.prompt).shares)).decode()
+        scores = {
+            models[base]: min(1.0, sum(one * share for one, share in zip(truth, shares, strict=False)))
+            for base, shares in votes
+            if shares is not None and base in models
+        }
+        found += [
+            Feedback(
+                account_id=account_id, generation_id="", model=model, score=score, source="vote", tasks=tasks,
+                created=row.created,
+            )
+            for model, score in scores.items()
+        ]  # fmt: skip
+    return found
 
 
 @final

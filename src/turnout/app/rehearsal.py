@@ -6,15 +6,19 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from random import Random
+from types import MappingProxyType
 
 from turnout import config
 from turnout.api.decode import chat_request_in
+from turnout.app.auto import learned_of, set_up
 from turnout.app.inspection import catalog_of
 from turnout.app.state import store_of
 from turnout.catalog.build import adhoc_model, open_providers
+from turnout.contracts.picker import Picker
 from turnout.domain.catalog import Model
 from turnout.domain.provider import Provider
 from turnout.domain.routing import Outlook, Preferences
+from turnout.engine.auto_router import AutoRouter, names_auto
 from turnout.engine.explain import explain
 from turnout.engine.replay import Past, Replayed, remember, replay
 from turnout.engine.routes import Routes
@@ -27,15 +31,19 @@ _SEED = 1
 """Two replays of one past say the same."""
 
 
-def routes_of(loaded: config.Loaded, environment: Mapping[str, str] = os.environ) -> Routes:
-    """The routes that a server with this configuration begins with."""
+def routes_of(
+    loaded: config.Loaded,
+    environment: Mapping[str, str] = os.environ,
+    pickers: Mapping[str, Picker] = MappingProxyType({}),
+) -> Routes:
+    """The routes that a server with this configuration begins with; *pickers* are the routers among models."""
     snapshot = catalog_of(loaded, environment)
     unlisted = open_providers(snapshot)
 
     def adhoc(name: str, _providers: Mapping[str, Provider]) -> Model | None:
         return adhoc_model(name, unlisted)
 
-    return Routes(snapshot, adhoc, {})
+    return Routes(snapshot, adhoc, {}, pickers)
 
 
 def explained(loaded: config.Loaded, body: bytes, environment: Mapping[str, str] = os.environ) -> dict[str, object]:
@@ -44,8 +52,13 @@ def explained(loaded: config.Loaded, body: bytes, environment: Mapping[str, str]
     Raises:
         BadRequest: it is none.
     """
-    outlook = Outlook({}, Random(), time.monotonic(), time.time())
-    return explain(chat_request_in(body), routes_of(loaded, environment), outlook)
+    request = chat_request_in(body)
+    auto = AutoRouter()
+    set_up(auto, loaded.settings)
+    routes = routes_of(loaded, environment, auto.pickers())
+    if names_auto(request):
+        auto.learned = learned_of(loaded.settings, routes, time.time())
+    return explain(request, routes, Outlook({}, Random(), time.monotonic(), time.time()))
 
 
 async def replayed(

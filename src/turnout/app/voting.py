@@ -8,6 +8,7 @@ from typing import Final
 from turnout.api.errors import chunk_error, status_of
 from turnout.api.figures import usage_json
 from turnout.api.query import VotingSurface
+from turnout.app.auto import votes_told
 from turnout.contracts.store import Store
 from turnout.contracts.surface import Surface
 from turnout.engine.house import House, Line
@@ -26,6 +27,7 @@ def voting_of(house: House, store: Store) -> Voting:
     border = Border(status_of, usage_json, chunk_error)
     registry = Registry(store, house.clock)
     training = Training(store, registry, house.clock.monotonic)
+    training.told = votes_told(store)
     voting = Voting(house, registry, store, training, border)
     voting.learner = voting.training = training
     return voting

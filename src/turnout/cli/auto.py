@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,8 +15,10 @@ import typer
 from turnout.base.errors import NoEndpoints, TurnoutError
 from turnout.cli.options import ConfigOption, print_table
 from turnout.cli.progress import shown_progress
+from turnout.cli.stores import in_store
 
 if TYPE_CHECKING:
+    from turnout.auto.corpus import Corpus
     from turnout.auto.decide import Decision
     from turnout.auto.evaluation import Evaluation
     from turnout.auto.report import Goal
@@ -76,20 +79,28 @@ def route(
 
 @commands.command()
 def train(
-    data: Annotated[Path, typer.Argument(help="JSON lines (prompt, model, score), a folder, or CSV files.")],
     out: Annotated[Path, typer.Option(help="Where the table is written.")],
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            help="JSON lines (prompt, model, score), a folder, or CSV files. Left out: what was judged here, "
+            "of keys with store_content.",
+            show_default=False,
+        ),
+    ] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="Data sets whose names begin so; repeat it.", show_default=False)
     ] = None,
     most: Annotated[int | None, typer.Option(min=1, help="A sample of so many prompts.", show_default=False)] = None,
     made: Annotated[str | None, typer.Option(help="The date to write in. Left out: today.", show_default=False)] = None,
+    config: ConfigOption = None,
 ) -> None:
     """Train a table of evidence from scored prompts."""
     from turnout.auto.corpus import chosen, read_corpus  # noqa: PLC0415 - help need not wait for it
     from turnout.auto.shipped import table_of  # noqa: PLC0415 - the same
     from turnout.auto.table import save_table  # noqa: PLC0415 - the same
 
-    corpus = read_corpus(data)
+    corpus = _own_corpus(config) if data is None else read_corpus(data)
     if only:
         corpus = chosen(corpus, only)
     table = table_of(corpus, made=made or datetime.now(UTC).date().isoformat(), most=most)
@@ -97,6 +108,19 @@ def train(
     typer.echo(
         f"{out}: {len(table.vectors)} prompts, {len(table.models)} models, {out.stat().st_size / 1e6:.1f} MB", err=True
     )
+
+
+def _own_corpus(config: Path | None) -> Corpus:
+    from turnout.app.auto_rows import own_rows  # noqa: PLC0415 - help need not wait for it
+    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - the same
+    from turnout.app.credentials import vault_of  # noqa: PLC0415 - the same
+    from turnout.auto.corpus import read_corpus  # noqa: PLC0415 - the same
+
+    vault = vault_of(load_configuration(config).settings)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "own.jsonl"
+        path.write_text("\n".join(in_store(config, lambda store: own_rows(store, vault))), encoding="utf-8")
+        return read_corpus(path)
 
 
 @commands.command("eval")

@@ -77,6 +77,8 @@ def _from_server(body: bytes, config: Path | None, url: str | None, key: str | N
 def _print(found: dict[str, Any]) -> None:
     for warning in found["warnings"]:
         typer.echo(warning, err=True)
+    for one in found.get("picked", ()):
+        typer.echo(_choice(one), err=True)
     columns = ("place", "endpoint", "why", "numbers")
     rows = [
         (
@@ -88,6 +90,16 @@ def _print(found: dict[str, Any]) -> None:
         for one in found["endpoints"]
     ]
     print_table(columns, rows, right=("place",))
+
+
+def _choice(one: dict[str, Any]) -> str:
+    """What a router chose, and from what."""
+    told = ", ".join(f"{name} {value}" for name, value in one.items() if name not in {"router", "candidates"})
+    models = ", ".join(
+        entry["model"] + (f" (quality {entry['quality']:.2f}, $ {entry['cost']:.6f})" if "quality" in entry else "")
+        for entry in one.get("candidates", ())
+    )
+    return f"{one['router']}: {told}" + (f"; best first: {models}" if models else "")
 
 
 def _why(one: dict[str, Any], found: dict[str, Any]) -> str:

@@ -196,7 +196,7 @@ class Teaching:
         kept = [one for place, one in told if place not in failed]
         rows = await asyncio.to_thread(lambda: [row_of(one, now) for one in kept])
         if rows:
-            await self.training.put(table_of(roster, pupil.key.account_id, now), rows)
+            await self.training.put(table_of(roster, pupil.key.account_id, now), rows, roster)
         done.ids += [row.id for row in rows]
 
         async def one_asked(lesson: Lesson) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, final
 
 import msgspec
@@ -93,6 +93,7 @@ class Training:
         self.stored = stored
         self._registry = registry
         self._shelf = Shelf(stored, monotonic)
+        self.told: Callable[[str, Sequence[TrainingRow], Roster], Awaitable[None]] | None = None
 
     async def __call__(
         self, roster: Roster, messages: Sequence[Message], response_format_hash: str | None, account_id: str, line: Line
@@ -180,10 +181,14 @@ class Training:
             return None
         return await self._shelf.judged(account_id, table_id_of(roster), roster)
 
-    async def put(self, table: TrainingTable, rows: Sequence[TrainingRow]) -> TrainingTable:
-        """Add rows; those of the same id are replaced."""
+    async def put(
+        self, table: TrainingTable, rows: Sequence[TrainingRow], roster: Roster | None = None
+    ) -> TrainingTable:
+        """Add rows, which the voters of *roster* have voted on; those of the same id are replaced."""
         put = await self.stored.put_training_rows(table, rows)
         self._shelf.changed(table.account_id, table.id)
+        if self.told is not None and roster is not None:
+            await self.told(table.account_id, rows, roster)
         return put
 
     async def remove(self, account_id: str, table_id: str, row_ids: Sequence[str]) -> int:
@@ -202,7 +207,7 @@ class Training:
         """*completion* has been marked: *truth* has a share for each option of its ballot."""
         roster = await self._roster_of(completion)
         table = table_of(roster, completion.account_id, completion.created)
-        await self.put(table, [_row_of(completion, truth, roster)])
+        await self.put(table, [_row_of(completion, truth, roster)], roster)
 
     async def unlearn(self, completion: ArchivedCompletion) -> None:
         """The mark of *completion* has been taken back."""
