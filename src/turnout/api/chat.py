@@ -55,7 +55,7 @@ class ChatEncoder:
         self._id = generation_id
         self._created = created
         self._hide_reasoning = hides_reasoning(request)
-        self._roles_given: set[int] = set()
+        self._roles_given: tuple[int, ...] = ()
         self._head = b""
         self._model = request.parameters.model
         self._provider = ""
@@ -125,7 +125,7 @@ class ChatEncoder:
     def _delta(self, choice: ChunkChoice) -> tuple[bytes, ...]:
         delta = bytes(choice.delta)
         if choice.index not in self._roles_given:
-            self._roles_given.add(choice.index)
+            self._roles_given += (choice.index,)
             if b'"role"' not in delta:
                 rest = delta.lstrip()[1:].lstrip()
                 delta = b'{"role":"assistant"%b%b' % (b"" if rest[:1] == b"}" else b",", rest)
@@ -176,7 +176,6 @@ def _without_reasoning(delta: bytes) -> bytes:
 
 def _logprobs(raw: Raw) -> bytes:
     """Log probabilities as sent, or null where a provider sends an object without any."""
-    if raw is NULL:
+    if raw is NULL or (text := bytes(raw)) == _NULL:
         return _NULL
-    text = bytes(raw)
     return text if b'"content"' in text else _NULL

@@ -120,7 +120,7 @@ async def _accepted(call: Call, house: House) -> Trip:
     if rack.offers(request, chosen):
         request, chosen, rounds = offer(rack, request, chosen, plan.candidates)
     paced = None
-    if key.paced and house.pace is not None:
+    if house.pace is not None and key.paced:
         paced = await keep_pace(house.pace, key, request, outlook.wall)
     claims = house.keys.claims(key, request.parameters.user, outlook.wall)
     clamped = held = held_own = None

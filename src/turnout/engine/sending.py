@@ -28,7 +28,8 @@ async def send(house: House, rails: Rails, request: ChatRequest, candidate: Cand
     dropped = outgoing.dropped
     if original is not None and original.unsaid and candidate.provider.dialect != original.language:
         dropped += original.unsaid
-    sink.announce(",".join(dropped), verbatim=outgoing.verbatim)
+    if dropped or outgoing.verbatim:
+        sink.announce(",".join(dropped), verbatim=outgoing.verbatim)
     body = outgoing.body
     message = b"%b%d\r\n\r\n%b" % (outgoing.head, len(body), body)
     timeouts = candidate.provider.timeouts

@@ -63,7 +63,7 @@ def mend_message(fields: dict[str, Raw], upstream_id: str | None) -> dict[str, R
 
     *upstream_id* seeds the ids of tool calls that have none. Raises UpstreamError when the tool calls make no sense.
     """
-    if fields.keys() <= _TEXT_ONLY and _is_text(fields):
+    if _TEXT_ONLY.issuperset(fields) and _is_text(fields):
         fields.pop("role", None)
         return fields
     message = _mend(fields)
