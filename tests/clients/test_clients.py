@@ -161,9 +161,13 @@ def _install(folder: Path, command: Sequence[str]) -> None:
     """Run *command*, unless it has ended well before."""
     if (folder / "installed").exists():
         return
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_INSTALLING_SECONDS, check=False)  # noqa: S603 - a fixed command
+    refusal = f"{command[0]} cannot install what {folder.name} names"
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_INSTALLING_SECONDS, check=False)  # noqa: S603 - a fixed command
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"{refusal} in {_INSTALLING_SECONDS} seconds")
     if done.returncode:
-        pytest.skip(f"{command[0]} cannot install what {folder.name} names: {done.stderr[-300:]}")
+        pytest.skip(f"{refusal}: {done.stderr[-300:]}")
     (folder / "installed").touch()
 
 
