@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +17,7 @@ import pytest
 from openrouter import OpenRouter
 
 from gateway import FakeServer, Gateway, Reply, model_tables, provider_table, running
+from turnout.auto.table import load_table
 
 TOLD = {"X-OpenRouter-Metadata": "enabled"}
 AUTO = "auto-router"
@@ -282,16 +286,16 @@ def planted(gateway: Gateway) -> dict[str, str]:
     with ThreadPoolExecutor(4) as several:
         assert set(several.map(judge, list(several.map(ask, plans)))) == {200}
     state = gateway.request("GET", "/api/v1/auto", key=gateway.management_key).json()["data"]
-    assert state["feedback"]["by_source"]["feedback"] == 200
+    assert state["feedback"]["by_source"]["feedback"] >= 200
     _until_learned(gateway, known[0]["prompt"])
     return best
 
 
-def _stranger(gateway: Gateway) -> str:
+def _stranger(gateway: Gateway, **fields: object) -> str:
     """A key of an account of its own."""
     manage = gateway.management_key
     account = gateway.request("POST", "/api/v1/accounts", {"name": "other"}, key=manage).json()["data"]["id"]
-    made = gateway.request("POST", f"/api/v1/keys?account_id={account}", {"name": "theirs"}, key=manage)
+    made = gateway.request("POST", f"/api/v1/keys?account_id={account}", {"name": "theirs", **fields}, key=manage)
     return str(made.json()["key"])
 
 
@@ -390,3 +394,25 @@ def test_the_state_tells_of_decisions_and_of_the_shadow(gateway: Gateway) -> Non
     assert state["policies"]["openrouter/auto"]["table"]["prompts"] > 1000
     assert state["decisions"][0]["router"] in {"openrouter/auto", "turnout/auto", "openrouter/auto-beta"}
     assert gateway.request("GET", "/api/v1/auto").status == 403
+
+
+def test_a_table_is_trained_on_what_was_judged_of_kept_prompts(gateway: Gateway, tmp_path: Path) -> None:
+    key = _stranger(gateway, store_content=True)
+    rows = _prompts()[:24]
+
+    def tell(row: dict[str, str]) -> int:
+        body = {"model": "turnout/auto", "messages": [{"role": "user", "content": row["prompt"]}]}
+        reply = gateway.request("POST", "/api/v1/chat/completions", body, key=key)
+        judgement = {"generation_id": reply.headers["x-generation-id"], "score": len(row["prompt"]) % 2}
+        return gateway.request("POST", "/api/v1/feedback", judgement, key=key).status
+
+    with ThreadPoolExecutor(4) as several:
+        assert set(several.map(tell, rows)) == {200}
+    out = tmp_path / "own.npz"
+    variables = {"TURNOUT_SERVER__DATA_DIR": str(gateway.data_dir)}
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-m", "turnout", "auto", "train", "--out", str(out), "--config", str(gateway.config)],
+        env=os.environ | variables, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(load_table(out).vectors) == len({row["prompt"] for row in rows})
