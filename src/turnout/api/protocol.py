@@ -44,6 +44,7 @@ class HotProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own arguments
         super().__init__(*args, **kwargs)
+        self.url = b""  # a connection may be refused before anything is asked
         self.deadline = NEVER
         self.timeout_keep_alive_seconds = self.plane.limits.keep_alive_seconds
         self._arriving: HotReply | KeptReply | None = None
