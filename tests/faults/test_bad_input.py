@@ -225,7 +225,7 @@ def test_every_operation_of_the_control_plane_refuses_nonsense_in_the_one_shape(
                 if reply.status >= 400:
                     error = reply.json()["error"]
                     assert error["message"], (method, path)
-                    others = path.endswith(("/messages", "/responses", "/count_tokens"))  # families with their own shape
+                    others = path.endswith(("/messages", "/responses", "/count_tokens"))  # they have their own shape
                     assert others or isinstance(error["code"], int), (method, path)
 
 
