@@ -9,7 +9,13 @@ def test_the_document_and_its_page_are_public_and_name_every_family(tmp_path: Pa
         page = gateway.request("GET", "/docs", key=None)
     assert (document.status, page.status) == (200, 200)
     paths = document.json()["paths"]
-    assert {"/api/v1/chat/completions", "/api/v1/completions", "/api/v1/models", "/api/v1/generation", "/api/v1/messages"} <= paths.keys()
+    assert {
+        "/api/v1/chat/completions",
+        "/api/v1/completions",
+        "/api/v1/models",
+        "/api/v1/generation",
+        "/api/v1/messages",
+    } <= paths.keys()
     assert all(path in page.body.decode() for path in paths)
     vectors = paths["/api/v1/embeddings"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert "input" in vectors["allOf"][1]["properties"]

@@ -35,7 +35,7 @@ def app() -> FastAPI:
 
     site = Site(
         store=MagicMock(), keys=MagicMock(), clock=SYSTEM_CLOCK, listing=present, figures=dict, events=tuple,
-        provenance=lambda _name: None, ready=lambda: {"ready": True},
+        provenance=lambda _name: None, ready=lambda: {"ready": True}, openid=None,
     )  # fmt: skip
     made = FastAPI()
     add_site(made, site)
