@@ -66,9 +66,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         toml = "[catalog]\nbundled = false\n" + model_tables("acme/paid", [("fake", "echo", _PRICE)])
         for name, (dialect, path) in _DIALECTS.items():
             toml += provider_table(f"recorded-{name}", upstream.url + path, dialect=f'"{dialect}"')
-        toml += model_tables(
-            "acme/listed", [("recorded-openai-chat", "unheard", _PRICE)]
-        )  # those of the fake one are not
+        for model in ("acme/listed", "acme/listed-too"):  # models of the fake provider are not, beside those of others
+            toml += model_tables(model, [("recorded-openai-chat", "unheard", _PRICE)])
         for one in upstream.library.values():
             toml += model_tables(f"recorded/{one.id}", [(f"recorded-{one.provider}", one.id, _PRICE)])
         with Gateway(tmp_path_factory.mktemp("gateway"), toml) as running:
