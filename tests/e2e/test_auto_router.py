@@ -222,6 +222,23 @@ def test_a_session_stays_with_its_model_while_that_is_almost_as_good(gateway: Ga
     assert ask([first])["model"] == first
 
 
+def test_a_conversation_without_a_name_is_known_by_its_beginning_from_its_second_turn_on(gateway: Gateway) -> None:
+    key = _stranger(gateway)
+    talk = [{"role": "user", "content": "Hi"}]
+
+    def ask(allowed: list[str]) -> str:
+        body = {"model": "turnout/auto", "messages": talk, "plugins": [{"id": AUTO, "allowed_models": allowed}]}
+        return str(gateway.request("POST", "/api/v1/chat/completions", body, key=key).json()["model"])
+
+    first = ask(PLANTED)
+    other = next(name for name in PLANTED if name != first)
+    assert ask([other]) == other
+    assert ask(PLANTED) == first  # each first turn stands for itself
+    assert ask([other]) == other
+    talk += [{"role": "assistant", "content": "Hello"}, {"role": "user", "content": "How are you?"}]
+    assert ask(PLANTED) == other
+
+
 @pytest.mark.parametrize("text", ["", " ", "\u0000" * 300, "a " * 500_000, "x" * 1_000_000, "🙂" * 5_000, "[" * 90_000])
 def test_odd_prompts_neither_break_nor_stall_it(gateway: Gateway, text: str) -> None:
     body = {"model": "openrouter/auto", "messages": [{"role": "user", "content": text}]}

@@ -169,7 +169,7 @@ class Tutor:
 
     async def _prepare(self, account_id: str) -> None:
         """Have the tables and what the account has seen; give up waiting, not making, after a while."""
-        if not self._router.learned and self._loading is None:
+        if not self._router.learned and self._loading is None and self._made_of is None:
             self._loading = asyncio.create_task(self._load())
         if account_id not in self._router.experience and account_id not in self._accounts:
             self._accounts[account_id] = asyncio.create_task(self._look_up(account_id))
@@ -239,4 +239,9 @@ def _table(path: Path | None) -> Table:
     from turnout.auto.shipped import shipped_table  # noqa: PLC0415 - as above
     from turnout.auto.table import load_table  # noqa: PLC0415 - as above
 
-    return shipped_table() if path is None else load_table(path)
+    if path is not None:
+        try:
+            return load_table(path)
+        except (TurnoutError, OSError) as error:
+            _log.error("the auto router goes by the table that comes with it: %s", error)
+    return shipped_table()

@@ -170,6 +170,8 @@ class AutoRouter:
         if wishes.pin_model and (pinned := _pinned(talk.last_model, left)) is not None:
             others = prior_order([model for model in left if model.id != pinned], self._tradeoff(router, wishes))
             return _picked(router, len(left), (pinned, *others), "pinned", task=self._task_of(talk.text))
+        if not self.learned:
+            return _picked(router, len(left), prior_order(left, self._tradeoff(router, wishes)), "prior")
         policy = "openrouter/auto" if router != BETA else BETA
         sticky = outlook.sticky if talk.turns or request.parameters.session_id else None
         prompt = _prompt(request, talk, None if sticky is None else sticky(router))
@@ -200,11 +202,11 @@ class AutoRouter:
         return ""
 
     def _decision(
-        self, policy: str, prompt: Prompt | None, left: Sequence[Model], wishes: AutoWishes, outlook: Outlook
+        self, policy: str, prompt: Prompt, left: Sequence[Model], wishes: AutoWishes, outlook: Outlook
     ) -> Decision | None:
         """What the policy decides; None where it knows nothing, has failed, or takes too long."""
         learned = self.learned.get(policy) or self.learned.get("openrouter/auto")
-        if learned is None or prompt is None or outlook.now < self._rests_until:
+        if learned is None or outlook.now < self._rests_until:
             return None
         from turnout.auto import decide  # noqa: PLC0415 - it brings numpy, which nobody else needs
 
@@ -292,11 +294,9 @@ def _talk_in(messages: bytes) -> _Talk:
     return _Talk(text, bool(answers), answers[-1].model if answers else None, len(messages) - len(memoryview(asked)))
 
 
-def _prompt(request: ChatRequest, talk: _Talk, stay: str | None) -> Prompt | None:
-    try:
-        from turnout.auto.decide import Prompt  # noqa: PLC0415 - as above
-    except ImportError:  # an installation without numpy
-        return None
+def _prompt(request: ChatRequest, talk: _Talk, stay: str | None) -> Prompt:
+    from turnout.auto.decide import Prompt  # noqa: PLC0415 - as above
+
     cached = talk.before // _BYTES_PER_TOKEN
     return Prompt(
         text=talk.text,
