@@ -90,3 +90,8 @@ def test_numbers_that_no_parser_holds_are_no_mistake_of_ours(number: str) -> Non
     with suppress(BadRequest):
         request = ChatSurface().decode(f'{{"model":"a/b","messages":{text}}}'.encode())
         rewrite_messages(request.fields["messages"], request.traits, PLAIN)
+
+
+def test_who_wrote_an_answer_is_for_the_router_and_no_provider() -> None:
+    asked, answered = {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}
+    assert rewritten([asked, answered | {"model": "acme/tiny"}, asked]) == [asked, answered, asked]

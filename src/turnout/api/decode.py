@@ -26,6 +26,7 @@ class _Message(Struct, gc=False):
     reasoning_details: Raw = NULL
     cache_control: Raw = NULL
     annotations: Raw = NULL
+    model: Raw = NULL
 
 
 class _BadMessages(BadJSON):
@@ -106,10 +107,10 @@ def _read_traits(messages: Raw) -> Traits:
         raise _BadMessages(f"`messages`: {error}") from None
     if not found:
         raise _BadMessages("`messages` is empty")
-    developer = reasoning = cache_marks = files = False
+    developer = reasoning = cache_marks = files = signed = False
     for message in found:
-        if message.role == "developer":
-            developer = True
+        developer = developer or message.role == "developer"
+        signed = signed or message.model is not NULL
         if not (message.reasoning is message.reasoning_content is message.reasoning_details is NULL):
             reasoning = True
         if message.cache_control is not NULL:
@@ -121,6 +122,6 @@ def _read_traits(messages: Raw) -> Traits:
             files = files or _FILE in parts
         if message.annotations is not NULL:
             files = files or _FILE in bytes(message.annotations)
-    if not (developer or reasoning or cache_marks or files):
+    if not (developer or reasoning or cache_marks or files or signed):
         return PLAIN
-    return Traits(developer, reasoning, cache_marks, files=files)
+    return Traits(developer, reasoning, cache_marks, files=files, signed=signed)

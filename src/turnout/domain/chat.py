@@ -95,6 +95,8 @@ class Traits(Struct, frozen=True):
     """Results of tools that hold more than a text, or say that the tool has failed."""
     files: bool = False
     """Files, or what an earlier answer has told of files."""
+    signed: bool = False
+    """Messages that name the model that wrote them: that is for the auto router, and no provider."""
 
 
 class Original(Struct, frozen=True):

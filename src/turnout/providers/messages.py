@@ -16,8 +16,8 @@ __all__ = ["rewrite_messages"]
 
 
 def rewrite_messages(messages: Raw, traits: Traits, capabilities: Capabilities) -> Raw:
-    """The same messages, or new ones where needed: the role ``developer``, cache marks, earlier reasoning, and results
-    of tools that are no texts.
+    """The same messages, or new ones where needed: the role ``developer``, cache marks, earlier reasoning, names of
+    models that wrote them, and results of tools that are no texts.
 
     A provider that takes OpenRouter's ``reasoning`` object gets everything unmodified and in order.
 
@@ -25,7 +25,7 @@ def rewrite_messages(messages: Raw, traits: Traits, capabilities: Capabilities) 
         BadRequest: a number in the messages is out of range.
     """
     developer = traits.developer and not capabilities.developer_role
-    plain = not (developer or traits.reasoning or traits.cache_marks or traits.rich_results)
+    plain = not (developer or traits.reasoning or traits.cache_marks or traits.rich_results or traits.signed)
     if capabilities.reasoning == "object" or plain:
         return messages
     try:
@@ -39,6 +39,7 @@ def rewrite_messages(messages: Raw, traits: Traits, capabilities: Capabilities) 
             message["role"] = "system"
         _move_reasoning(message, capabilities)
         message.pop("cache_control", None)
+        message.pop("model", None)
         content = message.get("content")
         for part in content if isinstance(content, list) else []:
             if isinstance(part, dict):
