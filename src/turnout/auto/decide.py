@@ -215,6 +215,7 @@ def decide(prompt: Prompt, slate: Slate, brain: Brain, wishes: Wishes, dice: Ran
     kind = KINDS.index("coding" if place in _CODE else "agentic" if prompt.tools else "general")
     quality = slate.priors[kind, among] + shifts
     sums, heard = brain.experience.heard(task.shares, slate.own[among])
+    quality = np.clip(quality + np.float32(brain.experience.lift(quality, slate.own[among])), 0, 1)
     quality = np.clip(blended(quality, sums, heard), 0, 1)
     weight = np.float32(np.interp(wishes.tradeoff, _STEPS, slate.weights))
     nearby = float(rows.max()) / (float(rows.max()) + _ANSWERS)

@@ -18,6 +18,7 @@ MOST_ROWS = 2_000
 """So many of the latest rows count; what is older has been forgotten."""
 
 _PRIOR_ROWS = 0.5
+_LEVEL_ROWS = 10.0
 _MOST_OF_SIGNS = 3.0
 """What signs say of one model at one kind of work counts no more than so many judgements."""
 _PLACES = {name: place for place, name in enumerate(TASKS)}
@@ -68,6 +69,21 @@ class Experience(Struct, frozen=True, eq=False):
         weights = np.bincount(self.columns, alike, count)[columns]
         known = columns >= 0
         return (sums * known).astype(np.float32), (weights * known).astype(np.float32)
+
+    def lift(self, quality: Floats, columns: NDArray[np.int64]) -> float:
+        """How much higher than *quality*, that of the models in *columns*, its owner scores what was tried.
+
+        Expectations come on another scale than his: else a model that he has never tried would seem worse than one
+        that he finds bad, or better than one that he finds good, whatever they are.
+        """
+        if not self.models:
+            return 0.0
+        totals = np.bincount(self.columns, self.weights, len(self.models))[columns] * (columns >= 0)
+        said = float(totals.sum())
+        if said <= 0:
+            return 0.0
+        level = float((self.scores * self.weights).sum() / self.weights.sum())
+        return (level - float((quality * totals).sum()) / said) * said / (said + _LEVEL_ROWS)
 
 
 def blended(quality: Floats, sums: Floats, weights: Floats) -> Floats:
