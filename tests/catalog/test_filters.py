@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalogs import NOW, PARAMETERS, Figures, figures, snapshots
@@ -192,6 +192,7 @@ def _check(data: st.DataObject, names: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", FILTERS)
+@settings(max_examples=12)  # of each of many
 @given(st.data())
 def test_a_filter_keeps_what_a_naive_filter_keeps(name: str, data: st.DataObject) -> None:
     _check(data, [name])

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalogs import NOW, Figures, figures, snapshots
@@ -71,6 +71,7 @@ def test_all_twelve_orders_are_there() -> None:
 
 
 @pytest.mark.parametrize("name", SORTS)
+@settings(max_examples=12)  # of each of many
 @given(st.data())
 def test_an_order_is_a_stable_permutation_with_missing_data_last(name: str, data: st.DataObject) -> None:
     snapshot = data.draw(snapshots())
