@@ -73,8 +73,10 @@ class Desk:
             self.complaints.append(f"{kind}: {text}")
 
     def _failed(self, asked: Request) -> None:
-        """What a policy blocks is heard on the console; without scripts, their preloading fails in silence."""
-        if asked.failure != "csp":
+        """What a policy blocks is heard on the console; without scripts, their preloading fails in silence. What is
+        under way when a page is left is broken off.
+        """
+        if asked.failure not in {"csp", "net::ERR_ABORTED"}:
             self.complaints.append(f"failed: {asked.url} {asked.failure}")
 
     def _answered(self, answer: Response) -> None:

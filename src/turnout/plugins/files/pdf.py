@@ -18,7 +18,9 @@ def read_pdf(content: bytes, limits: Limits) -> Found:
     try:
         document = pdfium.PdfDocument(content)
     except pdfium.PdfiumError as error:
-        why = "it is locked with a password" if "password" in str(error).lower() else "it is no sound PDF"
+        # What pdfium tells may be left from the file before; a locked one says so itself.
+        locked = "password" in str(error).lower() and b"/Encrypt" in content
+        why = "it is locked with a password" if locked else "it is no sound PDF"
         raise Unreadable(why) from None
     pages = len(document)
     if not pages:
