@@ -254,7 +254,7 @@ def test_a_drain_that_ends_in_time_loses_nothing(tmp_path: Path, fake: FakeServe
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_drain_has_a_limit_and_tells_who_is_cut_off(tmp_path: Path, fake: FakeServer, workers: int) -> None:
-    gateway = Gateway(tmp_path, _toml(fake, "[limits]\ndrain_seconds = 1.0\n"), workers=workers)
+    gateway = Gateway(tmp_path, _toml(fake, "[limits]\ndrain_seconds = 2.0\n"), workers=workers)
     with gateway:
         _wait(lambda: _answers(gateway), 5)
         with _stream(gateway, "gap-100-lorem-100") as client, connected(gateway.port, 10) as waiting:
@@ -265,7 +265,7 @@ def test_a_drain_has_a_limit_and_tells_who_is_cut_off(tmp_path: Path, fake: Fake
             refusal = read_answers(waiting, began=time.monotonic()).only
         assert gateway.process is not None
         assert gateway.process.wait(5) == 0
-        assert 0.9 < time.monotonic() - began < 3
+        assert 1.9 < time.monotonic() - began < 5
         _assert_told(rest)
         assert refusal.status == 503
         assert refusal.headers["retry-after"]
