@@ -177,8 +177,8 @@ def _kill_workers(tmp_path: Path, fake: FakeServer, cycles: int) -> None:
                 before = _workers(gateway)
                 served = len(load.read)
                 os.kill(before[cycle % 2], signal.SIGKILL)
-                _wait(lambda served=served: len(load.read) > served, 2)  # type: ignore[misc]  # a default as a binding
-                _wait(lambda before=before: len(set(_workers(gateway)) - set(before)) == 1, 2)  # type: ignore[misc]  # the same
+                _wait(lambda served=served: len(load.read) > served, 4)  # type: ignore[misc]  # a default as a binding
+                _wait(lambda before=before: len(set(_workers(gateway)) - set(before)) == 1, 3)  # type: ignore[misc]  # the same
         assert not load.refused
         assert load.broken <= cycles * _LOAD_THREADS
         _wait(lambda: set(load.read) <= {generation_id for generation_id, _ in generation_ids(gateway)}, 3)
