@@ -18,6 +18,14 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _REQUIRED = os.environ.get("TURNOUT_TEST_BROWSER") == "required"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Pages are looked at together with the slow tests."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium, headless; without it, or without the compiled front end, these tests are skipped.
