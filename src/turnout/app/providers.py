@@ -79,7 +79,7 @@ def providers_of(
         policy=Policy(data_collection="deny", zdr=True), usable=True,
     )  # fmt: skip
     providers[FAKE] = _with_declared(fake, settings.providers.get(FAKE), keep_address=True)
-    return {slug: one for slug, one in providers.items() if _is_enabled(settings, slug)}, warnings
+    return {slug: _skilled(one) for slug, one in providers.items() if _is_enabled(settings, slug)}, warnings
 
 
 def adapters_for(providers: Mapping[str, Provider], outside: Outside) -> dict[str, Adapter]:
@@ -119,6 +119,11 @@ def wants_reasoning_back(provider: Provider) -> bool:
 def _spoken(dialect: str) -> Dialect | None:
     """The dialect of that name, if this program speaks it; the fake provider speaks OpenAI's."""
     return find_dialect("openai" if dialect == FAKE else dialect)
+
+
+def _skilled(provider: Provider) -> Provider:
+    dialect = find_dialect(provider.dialect)
+    return provider if dialect is None else msgspec.structs.replace(provider, skills=dialect.skills)
 
 
 def _from_known(known: KnownProvider, dialect: Dialect, environment: Mapping[str, str]) -> Provider:

@@ -12,7 +12,7 @@ from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Chunk, Completion
 from turnout.domain.embedding import EmbeddingRequest
-from turnout.domain.provider import Provider
+from turnout.domain.provider import Provider, Skill
 
 __all__ = [
     "Adapter",
@@ -230,6 +230,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
             gateway puts it back as ``reasoning_details``.
         listing: how models are listed; None: by nothing that a plain credential opens.
         headers: of answers, in lower case, that it reads beside the usual ones.
+        skills: what it has words for beyond a chat; plugins do the rest.
     """
 
     name: str
@@ -242,3 +243,4 @@ class Dialect(Struct, frozen=True, kw_only=True):
     recalls: bool = False
     listing: Listing | None = None
     headers: frozenset[bytes] = frozenset()
+    skills: frozenset[Skill] = frozenset()

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from turnout.base.secrets import Secret
 
-__all__ = ["Capabilities", "Policy", "Provider", "Timeouts"]
+__all__ = ["Capabilities", "Policy", "Provider", "Skill", "Timeouts"]
 
 
 class Capabilities(Struct, frozen=True):
@@ -63,12 +63,20 @@ class Policy(Struct, frozen=True):
     headquarters: str | None = None
 
 
+Skill = Literal["search", "allowed_domains", "blocked_domains", "search_tools", "files", "archives"]
+"""What a dialect has words for: a search of the web by the provider, domains that it may or may not read, tools of the
+``web_search`` kinds; files; office documents and books among them."""
+
+
 class Provider(Struct, frozen=True, kw_only=True):
-    """One provider. ``usable`` means that its credential is there or that it needs none."""
+    """One provider. ``usable`` means that its credential is there or that it needs none; ``skills`` are those of its
+    dialect.
+    """
 
     slug: str
     name: str
     dialect: str = "openai"
+    skills: frozenset[Skill] = frozenset()
     base_url: str = ""
     credential: Secret | None = None
     headers: tuple[tuple[str, str], ...] = ()

@@ -16,6 +16,7 @@ from turnout.contracts.plugin import Job, Plugin, StreamFilter, Work
 from turnout.contracts.search import Found, SearchQuery, SearchResult
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Choice, Chunk, Completion
+from turnout.domain.provider import Skill
 from turnout.domain.routing import Candidate
 from turnout.plugins.search import Searcher, SearchSettings, engine_names
 from turnout.plugins.search.citations import url_citations
@@ -28,10 +29,6 @@ _NATIVE: Final = "native"
 _CHOICES: Final = frozenset({_NATIVE, "auto", "firecrawl", "parallel", "perplexity"})
 """Engines beside those of this installation that OpenRouter's clients may name."""
 _OPTIONS: Final = "web_search_options"
-_SEARCHING: Final = frozenset({"anthropic", "google", "openai-responses", "vertex"})
-"""Dialects that have words for a search by the provider."""
-_FILTERING: Final = frozenset({"anthropic", "openai-responses"})
-"""Those of them that have words for domains."""
 _USUAL_USES: Final = 5
 """So many searches of a provider's are held in budgets, where nobody says how many it may make."""
 _MOST_QUERY = 380  # characters: some engines take 400
@@ -164,16 +161,15 @@ class WebSearch(Work):
         if stated.engine not in {None, "auto", _NATIVE}:
             return False
         provider, supported = candidate.provider, candidate.parameters
-        able = provider.dialect in _SEARCHING if supported is None else _OPTIONS in supported
-        return able and (stated.engine == _NATIVE or self._filters_itself(provider.dialect))
+        able = "search" in provider.skills if supported is None else _OPTIONS in supported
+        return able and (stated.engine == _NATIVE or self._filters_itself(provider.skills))
 
-    def _filters_itself(self, dialect: str) -> bool:
+    def _filters_itself(self, skills: frozenset[Skill]) -> bool:
+        """Whether the provider keeps to the domains that are asked for; none takes both kinds at once."""
         included, excluded = self._parameters.include_domains, self._parameters.exclude_domains
-        if not included and not excluded:
-            return True
-        if dialect == "anthropic":
-            return not (included and excluded)
-        return dialect in _FILTERING and not excluded
+        if included and excluded:
+            return False
+        return (not included or "allowed_domains" in skills) and (not excluded or "blocked_domains" in skills)
 
     def _asking(self, request: ChatRequest, candidate: Candidate) -> ChatRequest:
         """*request* with the words by which a provider is told to search."""
@@ -184,7 +180,7 @@ class WebSearch(Work):
             place = {name: text for name, text in msgspec.structs.asdict(stated.user_location).items() if text}
             place.pop("type")
             options["user_location"] = {"type": "approximate", "approximate": place}
-        if candidate.provider.dialect in _FILTERING:
+        if "allowed_domains" in candidate.provider.skills:
             if stated.max_uses is not None:
                 options["max_uses"] = stated.max_uses
             filters = {"allowed_domains": stated.include_domains, "blocked_domains": stated.exclude_domains}

@@ -28,9 +28,6 @@ __all__ = ["PLUGIN", "FileParser", "Parameters", "Settings"]
 _ID: Final = "file-parser"
 _MOST_BYTES = 48 * 2**20
 _PDF: Final = b"%PDF-"
-_READING_NONE: Final = frozenset({"cohere", "fake"})
-"""Dialects without a word for files: those of a model that nobody describes are read here."""
-_READING_ARCHIVES: Final = frozenset({"bedrock", "openai-responses"})
 _PDF_WITHIN = 1024
 _IMAGE: Final = b'"image_url"'
 _Count = Annotated[int, Meta(ge=1)]
@@ -173,9 +170,9 @@ class FileParser(Work):
         engine = self.job.parameters.pdf.engine
         if engine == "native":
             return False
-        model, dialect = candidate.model, candidate.provider.dialect
-        reads = "file" in model.input_modalities or (model.assumed_inputs and dialect not in _READING_NONE)
-        return not reads or engine is not None or (part.is_archive and dialect not in _READING_ARCHIVES)
+        model, skills = candidate.model, candidate.provider.skills
+        reads = "file" in model.input_modalities or (model.assumed_inputs and "files" in skills)
+        return not reads or engine is not None or (part.is_archive and "archives" not in skills)
 
     async def _once(self, part: FilePart, *, images: bool) -> _Read:
         """What is in *part*, which may stand in the request more than once and is asked for at each attempt."""

@@ -133,7 +133,7 @@ SEARCH_TOOL: Final = Tool(
     aliases=frozenset({
         "web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11",
     }),
-    native=lambda candidate: candidate.provider.dialect == "openai-responses",
+    native=lambda candidate: "search_tools" in candidate.provider.skills,
     work=SearchTool,
     most=lambda _, settings: dearest_search(settings),
 )  # fmt: skip

@@ -73,6 +73,7 @@ def _base_path(provider: Provider) -> str:
 
 DIALECT: Final = Dialect(
     name="google",
+    skills=frozenset({"search", "files"}),
     listing=Listing(version="/v1beta", path="/models?pageSize=1000", credential=("x-goog-api-key", "")),
     recalls=True,
     adapter=_adapter,

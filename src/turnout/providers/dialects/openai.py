@@ -13,6 +13,7 @@ __all__ = ["DIALECT"]
 
 DIALECT: Final = Dialect(
     name="openai",
+    skills=frozenset({"files"}),
     listing=Listing(),
     adapter=lambda provider, outside: OpenAIAdapter(provider, outside.wall),
     embedder=lambda provider, outside: openai_embedder(provider, outside.wall),

@@ -235,6 +235,7 @@ def _address(provider: Provider) -> str:
 
 DIALECT: Final = Dialect(
     name="vertex",
+    skills=frozenset({"search", "files"}),
     adapter=_VertexAdapter,
     embedder=_embedder,
     errands=lambda provider, outside: {"image": ChatImages(_VertexAdapter(provider, outside))},

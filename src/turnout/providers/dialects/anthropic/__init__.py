@@ -117,6 +117,7 @@ def _head(provider: Provider) -> bytes:
 
 DIALECT: Final = Dialect(
     name="anthropic",
+    skills=frozenset({"search", "allowed_domains", "blocked_domains", "files"}),
     listing=Listing(
         version="/v1",
         path="/models?limit=1000",

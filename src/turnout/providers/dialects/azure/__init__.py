@@ -192,6 +192,7 @@ def _usable(provider: Provider) -> bool:
 
 DIALECT: Final = Dialect(
     name="azure",
+    skills=frozenset({"files"}),
     adapter=AzureAdapter,
     embedder=lambda provider, outside: AzureAdapter(provider, outside).embedder(),
     errands=lambda provider, outside: AzureAdapter(provider, outside).errands(outside),

@@ -157,6 +157,7 @@ def _address(provider: Provider) -> str:
 
 DIALECT: Final = Dialect(
     name="bedrock",
+    skills=frozenset({"files", "archives"}),
     headers=frozenset({COUNT_HEADER}),
     recalls=True,
     adapter=BedrockAdapter,

@@ -71,6 +71,7 @@ class MistralAdapter:
 
 DIALECT: Final = Dialect(
     name="mistral",
+    skills=frozenset({"files"}),
     listing=Listing(),
     adapter=MistralAdapter,
     embedder=lambda provider, outside: openai_embedder(provider, outside.wall, "mistral"),

@@ -83,6 +83,7 @@ class ResponsesAdapter:
 
 DIALECT: Final = Dialect(
     name="openai-responses",
+    skills=frozenset({"search", "allowed_domains", "search_tools", "files", "archives"}),
     listing=Listing(),
     recalls=True,
     adapter=ResponsesAdapter,
