@@ -9,7 +9,7 @@ from typing import final
 from msgspec import Raw
 
 from turnout.api.decode import chat_request_in, read_fields
-from turnout.api.errors import chunk_error, error_body, status_of
+from turnout.api.errors import OneShape, chunk_error
 from turnout.api.figures import usage_json
 from turnout.base.errors import TurnoutError
 from turnout.base.jsons import encode, json_text
@@ -29,7 +29,7 @@ _CHUNK_HEAD = b'data: {"id":"%b","object":"chat.completion.chunk","created":%d,"
 
 
 @final
-class ChatSurface:
+class ChatSurface(OneShape):
     """The chat-completions family of OpenAI as OpenRouter extends it."""
 
     name = "chat"
@@ -41,10 +41,6 @@ class ChatSurface:
     def encoder(self, generation_id: str, created: int, request: ChatRequest) -> ChatEncoder:
         """A fresh encoder for one answer."""
         return ChatEncoder(generation_id, created, request)
-
-    def refusal(self, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes]:  # noqa: ARG002 - of a surface
-        """Status and body of an error."""
-        return status_of(error), error_body(error)
 
 
 @final

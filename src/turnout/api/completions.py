@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 
 from turnout.api.chat import hides_reasoning
 from turnout.api.decode import PLAIN, chat_request, prompt_as_messages, read_fields
-from turnout.api.errors import chunk_error, error_body, status_of
+from turnout.api.errors import OneShape, chunk_error
 from turnout.api.figures import usage_json
 from turnout.base.errors import BadRequest, TurnoutError
 from turnout.base.jsons import encode
@@ -34,7 +34,7 @@ _read_text = msgspec.json.Decoder(_Text).decode
 
 
 @final
-class CompletionsSurface:
+class CompletionsSurface(OneShape):
     """The legacy family. Its prompt travels as one user message; what only a text model could do is refused."""
 
     name = "completions"
@@ -59,10 +59,6 @@ class CompletionsSurface:
     def encoder(self, generation_id: str, created: int, request: ChatRequest) -> CompletionsEncoder:
         """A fresh encoder for one answer."""
         return CompletionsEncoder(generation_id, created, request)
-
-    def refusal(self, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes]:  # noqa: ARG002 - of a surface
-        """Status and body of an error."""
-        return status_of(error), error_body(error)
 
 
 @final

@@ -8,23 +8,20 @@ from typing import Annotated, Any, Final, Literal, TypeVar, final
 from msgspec import Meta, Raw, Struct
 
 from turnout.api.decode import prompt_as_messages, read_fields
-from turnout.api.errors import error_body, status_of
+from turnout.api.errands import Asked, ErrandEncoder, ErrandSurface, parameters_of, read_asked
 from turnout.api.figures import as_own
-from turnout.base.errors import BadRequest, TurnoutError
-from turnout.base.jsons import BadJSON, encode, json_text, reader, refuse_duplicates
+from turnout.base.errors import BadRequest
+from turnout.base.jsons import BadJSON, encode, json_text, reader
 from turnout.base.limits import MAX_TOKENS
 from turnout.base.money import PICO_PER_DOLLAR
-from turnout.domain.chat import ChatParameters, ChatRequest
-from turnout.domain.completion import Chunk, Completion
+from turnout.domain.completion import Completion
 from turnout.domain.embedding import EmbeddingRequest, Input
-from turnout.domain.routing import Preferences
 from turnout.domain.usage import Cost, Usage
 
 __all__ = ["EmbeddingParameters", "EmbeddingsSurface"]
 
 MAX_INPUTS: Final = 4096
 _MAX_PARTS: Final = 64
-_Text256 = Annotated[str, Meta(max_length=256)]
 _T = TypeVar("_T")
 _HEAD = b'{"id":"%b","object":"list","model":%b,"provider":%b,"data":['
 _VECTOR = b'{"object":"embedding","index":%d,"embedding":'
@@ -35,16 +32,12 @@ _USAGE = (
 )
 
 
-class EmbeddingParameters(Struct, frozen=True, kw_only=True):
+class EmbeddingParameters(Asked, frozen=True, kw_only=True):
     """The fields of an embeddings request that are judged, but for ``input``. Source: OpenRouter, "Embeddings"."""
 
-    model: Annotated[str, Meta(min_length=1, max_length=256)]
     dimensions: Annotated[int, Meta(ge=1, le=65_536)] | None = None
     encoding_format: Literal["float", "base64"] | None = None
     input_type: Annotated[str, Meta(max_length=64)] | None = None
-    provider: Preferences | None = None
-    user: _Text256 | None = None
-    session_id: _Text256 | None = None
 
 
 class _Locator(Struct):
@@ -83,65 +76,8 @@ _read_contents = reader(list[_Content])
 
 
 @final
-class EmbeddingsSurface:
-    """The embeddings of OpenAI as OpenRouter extends them."""
-
-    name = "embeddings"
-
-    def decode(self, body: bytes) -> EmbeddingRequest:
-        """The request in *body*. Raises BadRequest: it is none, and the message names the field."""
-        fields = read_fields(body)
-        given = fields.pop("input", None)
-        if "models" in fields:
-            raise BadRequest("`models`: vectors of different models cannot be compared; name one as `model`")
-        if "model" not in fields:
-            raise BadRequest("`model` is missing")
-        try:
-            parameters = _read_parameters(encode(fields))
-            if "provider" in fields:
-                refuse_duplicates(bytes(fields["provider"]))
-        except BadJSON as error:
-            raise BadRequest(str(error)) from None
-        if given is None:
-            raise BadRequest("`input` is missing")
-        inputs, messages = _inputs(given)
-        fields["input"], fields["messages"] = given, messages
-        return EmbeddingRequest(
-            ChatParameters(
-                model=parameters.model,
-                provider=parameters.provider,
-                user=parameters.user,
-                session_id=parameters.session_id,
-            ),
-            fields,
-            len(memoryview(given)),
-            at_once=max(map(_size, inputs)) if len(inputs) > 1 else None,
-            inputs=inputs,
-            dimensions=parameters.dimensions,
-            input_type=parameters.input_type,
-            base64=parameters.encoding_format == "base64",
-        )
-
-    def encoder(self, generation_id: str, created: int, request: ChatRequest) -> EmbeddingsEncoder:  # noqa: ARG002 - of one shape
-        """A fresh encoder for one answer."""
-        return EmbeddingsEncoder(generation_id)
-
-    def refusal(self, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes]:  # noqa: ARG002 - of a surface
-        """Status and body of an error."""
-        return status_of(error), error_body(error)
-
-
-@final
-class EmbeddingsEncoder:
-    """One answer in OpenAI's shape, with OpenRouter's usage. There are no streams of it."""
-
-    def __init__(self, generation_id: str) -> None:
-        self._id = generation_id
-        self._model = self._provider = ""
-
-    def served_by(self, model: str, provider_name: str) -> None:
-        """Note who answers."""
-        self._model, self._provider = model, provider_name
+class _EmbeddingsEncoder(ErrandEncoder):
+    """One answer in OpenAI's shape, with OpenRouter's usage."""
 
     def whole(self, completion: Completion, usage: Usage, price: Cost) -> bytes:
         """The body; vectors stand in it as they came."""
@@ -154,8 +90,7 @@ class EmbeddingsEncoder:
         )
         if price.own is not None:
             counts = as_own(counts, price.own)
-        model, provider = json_text(self._model), json_text(self._provider)
-        pieces: list[bytes | Raw] = [_HEAD % (self._id.encode(), model, provider)]
+        pieces: list[bytes | Raw] = [_HEAD % (self.id.encode(), json_text(self.model), json_text(self.provider))]
         before = b""
         for choice in completion.choices:
             pieces += (before + _VECTOR % choice.index, choice.message["embedding"])
@@ -163,17 +98,37 @@ class EmbeddingsEncoder:
         pieces.append(_END % counts)
         return b"".join(pieces)  # megabytes, copied once
 
-    def chunks(self, chunks: Sequence[Chunk]) -> bytes:  # noqa: ARG002 - of one shape
-        """Nothing."""
-        return b""
 
-    def end(self, usage: Usage, price: Cost) -> bytes:  # noqa: ARG002 - of one shape
-        """Nothing."""
-        return b""
+@final
+class EmbeddingsSurface(ErrandSurface):
+    """The embeddings of OpenAI as OpenRouter extends them."""
 
-    def failed(self, error: TurnoutError) -> bytes:
-        """The error as one event."""
-        return b"data: %b\n\n" % error_body(error)
+    name = "embeddings"
+    encoding = _EmbeddingsEncoder
+
+    def decode(self, body: bytes) -> EmbeddingRequest:
+        """The request in *body*. Raises BadRequest: it is none, and the message names the field."""
+        fields = read_fields(body)
+        given = fields.pop("input", None)
+        if "models" in fields:
+            raise BadRequest("`models`: vectors of different models cannot be compared; name one as `model`")
+        if "model" not in fields:
+            raise BadRequest("`model` is missing")
+        asked = read_asked(fields, _read_parameters)
+        if given is None:
+            raise BadRequest("`input` is missing")
+        inputs, messages = _inputs(given)
+        fields["input"], fields["messages"] = given, messages
+        return EmbeddingRequest(
+            parameters_of(asked),
+            fields,
+            len(memoryview(given)),
+            at_once=max(map(_size, inputs)) if len(inputs) > 1 else None,
+            inputs=inputs,
+            dimensions=asked.dimensions,
+            input_type=asked.input_type,
+            base64=asked.encoding_format == "base64",
+        )
 
 
 def _inputs(given: Raw) -> tuple[Sequence[Input], Raw]:

@@ -8,13 +8,13 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar, final
 from msgspec import Meta, Raw, Struct
 
 from turnout.api.decode import prompt_as_messages, read_fields
-from turnout.api.errors import error_body, status_of
+from turnout.api.errors import OneShape, error_body
 from turnout.base.errors import BadRequest, TurnoutError
 from turnout.base.jsons import BadJSON, encode, json_text, reader, refuse_duplicates
 from turnout.base.money import PICO_PER_DOLLAR
 from turnout.domain.chat import ChatParameters, ChatRequest
 from turnout.domain.completion import Chunk, Completion
-from turnout.domain.errand import ErrandRequest, ModerationRequest, RerankRequest
+from turnout.domain.errand import ModerationRequest, RerankRequest
 from turnout.domain.routing import Preferences
 from turnout.domain.usage import Cost, Units, Usage
 
@@ -127,23 +127,19 @@ class ErrandEncoder:
         return b"data: %b\n\n" % error_body(error)
 
 
-class ErrandSurface:
-    """An API family of one kind of errand."""
+class ErrandSurface(OneShape):
+    """An API family in which one call has one result."""
 
     name: str
     encoding: ClassVar[type[ErrandEncoder]]
 
-    def decode(self, body: bytes) -> ErrandRequest:
+    def decode(self, body: bytes) -> ChatRequest:
         """The request in *body*. Raises BadRequest: it is none, and the message names the field."""
         raise NotImplementedError
 
     def encoder(self, generation_id: str, created: int, request: ChatRequest) -> ErrandEncoder:
         """A fresh encoder for one answer."""
         return self.encoding(generation_id, created, request)
-
-    def refusal(self, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes]:  # noqa: ARG002 - of a surface
-        """Status and body of an error."""
-        return status_of(error), error_body(error)
 
 
 @final

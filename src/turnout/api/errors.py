@@ -20,7 +20,7 @@ from turnout.base.errors import (
 )
 from turnout.base.jsons import encode
 
-__all__ = ["chunk_error", "error_body", "retry_after_of", "status_of"]
+__all__ = ["OneShape", "chunk_error", "error_body", "retry_after_of", "status_of"]
 
 _BY_TYPE: Mapping[str, int] = {
     "authentication": 401,
@@ -98,6 +98,14 @@ def error_body(error: TurnoutError) -> bytes:
     if error.routing is not None:
         return encode({"error": shown, "openrouter_metadata": error.routing})
     return encode({"error": shown})
+
+
+class OneShape:
+    """A surface whose clients read errors in the one shape."""
+
+    def refusal(self, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes]:  # noqa: ARG002 - of a surface
+        """Status and body of an error."""
+        return status_of(error), error_body(error)
 
 
 def chunk_error(error: TurnoutError) -> bytes:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal, final
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Struct
 
 from turnout.api.decode import read_fields
 from turnout.api.errands import Asked, ErrandEncoder, ErrandSurface, messages_of, parameters_of, read_asked
@@ -14,7 +14,7 @@ from turnout.api.errors import status_of
 from turnout.api.figures import usage_json
 from turnout.base.errors import BadRequest, TurnoutError
 from turnout.base.jsons import encode, reader
-from turnout.domain.completion import Choice, Chunk, Completion
+from turnout.domain.completion import Chunk, Completion
 from turnout.domain.errand import ImageRequest
 from turnout.domain.usage import Cost, Units, Usage
 
@@ -73,7 +73,7 @@ class _ImageEncoder(ErrandEncoder):
 
     def whole(self, completion: Completion, usage: Usage, price: Cost) -> bytes:
         """The body."""
-        images = b",".join(encode(_shown(one)) for one in completion.choices)
+        images = b",".join(encode(one.message) for one in completion.choices)
         return b'{"created":%d,"data":[%b],"usage":%b}' % (self.created, images, _usage(usage, price))
 
     def chunks(self, chunks: Sequence[Chunk]) -> bytes:
@@ -153,10 +153,6 @@ def _size(asked: ImageParameters) -> tuple[tuple[int, int] | None, str | None]:
     if resolution is not None or asked.aspect_ratio not in {None, "auto"}:
         raise BadRequest("`size` in pixels says all: leave out `resolution` and `aspect_ratio`")
     return (int(found[1]), int(found[2])), None
-
-
-def _shown(choice: Choice) -> dict[str, Raw]:
-    return choice.message
 
 
 def _usage(usage: Usage, price: Cost) -> bytes:

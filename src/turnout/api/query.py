@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, final
 
-from turnout.api.errors import error_body, status_of
-from turnout.base.errors import Internal, TurnoutError
+from turnout.api.errors import OneShape
+from turnout.base.errors import Internal
 from turnout.contracts.surface import Encoder
 from turnout.domain.chat import ChatRequest
 
@@ -69,7 +69,7 @@ BODIES: Final[Mapping[str, dict[str, Any]]] = {
 
 
 @final
-class VotingSurface:
+class VotingSurface(OneShape):
     """What voters answer: it does not go down the line as one request, but as one for each of them."""
 
     def __init__(self, name: str) -> None:
@@ -82,7 +82,3 @@ class VotingSurface:
     def encoder(self, generation_id: str, created: int, request: ChatRequest) -> Encoder:  # noqa: ARG002 - as above
         """Nothing, as above."""
         raise Internal
-
-    def refusal(self, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes]:  # noqa: ARG002 - of a surface
-        """Status and body of an error."""
-        return status_of(error), error_body(error)
