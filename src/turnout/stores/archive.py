@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from msgspec.structs import asdict
 from sqlalchemy import Connection, or_, select, update
 
 from turnout.domain.archive import ArchivedCompletion, CompletionKind, ListedCompletion
 from turnout.stores.dialects import insert_into
+from turnout.stores.part import StorePart
 from turnout.stores.schema import COMPLETIONS
 
 __all__ = ["SQLArchive"]
 
-T = TypeVar("T")
-
 _C = COMPLETIONS.c
 
 
-class SQLArchive(ABC):
+class SQLArchive(StorePart):
     """The part of a store that implements ``contracts.archive.Archive``."""
-
-    @abstractmethod
-    async def _read(self, operation: Callable[[Connection], T]) -> T:
-        """What *operation* gives in a transaction that changes nothing."""
-
-    @abstractmethod
-    async def _write(self, operation: Callable[[Connection], T]) -> T:
-        """What *operation* gives in a transaction."""
 
     async def put_completion(self, completion: ArchivedCompletion) -> None:
         """Keep *completion*; one that is there already stays as it is."""
@@ -43,8 +33,7 @@ class SQLArchive(ABC):
     async def completion(self, completion_id: str, account_id: str) -> ArchivedCompletion | None:
         """A completion of *account_id*, or one that was published."""
         query = select(COMPLETIONS).where(_C.id == completion_id, or_(_C.account_id == account_id, _C.published))
-        found = await self._read(lambda connection: connection.execute(query).mappings().one_or_none())
-        return None if found is None else ArchivedCompletion(**found)
+        return await self._one(ArchivedCompletion, query)
 
     async def completions(
         self, kind: CompletionKind, account_id: str, *, count: int = 100, offset: int = 0
@@ -52,8 +41,7 @@ class SQLArchive(ABC):
         """The completions of one account, newest first."""
         query = select(_C.id, _C.created, _C.preview).where(_C.account_id == account_id, _C.kind == kind)
         query = query.order_by(_C.created.desc(), _C.id).limit(count).offset(offset)
-        found = await self._read(lambda connection: connection.execute(query).mappings().all())
-        return [ListedCompletion(**row) for row in found]
+        return await self._all(ListedCompletion, query)
 
     async def publish_completion(self, completion_id: str, account_id: str) -> bool:
         """Let everybody read a completion of *account_id*; False where there is none."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from msgspec.structs import asdict
 from sqlalchemy import ColumnElement, Connection, Double, FromClause, Select, cast, func, select
@@ -13,11 +12,10 @@ from turnout.base.money import PICO_PER_DOLLAR, Pico
 from turnout.contracts.definitions import DefinitionSort, Span
 from turnout.domain.query import DefinitionKind, StoredDefinition, UseOfDefinition, UseTotals
 from turnout.stores.dialects import insert_into
+from turnout.stores.part import StorePart
 from turnout.stores.schema import DEFINITION_NAMES, DEFINITION_USES, DEFINITIONS
 
 __all__ = ["SQLDefinitions"]
-
-T = TypeVar("T")
 
 _USES = DEFINITION_USES.c
 _ORDERS: Final[Mapping[DefinitionSort, ColumnElement[Any]]] = {
@@ -36,16 +34,8 @@ _totals = select(
 )
 
 
-class SQLDefinitions(ABC):
+class SQLDefinitions(StorePart):
     """The part of a store that implements ``contracts.definitions.Definitions``."""
-
-    @abstractmethod
-    async def _read(self, operation: Callable[[Connection], T]) -> T:
-        """What *operation* gives in a transaction that changes nothing."""
-
-    @abstractmethod
-    async def _write(self, operation: Callable[[Connection], T]) -> T:
-        """What *operation* gives in a transaction."""
 
     async def put_definitions(self, definitions: Sequence[StoredDefinition]) -> None:
         """Keep those that their accounts have not registered before."""
@@ -55,15 +45,13 @@ class SQLDefinitions(ABC):
         """The definition as it was registered first."""
         query = select(DEFINITIONS).where(DEFINITIONS.c.kind == kind, DEFINITIONS.c.id == definition_id)
         query = query.order_by(DEFINITIONS.c.created, DEFINITIONS.c.account_id).limit(1)
-        found = await self._read(lambda connection: connection.execute(query).mappings().one_or_none())
-        return None if found is None else StoredDefinition(**found)
+        return await self._one(StoredDefinition, query)
 
     async def definition_of_table(self, kind: DefinitionKind, table_id: str) -> StoredDefinition | None:
         """The first definition that learns in the training table of that id."""
         query = select(DEFINITIONS).where(DEFINITIONS.c.training_table_id == table_id, DEFINITIONS.c.kind == kind)
         query = query.order_by(DEFINITIONS.c.created, DEFINITIONS.c.id, DEFINITIONS.c.account_id).limit(1)
-        found = await self._read(lambda connection: connection.execute(query).mappings().one_or_none())
-        return None if found is None else StoredDefinition(**found)
+        return await self._one(StoredDefinition, query)
 
     async def definitions(
         self,

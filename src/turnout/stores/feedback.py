@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from msgspec.structs import asdict
-from sqlalchemy import Connection, Select, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from turnout.domain.routed import Feedback
+from turnout.stores.part import StorePart
 from turnout.stores.schema import ACCOUNTS, FEEDBACK
 
 __all__ = ["SQLFeedbacks"]
 
-T = TypeVar("T")
-
 _ROWS = FEEDBACK.c
 
 
-class SQLFeedbacks(ABC):
+class SQLFeedbacks(StorePart):
     """The part of a store that implements ``contracts.feedback.Feedbacks``."""
-
-    @abstractmethod
-    async def _read(self, operation: Callable[[Connection], T]) -> T:
-        """What *operation* gives in a transaction that changes nothing."""
-
-    @abstractmethod
-    async def _write(self, operation: Callable[[Connection], T]) -> T:
-        """What *operation* gives in a transaction."""
 
     async def add_feedback(self, rows: Sequence[Feedback]) -> None:
         """Add *rows*, but for those of accounts that are gone."""
@@ -49,19 +38,15 @@ class SQLFeedbacks(ABC):
         query = select(FEEDBACK).where(_ROWS.number > number)
         if account_id is not None:
             query = query.where(_ROWS.account_id == account_id)
-        return await self._feedback(query.order_by(_ROWS.number).limit(most))
+        return await self._all(Feedback, query.order_by(_ROWS.number).limit(most))
 
     async def latest_feedback(self, account_id: str, most: int, before: int | None = None) -> Sequence[Feedback]:
         """At most *most* rows of an account, newest first."""
         query = select(FEEDBACK).where(_ROWS.account_id == account_id)
         if before is not None:
             query = query.where(_ROWS.number < before)
-        return await self._feedback(query.order_by(_ROWS.number.desc()).limit(most))
+        return await self._all(Feedback, query.order_by(_ROWS.number.desc()).limit(most))
 
     async def last_feedback(self) -> int:
         """The greatest number that there is."""
         return await self._read(lambda connection: connection.execute(select(func.max(_ROWS.number))).scalar() or 0)
-
-    async def _feedback(self, query: Select[tuple[object, ...]]) -> Sequence[Feedback]:
-        rows = await self._read(lambda connection: connection.execute(query).mappings().all())
-        return [Feedback(**row) for row in rows]

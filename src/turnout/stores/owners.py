@@ -18,7 +18,7 @@ from turnout.domain.budget import Budget, begins
 from turnout.stores.activity import SECONDS_PER_DAY
 from turnout.stores.dialects import Insert, insert_into
 from turnout.stores.reports import spent_by
-from turnout.stores.rows import account_row, key_of, key_row
+from turnout.stores.rows import key_of, key_row, one_row
 from turnout.stores.schema import (
     ACCOUNTS,
     BUDGETS,
@@ -49,21 +49,18 @@ KEYS_REVISION = "keys"
 
 def find_account(connection: Connection, account_id: str) -> Account | None:
     """The account of that id."""
-    query = select(ACCOUNTS).where(ACCOUNTS.c.id == account_id)
-    row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else Account(**row)
+    return one_row(connection, Account, select(ACCOUNTS).where(ACCOUNTS.c.id == account_id))
 
 
 def find_key(connection: Connection, key_hash: str) -> Key | None:
     """The key of that hash, disabled ones included."""
-    row = connection.execute(select(KEYS).where(KEYS.c.hash == key_hash)).mappings().one_or_none()
-    return None if row is None else key_of(row)
+    return one_row(connection, key_of, select(KEYS).where(KEYS.c.hash == key_hash))
 
 
 def put_account(connection: Connection, account: Account, now: float) -> None:
     """Add or replace an account."""
     before = find_account(connection, account.id)
-    connection.execute(_putting(ACCOUNTS, connection.dialect), account_row(account))
+    connection.execute(_putting(ACCOUNTS, connection.dialect), asdict(account))
     _follow(connection, None if before is None else before.budget, account.budget, now)
     keys_have_changed(connection)
 

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 from uuid import uuid4
 
 from msgspec.structs import asdict, replace
 from sqlalchemy import Connection, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
-from turnout.base.clock import Clock
-from turnout.base.errors import NotFound
 from turnout.domain.preset import Preset, PresetVersion
 from turnout.stores.dialects import insert_into
 from turnout.stores.owners import keys_have_changed
+from turnout.stores.part import StorePart
+from turnout.stores.rows import one_row
 from turnout.stores.schema import PRESET_VERSIONS, PRESETS
 
 __all__ = ["SQLPresets"]
 
-T = TypeVar("T")
 
-
-class SQLPresets(ABC):
+class SQLPresets(StorePart):
     """The part of a store that implements ``contracts.presets.Presets``. Every change makes caches elsewhere forget."""
-
-    _clock: Clock
-
-    @abstractmethod
-    async def _read(self, operation: Callable[[Connection], T]) -> T:
-        """What *operation* gives in a transaction that changes nothing."""
-
-    @abstractmethod
-    async def _write(self, operation: Callable[[Connection], T]) -> T:
-        """What *operation* gives in a transaction."""
 
     async def add_preset_version(
         self, account_id: str, slug: str, creator: str, config: str, system_prompt: str | None
@@ -55,10 +40,7 @@ class SQLPresets(ABC):
             connection.execute(insert(PRESET_VERSIONS).values(asdict(version)))
             return _put(connection, replace(before, version=number, versions=number, updated=now)), version
 
-        try:
-            return await self._write(add)
-        except IntegrityError:
-            raise NotFound("No such account") from None
+        return await self._write_of_account(add)
 
     async def preset(self, account_id: str, slug: str) -> tuple[Preset, PresetVersion] | None:
         """A preset with its designated version."""
@@ -77,15 +59,13 @@ class SQLPresets(ABC):
         """The presets of an account, the one changed last first."""
         query = select(PRESETS).where(PRESETS.c.account_id == account_id)
         query = query.order_by(PRESETS.c.updated.desc(), PRESETS.c.slug)
-        found = await self._read(lambda connection: connection.execute(query).mappings().all())
-        return [Preset(**row) for row in found]
+        return await self._all(Preset, query)
 
     async def preset_versions(self, preset_id: str, *, count: int = 100, offset: int = 0) -> Sequence[PresetVersion]:
         """The versions of a preset, oldest first."""
         query = select(PRESET_VERSIONS).where(PRESET_VERSIONS.c.preset_id == preset_id)
         query = query.order_by(PRESET_VERSIONS.c.version).limit(count).offset(offset)
-        found = await self._read(lambda connection: connection.execute(query).mappings().all())
-        return [PresetVersion(**row) for row in found]
+        return await self._all(PresetVersion, query)
 
     async def change_preset(self, account_id: str, slug: str, change: Callable[[Preset], Preset]) -> Preset | None:
         """Put what *change* makes of a preset in its place; None when there is none."""
@@ -113,8 +93,7 @@ class SQLPresets(ABC):
 
 def _preset(connection: Connection, account_id: str, slug: str) -> Preset | None:
     query = select(PRESETS).where(PRESETS.c.account_id == account_id, PRESETS.c.slug == slug)
-    row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else Preset(**row)
+    return one_row(connection, Preset, query)
 
 
 def _locked(connection: Connection, account_id: str, slug: str) -> Preset | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import asdict
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, Select
 
 from turnout.base.jsons import encode
-from turnout.domain.account import Account, Key, KeyRules
+from turnout.domain.account import Key, KeyRules
 
-__all__ = ["Row", "account_row", "key_of", "key_row"]
+__all__ = ["Row", "all_rows", "key_of", "key_row", "one_row"]
+
+T = TypeVar("T")
 
 _rules = msgspec.json.Decoder(KeyRules).decode
 
@@ -19,9 +22,15 @@ Row = dict[str, Any]
 """Column name to value, as a database driver takes it."""
 
 
-def account_row(account: Account) -> Row:
-    """The row of an account."""
-    return asdict(account)
+def one_row(connection: Connection, kind: Callable[..., T], query: Select[Any]) -> T | None:
+    """The row of *query*, if there is one, as one of *kind*, which takes its columns by name."""
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else kind(**row)
+
+
+def all_rows(connection: Connection, kind: Callable[..., T], query: Select[Any]) -> list[T]:
+    """The rows of *query*, each as one of *kind*."""
+    return [kind(**row) for row in connection.execute(query).mappings()]
 
 
 def key_row(key: Key) -> Row:
@@ -31,6 +40,6 @@ def key_row(key: Key) -> Row:
     return row
 
 
-def key_of(row: RowMapping) -> Key:
+def key_of(rules: str, **row: Any) -> Key:  # noqa: ANN401 - columns of any type
     """The key that a row holds."""
-    return Key(**{**row, "rules": _rules(row["rules"])})
+    return Key(**row, rules=_rules(rules))

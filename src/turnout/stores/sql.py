@@ -5,21 +5,18 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Connection, func, select
-from sqlalchemy.exc import IntegrityError
 
 from turnout.base.clock import Clock
-from turnout.base.errors import NotFound, Unavailable
+from turnout.base.errors import Unavailable
 from turnout.contracts.store import Delivery
 from turnout.domain.account import Account, Generation, GenerationRow, Key
 from turnout.domain.activity import ActivityQuery, ActivitySum, Page, Search
 from turnout.domain.budget import Budget, Claim, Scope
 from turnout.stores import logbook, owners, reports
-from turnout.stores import rows as between
 from turnout.stores.activity import SECONDS_PER_DAY
 from turnout.stores.archive import SQLArchive
 from turnout.stores.contents import SQLContents
@@ -30,13 +27,12 @@ from turnout.stores.feedback import SQLFeedbacks
 from turnout.stores.guardrails import SQLGuardrails
 from turnout.stores.leasing import beat, give_back, lease, lease_rest, reclaim, spent_in
 from turnout.stores.presets import SQLPresets
+from turnout.stores.rows import key_of
 from turnout.stores.schema import ACCOUNTS, ACTIVITY, BUDGETS, GENERATIONS, JOURNALS, KEYS, REVISIONS
 from turnout.stores.sessions import SQLSessions
 from turnout.stores.training import SQLTraining
 
 __all__ = ["SQLStore"]
-
-T = TypeVar("T")
 
 _decode_generation = msgspec.json.Decoder(Generation).decode
 _log = logging.getLogger(__name__)
@@ -63,22 +59,6 @@ class SQLStore(
         self._clock = clock
 
     @abstractmethod
-    async def _read(self, operation: Callable[[Connection], T]) -> T:
-        """What *operation* gives in a transaction that changes nothing.
-
-        Raises:
-            Unavailable: the database cannot be asked.
-        """
-
-    @abstractmethod
-    async def _write(self, operation: Callable[[Connection], T]) -> T:
-        """What *operation* gives in a transaction.
-
-        Raises:
-            Unavailable: the database cannot be asked, and nothing is changed, as far as can be known.
-        """
-
-    @abstractmethod
     async def take_generations(self, source: Callable[[], Delivery | None]) -> int:
         """As :meth:`add_generations`, with what *source* returns; it is called in a thread."""
 
@@ -99,8 +79,7 @@ class SQLStore(
     async def accounts(self) -> Sequence[Account]:
         """All accounts, oldest first."""
         query = select(ACCOUNTS).order_by(ACCOUNTS.c.created, ACCOUNTS.c.id)
-        found = await self._read(lambda connection: connection.execute(query).mappings().all())
-        return [Account(**row) for row in found]
+        return await self._all(Account, query)
 
     async def put_account(self, account: Account) -> None:
         """Add or replace an account, and the budget that its credit is."""
@@ -129,10 +108,7 @@ class SQLStore(
             NotFound: there is no such account.
         """
         now = self._clock.wall()
-        try:
-            await self._write(lambda connection: owners.put_key(connection, key, now))
-        except IntegrityError:
-            raise NotFound("No such account") from None
+        await self._write_of_account(lambda connection: owners.put_key(connection, key, now))
 
     async def change_key(self, key_hash: str, change: Callable[[Key], Key]) -> Key | None:
         """Put what *change* makes of a key in its place; None when there is none."""
@@ -148,8 +124,7 @@ class SQLStore(
         query = select(KEYS).order_by(KEYS.c.created, KEYS.c.hash)
         if account_id is not None:
             query = query.where(KEYS.c.account_id == account_id)
-        found = await self._read(lambda connection: connection.execute(query).mappings().all())
-        return [between.key_of(row) for row in found]
+        return await self._all(key_of, query)
 
     async def disable_key(self, key_hash: str, *, disabled: bool) -> bool:
         """Switch a key off or on; False when there is none."""
@@ -284,11 +259,10 @@ class SQLStore(
 
     async def budgets(self, account_id: str | None = None) -> Sequence[Budget]:
         """The budgets of one account, or all."""
-        query = select(BUDGETS).order_by(BUDGETS.c.id)
+        query = select(*(BUDGETS.c[name] for name in Budget.__struct_fields__)).order_by(BUDGETS.c.id)
         if account_id is not None:
             query = query.where(BUDGETS.c.account_id == account_id)
-        found = await self._read(lambda connection: connection.execute(query).mappings().all())
-        return [Budget(**{name: row[name] for name in Budget.__struct_fields__}) for row in found]
+        return await self._all(Budget, query)
 
     async def lease(self, node: str, claim: Claim, amounts: tuple[int, ...]) -> int:
         """Lease the first of *amounts* that the budget has left, the largest first; 0 when it has not even the last."""

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Sequence
+from typing import Any, Final
 
 from msgspec.structs import asdict
 from sqlalchemy import ColumnElement, Connection, delete, select, tuple_, update
 
 from turnout.domain.training import TrainingRow, TrainingTable
 from turnout.stores.dialects import insert_into
+from turnout.stores.part import StorePart
+from turnout.stores.rows import one_row
 from turnout.stores.schema import TRAINING_ROWS, TRAINING_TABLES
 
 __all__ = ["SQLTraining"]
-
-T = TypeVar("T")
 
 _TABLE = TRAINING_TABLES.c
 _ROW = TRAINING_ROWS.c
@@ -23,23 +22,14 @@ _COLUMNS: Final = tuple(_ROW[name] for name in TrainingRow.__struct_fields__)
 _AT_ONCE: Final = 500  # a statement has a limited number of parameters
 
 
-class SQLTraining(ABC):
+class SQLTraining(StorePart):
     """The part of a store that implements ``contracts.training.TrainingTables``."""
-
-    @abstractmethod
-    async def _read(self, operation: Callable[[Connection], T]) -> T:
-        """What *operation* gives in a transaction that changes nothing."""
-
-    @abstractmethod
-    async def _write(self, operation: Callable[[Connection], T]) -> T:
-        """What *operation* gives in a transaction."""
 
     async def training_tables(self, account_id: str, *, count: int = 100, offset: int = 0) -> Sequence[TrainingTable]:
         """The tables of an account, newest first."""
         query = select(TRAINING_TABLES).where(_TABLE.account_id == account_id)
         query = query.order_by(_TABLE.created.desc(), _TABLE.id).limit(count).offset(offset)
-        found = await self._read(lambda connection: connection.execute(query).mappings().all())
-        return [TrainingTable(**row) for row in found]
+        return await self._all(TrainingTable, query)
 
     async def training_table(self, account_id: str, table_id: str) -> TrainingTable | None:
         """One table, without its rows."""
@@ -51,14 +41,12 @@ class SQLTraining(ABC):
         """Rows in the order of their revision and id, those that come after that pair."""
         query = select(*_COLUMNS).where(*_rows_of(account_id, table_id), tuple_(_ROW.revision, _ROW.id) > after)
         query = query.order_by(_ROW.revision, _ROW.id).limit(count)
-        found = await self._read(lambda connection: connection.execute(query).mappings().all())
-        return [_row(one) for one in found]
+        return await self._all(_row, query)
 
     async def training_row(self, account_id: str, table_id: str, row_id: str) -> TrainingRow | None:
         """One row."""
         query = select(*_COLUMNS).where(*_rows_of(account_id, table_id), _ROW.id == row_id)
-        found = await self._read(lambda connection: connection.execute(query).mappings().one_or_none())
-        return None if found is None else _row(found)
+        return await self._one(_row, query)
 
     async def put_training_rows(self, table: TrainingTable, rows: Sequence[TrainingRow]) -> TrainingTable:
         """Add *rows* to *table*, which is made if there is none; a row of the same id is replaced. The table then is.
@@ -115,8 +103,7 @@ def _rows_of(account_id: str, table_id: str) -> list[ColumnElement[bool]]:
 
 def _table(connection: Connection, account_id: str, table_id: str) -> TrainingTable | None:
     query = select(TRAINING_TABLES).where(_TABLE.account_id == account_id, _TABLE.id == table_id)
-    found = connection.execute(query).mappings().one_or_none()
-    return None if found is None else TrainingTable(**found)
+    return one_row(connection, TrainingTable, query)
 
 
 def _lock(connection: Connection, account_id: str, table_id: str) -> None:
@@ -125,8 +112,8 @@ def _lock(connection: Connection, account_id: str, table_id: str) -> None:
     connection.execute(query.with_for_update())
 
 
-def _row(found: Any) -> TrainingRow:  # noqa: ANN401 - a mapping of the database
-    return TrainingRow(**{**found, "embedding": bytes(found["embedding"])})
+def _row(embedding: bytes, **others: Any) -> TrainingRow:  # noqa: ANN401 - columns of any type
+    return TrainingRow(embedding=bytes(embedding), **others)
 
 
 def _removed(connection: Connection, account_id: str, table_id: str, ids: Sequence[str]) -> int:
