@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Final, final
@@ -25,11 +26,13 @@ _SEALED: Final = frozenset({
     "reasoning_details", "cache_control", "media_type", "mime_type",
 })  # fmt: skip
 """What is no text of anybody's, or would not be valid any more if a letter of it changed."""
-_INPUTS: Final = ("documents", "input", "inputs", "instructions", "prompt", "query", "text")
-"""By what names requests that are no conversations hold texts."""
+_INPUTS: Final = ("documents", "input", "inputs", "instructions", "prediction", "prompt", "query", "text")
+"""By what names requests hold texts beside their messages."""
 _ARGUMENTS: Final = "arguments"
 _TEXTS: Final = ("reasoning", "content", "refusal")
 _SPOKEN: Final = ("text", "summary")
+_LONG: Final = 16_384
+"""Bytes of texts that take so long, full of finds, that a thread of their own does it: others must not wait."""
 _decode_messages = msgspec.json.Decoder(list[dict[str, Any]]).decode
 _decode_delta = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -56,12 +59,12 @@ class Guardrails(Work):
         Raises:
             Blocked: it has what may not pass.
         """
-        return self._screened(request)
+        return await self._screened(request)
 
     async def fit(self, request: ChatRequest, candidate: Candidate) -> ChatRequest:
         """The same of what was added since. Raises as :meth:`before`."""
         del candidate
-        return self._screened(request)
+        return await self._screened(request)
 
     async def mend(self, completion: Completion, request: ChatRequest, candidate: Candidate) -> Completion:
         """*completion* without what is to be redacted. Raises as :meth:`before`."""
@@ -69,6 +72,14 @@ class Guardrails(Work):
         screen = self._screen
         if screen is None or not screen.answers:
             return completion
+        if sum(len(memoryview(raw)) for choice in completion.choices for raw in choice.message.values()) > _LONG:
+            await asyncio.to_thread(self._mend, completion, screen)
+        else:
+            self._mend(completion, screen)
+        self._tell("answer", self._answered)
+        return completion
+
+    def _mend(self, completion: Completion, screen: Screen) -> None:
         for choice in completion.choices:
             message = _decode_delta(encode(choice.message))
             changed = _Walk(screen, screen.answers, self._answered, "answer").value(message, "")
@@ -76,8 +87,6 @@ class Guardrails(Work):
                 choice.message = {name: Raw(encode(value)) for name, value in changed.items()}
             if screen.hides:
                 choice.logprobs = NULL
-        self._tell("answer", self._answered)
-        return completion
 
     def watch(self, request: ChatRequest, candidate: Candidate) -> StreamFilter | None:
         """What redacts a stream."""
@@ -88,10 +97,16 @@ class Guardrails(Work):
         self._tell("answer", self._answered)
         return _Stream(self._screen, self._answered)
 
-    def _screened(self, request: ChatRequest) -> ChatRequest:
-        screen, messages = self._screen, request.fields["messages"]
-        if screen is None or messages is self._clean:
+    async def _screened(self, request: ChatRequest) -> ChatRequest:
+        screen = self._screen
+        if screen is None or request.fields["messages"] is self._clean:
             return request
+        if sum(len(memoryview(raw)) for raw in request.fields.values()) > _LONG:
+            return await asyncio.to_thread(self._cleaned, request, screen)
+        return self._cleaned(request, screen)
+
+    def _cleaned(self, request: ChatRequest, screen: Screen) -> ChatRequest:
+        messages = request.fields["messages"]
         walks = {
             mine: _Walk(screen, screen.requests if mine else screen.others, self._asked, "request")
             for mine in (True, False)
@@ -99,8 +114,7 @@ class Guardrails(Work):
         self._tell("request", self._asked)
         said = _decode_messages(messages)
         changed = [walks[one.get("role") == "user"].value(one, "") for one in said]
-        if request.wants != "text":
-            request = _with_inputs(request, walks[True])
+        request = _with_inputs(request, walks[True])
         if all(one is before for one, before in zip(changed, said, strict=True)):
             self._clean = messages
             return request
@@ -114,7 +128,9 @@ class Guardrails(Work):
 
 
 def _with_inputs(request: ChatRequest, walk: _Walk) -> ChatRequest:
-    """*request*, which is no conversation, with what it is about screened; it has that by name, and as it was sent."""
+    """*request* with texts screened that stand beside the messages: by name in those that are no conversations, as sent
+    in all.
+    """
     own: dict[str, Any] = {name: getattr(request, name) for name in _INPUTS if hasattr(request, name)}
     changed = {name: value for name, one in own.items() if (value := walk.value(one, name)) is not one}
     sent = {name: msgspec.json.decode(request.fields[name]) for name in _INPUTS if name in request.fields}

@@ -1,0 +1,61 @@
+"""Claims about who waits while a long text is searched."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import Raw
+
+from turnout.api.decode import chat_request_in
+from turnout.base.jsons import encode
+from turnout.domain.completion import Choice, Completion
+from turnout.domain.guardrail import BUILTINS, BuiltinFilter, Screening
+from turnout.plugins.guardrails import PLUGIN
+
+EVERYTHING = Screening(("one",), (), tuple(BuiltinFilter(slug, "redact") for slug in BUILTINS))
+DENSE = "4111 1111 1111 1111 bob@example.com 10.0.0.1 " * 5_000
+
+
+async def turns_during(work: Any) -> tuple[Any, int]:  # noqa: ANN401 - any coroutine
+    """What *work* gives, and how often the loop came round meanwhile."""
+    task = asyncio.create_task(work)
+    turns = 0
+    while not task.done():
+        await asyncio.sleep(0)
+        turns += 1
+    return task.result(), turns
+
+
+def work() -> Any:  # noqa: ANN401 - the plugin's own class
+    job: Any = SimpleNamespace(parameters=EVERYTHING, note=lambda **_: None)
+    return PLUGIN.work(job)
+
+
+@pytest.mark.parametrize("phase", ["before", "fit"])
+async def test_the_loop_goes_on_while_a_long_request_is_searched(phase: str) -> None:
+    request = chat_request_in(encode({"model": "a/b", "messages": [{"role": "user", "content": DENSE}]}))
+    ask = work()
+    search = ask.before(request) if phase == "before" else ask.fit(request, None)
+    screened, turns = await turns_during(search)
+    assert turns > 20
+    assert bytes(screened.fields["messages"]).count(b"[CREDIT_CARD] [EMAIL] [IP_ADDRESS]") == 5_000
+
+
+async def test_the_loop_goes_on_while_a_long_answer_is_searched() -> None:
+    message = {"role": Raw(b'"assistant"'), "content": Raw(encode(DENSE))}
+    answer = Completion([Choice(message)])
+    _, turns = await turns_during(work().mend(answer, None, None))
+    assert turns > 20
+    assert msgspec.json.decode(answer.choices[0].message["content"]).count("[EMAIL]") == 5_000
+
+
+@pytest.mark.parametrize("field", ["prompt", "prediction"])
+async def test_what_stands_beside_the_messages_is_searched_too(field: str) -> None:
+    told = "to bob@example.com" if field == "prompt" else {"type": "content", "content": "to bob@example.com"}
+    request = chat_request_in(encode({"model": "a/b", "messages": [{"role": "user", "content": "x"}], field: told}))
+    screened = await work().before(request)
+    assert b"to [EMAIL]" in bytes(screened.fields[field])
