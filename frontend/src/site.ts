@@ -10,6 +10,7 @@ interface Island {
 const islands: Record<string, () => Promise<Island>> = {
   models: () => import("./public/Models.svelte"),
   code: () => import("./public/Code.svelte"),
+  speeds: () => import("./public/Speeds.svelte"),
 };
 
 async function enhance(place: HTMLElement, load: () => Promise<Island>): Promise<void> {

@@ -49,7 +49,7 @@ def test_no_column_holds_money_as_a_float() -> None:
                 assert isinstance(column.type, BigInteger)
             if isinstance(column.type, Float):
                 times = {"created", "expires", "renewed", "seen", "status_updated", "truth_modified", "updated"}
-                shares = {"confidence", "contrast", "propensity", "score", "weight"}
+                shares = {"confidence", "contrast", "propensity", "score", "throughput", "uptime", "weight"}
                 assert column.name.endswith("_ms") or column.name in times | shares
 
 

@@ -70,7 +70,7 @@ class ControlPlane:
         self.draining = False
         journal = Path(settings.server.data_dir) / events.FILE
         weights = settings.catalog.price_weights
-        self.measured = MeasuredHere(house.health.listed, house.clock)
+        self.measured = MeasuredHere(house.health.listed, house.clock, lambda: house.health.known)
         sources = Sources(
             snapshot=self._snapshot,
             measured=self.measured,

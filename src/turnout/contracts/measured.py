@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, final
 
-__all__ = ["NOTHING_MEASURED", "Measured"]
+from turnout.domain.health import Speed
+
+__all__ = ["NOTHING_MEASURED", "Measured", "Speeds", "speed_of"]
 
 
 class Measured(Protocol):
@@ -26,6 +28,21 @@ class Measured(Protocol):
         ...
 
 
+class Speeds(Protocol):
+    """Where it is kept how endpoints were."""
+
+    async def add_speeds(self, speeds: Sequence[Speed], before: int) -> None:
+        """Add *speeds*, but for those that are there already, and forget those from before that unix second."""
+        ...
+
+    async def speeds(self, endpoint_ids: Sequence[str], since: int, seconds: int) -> Sequence[Speed]:
+        """Those of *endpoint_ids* after *since*, as means over stretches of *seconds*, in order of time.
+
+        ``at`` is the end of a stretch.
+        """
+        ...
+
+
 @final
 class _Nothing:
     def endpoint(self, _endpoint_id: str, /) -> Mapping[str, Any] | None:
@@ -37,3 +54,19 @@ class _Nothing:
 
 NOTHING_MEASURED: Measured = _Nothing()
 """Knows nothing: for listings without a health book."""
+
+
+def speed_of(endpoint_id: str, at: int, figures: Mapping[str, Any]) -> Speed | None:
+    """What *figures*, as :meth:`Measured.endpoint` gives them, tell of the half hour before *at*; None for nothing."""
+    latency, throughput = (figures.get(f"{name}_last_30m") for name in ("latency", "throughput"))
+    uptime = figures.get("uptime_last_30m")
+    if uptime is None and latency is None and throughput is None:
+        return None
+    return Speed(
+        endpoint_id=endpoint_id,
+        at=at,
+        uptime=uptime,
+        latency_ms=latency and latency["p50"],
+        slowest_ms=latency and latency["p90"],
+        throughput=throughput and throughput["p50"],
+    )

@@ -11,6 +11,7 @@ from turnout.contracts.credentials import Credentials
 from turnout.contracts.definitions import Definitions
 from turnout.contracts.feedback import Feedbacks
 from turnout.contracts.guardrails import Guardrails
+from turnout.contracts.measured import Speeds
 from turnout.contracts.presets import Presets
 from turnout.contracts.sessions import Sessions
 from turnout.contracts.training import TrainingTables
@@ -33,7 +34,17 @@ class Delivery(NamedTuple):
 
 
 class Store(
-    Definitions, Archive, Sessions, TrainingTables, Presets, Credentials, Guardrails, Contents, Feedbacks, Protocol
+    Definitions,
+    Archive,
+    Sessions,
+    TrainingTables,
+    Presets,
+    Credentials,
+    Guardrails,
+    Contents,
+    Feedbacks,
+    Speeds,
+    Protocol,
 ):
     """Accounts, keys, generations, voters. It owns its threads; all methods may be called from one event loop."""
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-__all__ = ["UNKNOWN", "Spread", "Standing", "Vitals"]
+__all__ = ["UNKNOWN", "Speed", "Spread", "Standing", "Vitals"]
 
 Standing = Literal["normal", "lowered", "last"]
 """By uptime: at least 95 %, 80 to 94 %, below. Source: OpenRouter, "Uptime"."""
@@ -58,3 +58,21 @@ class Vitals(Struct, frozen=True):
 
 UNKNOWN = Vitals()
 """An endpoint that nothing is known of."""
+
+
+class Speed(Struct, frozen=True, kw_only=True):
+    """How an endpoint was in the half hour before *at*, or in several; None where too little was asked of it.
+
+    Attributes:
+        at: unix seconds.
+        uptime: per cent of the attempts that went well.
+        latency_ms: median to the first token; *slowest_ms* is what one of ten exceeds.
+        throughput: median, tokens per second.
+    """
+
+    endpoint_id: str
+    at: int
+    uptime: float | None = None
+    latency_ms: float | None = None
+    slowest_ms: float | None = None
+    throughput: float | None = None

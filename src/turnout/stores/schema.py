@@ -51,6 +51,7 @@ __all__ = [
     "REVISION",
     "REVISIONS",
     "SESSIONS",
+    "SPEEDS",
     "TICKETS",
     "TOTALS",
     "TRAINING_ROWS",
@@ -58,7 +59,7 @@ __all__ = [
     "WINDOWS",
 ]
 
-REVISION = "0015"
+REVISION = "0016"
 """The newest migration: the schema that this module describes."""
 
 METADATA = MetaData()
@@ -486,3 +487,16 @@ FEEDBACK = Table(
     Index("feedback_by_account", "account_id", "number"),
 )
 """How good answers were: rows are added, and never changed."""
+
+SPEEDS = Table(
+    "speeds",
+    METADATA,
+    Column("endpoint_id", Text, primary_key=True),
+    Column("at", BigInteger, primary_key=True),  # unix seconds
+    Column("uptime", Double),  # per cent
+    Column("latency_ms", Double),
+    Column("slowest_ms", Double),
+    Column("throughput", Double),  # tokens per second
+    sqlite_with_rowid=False,
+)
+"""How endpoints were in the half hour before, as the health windows of this installation told it then."""

@@ -30,6 +30,7 @@ from turnout.stores.presets import SQLPresets
 from turnout.stores.rows import key_of
 from turnout.stores.schema import ACCOUNTS, ACTIVITY, BUDGETS, GENERATIONS, JOURNALS, KEYS, REVISIONS
 from turnout.stores.sessions import SQLSessions
+from turnout.stores.speeds import SQLSpeeds
 from turnout.stores.training import SQLTraining
 
 __all__ = ["SQLStore"]
@@ -52,6 +53,7 @@ class SQLStore(
     SQLGuardrails,
     SQLContents,
     SQLFeedbacks,
+    SQLSpeeds,
 ):
     """Accounts, keys, generations and budgets. A database adds how it is opened, and how a transaction is run."""
 

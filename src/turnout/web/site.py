@@ -15,22 +15,25 @@ from starlette.exceptions import HTTPException
 from turnout.accounts.keys import KeyRing
 from turnout.accounts.oidc import OpenID
 from turnout.base.clock import Clock
+from turnout.base.jsons import encode
 from turnout.base.stored import Stored
 from turnout.catalog.entries import Entry
 from turnout.catalog.listing import Listing
 from turnout.catalog.provenance import ModelProvenance
 from turnout.catalog.query import Query, query_pairs
+from turnout.contracts.measured import speed_of
 from turnout.contracts.store import Store
 from turnout.domain.catalog_event import CatalogEvent
 from turnout.web.assets import Assets
 from turnout.web.browse import browse, parsed, table_of
 from turnout.web.consent import add_consent
 from turnout.web.drawing import Drawn, Easel
-from turnout.web.headers import answer
+from turnout.web.headers import answer, secured
 from turnout.web.model_page import MOST_COMPARED, compare, model_page, nothing_called
 from turnout.web.oidc import add_oidc
 from turnout.web.overview import Figures, home, news, provider_page, providers, rankings, status
 from turnout.web.sign_in import add_sign_in
+from turnout.web.speeds import PERIODS, speeds_told
 
 __all__ = ["APPLICATION_PATHS", "Site", "add_site"]
 
@@ -81,6 +84,7 @@ def add_site(app: FastAPI, site: Site) -> None:
         "/": pages.home,
         "/models": pages.models,
         "/models/table.json": pages.table,
+        "/models/speeds.json": pages.speeds,
         "/compare": pages.compare,
         "/providers": pages.providers,
         "/providers/{slug}": pages.provider,
@@ -174,6 +178,21 @@ class _Pages:
             return model_page(listing, found[0], bodies, site.events(), site.provenance(found[0].id), base)
 
         return await self._easel.show(request, listing, draw)
+
+    async def speeds(self, request: Request) -> Response:
+        """How the endpoints of the model ``m`` were over a ``period``."""
+        listing = await self._site.listing()
+        found = listing.find(request.query_params.get("m", ""))
+        asked = PERIODS.get(request.query_params.get("period", "24h"))
+        if found is None or asked is None:
+            raise HTTPException(404)
+        span, seconds = asked
+        now, names = int(self._site.clock.wall()), [endpoint.id for endpoint in found[0].endpoints]
+        kept = await self._site.store.speeds(names, now - span, seconds)
+        present = [speed for name, seen in self._site.figures().items() if (speed := speed_of(name, now, seen))]
+        told = speeds_told(listing.snapshot, found[0], [*kept, *present], now)
+        headers = {"Cache-Control": "public, max-age=10"}
+        return secured(Response(encode(told), 200, headers, "application/json"))
 
     async def compare(self, request: Request) -> Response:
         """Up to four models side by side: ``m=…``, once for each."""
