@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from msgspec.structs import asdict
 from sqlalchemy import Connection, delete, func, select
 
 from turnout.domain.health import Speed
 from turnout.stores.dialects import insert_into
+from turnout.stores.part import StorePart
 from turnout.stores.schema import SPEEDS
 
 __all__ = ["SQLSpeeds"]
-
-T = TypeVar("T")
 
 _ROWS = SPEEDS.c
 _MEANS = [func.avg(one).label(one.name) for one in (_ROWS.uptime, _ROWS.latency_ms, _ROWS.slowest_ms, _ROWS.throughput)]
 
 
-class SQLSpeeds(ABC):
+class SQLSpeeds(StorePart):
     """The part of a store that implements ``contracts.measured.Speeds``."""
-
-    @abstractmethod
-    async def _read(self, operation: Callable[[Connection], T]) -> T:
-        """What *operation* gives in a transaction that changes nothing."""
-
-    @abstractmethod
-    async def _write(self, operation: Callable[[Connection], T]) -> T:
-        """What *operation* gives in a transaction."""
 
     async def add_speeds(self, speeds: Sequence[Speed], before: int) -> None:
         """Add *speeds*, but for those that are there already, and forget those from before that unix second."""
@@ -49,4 +38,4 @@ class SQLSpeeds(ABC):
         query = select(_ROWS.endpoint_id, (func.max(stretch) * seconds).label("at"), *_MEANS)
         query = query.where(_ROWS.endpoint_id.in_(endpoint_ids), _ROWS.at > since)
         query = query.group_by(_ROWS.endpoint_id, stretch).order_by(stretch, _ROWS.endpoint_id)
-        return await self._read(lambda connection: [Speed(**row) for row in connection.execute(query).mappings()])
+        return await self._all(Speed, query)
