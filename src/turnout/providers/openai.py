@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import final
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Raw, Struct
@@ -18,6 +17,7 @@ from turnout.domain.completion import NULL, Choice, Chunk, ChunkChoice, Completi
 from turnout.domain.provider import Provider
 from turnout.providers.events import EventDecoder
 from turnout.providers.failures import failure_from_status, failure_in_stream, nonsense, retry_after_seconds
+from turnout.providers.heads import request_head
 from turnout.providers.mending import ToolCalls, is_plain, mend_delta, mend_message
 from turnout.providers.messages import rewrite_messages
 from turnout.providers.reading import read_again, refuse_broken_text
@@ -233,20 +233,6 @@ class _Decoder(EventDecoder):
         choice.native_finish_reason = choice.native_finish_reason or choice.finish_reason or None
         choice.finish_reason = normal_finish_reason(choice.finish_reason or None)
         self._finished = self._finished or choice.finish_reason is not None
-
-
-def request_head(provider: Provider, path: str) -> bytes:
-    """The head of a POST to *path* below the provider's base URL, up to the value of ``Content-Length``."""
-    parts = urlsplit(provider.base_url)
-    headers = {"Host": parts.netloc.rpartition("@")[2]}
-    if provider.credential is not None:
-        headers["Authorization"] = f"Bearer {provider.credential.reveal()}"
-    headers |= {"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": "turnout"}
-    headers |= dict(provider.headers)
-    lines = [f"POST {parts.path}{path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-    if not all(line.isprintable() for line in lines):
-        raise ValueError(f"provider {provider.slug}: control characters in its address, credential or headers")
-    return ("\r\n".join(lines) + "\r\nContent-Length: ").encode("latin-1")
 
 
 def _refuse_error(error: Raw) -> None:

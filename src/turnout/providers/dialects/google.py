@@ -14,9 +14,9 @@ from turnout.providers.conversation import Part
 from turnout.providers.embeddings.google import Call, GoogleEmbedder
 from turnout.providers.embeddings.words import inlined
 from turnout.providers.errands.images import ChatImages
-from turnout.providers.gemini import GeminiAdapter, call_path, head_of, model_path
+from turnout.providers.gemini import GeminiAdapter, call_path, model_path
 from turnout.providers.gemini_media import address_of, is_taken_by_url
-from turnout.providers.media import inline
+from turnout.providers.heads import head_of
 
 __all__ = ["DIALECT"]
 
@@ -37,10 +37,7 @@ def _adapter(provider: Provider, outside: Outside) -> Adapter:
             found = heads[key] = head_of(provider, path, credential)
         return found
 
-    async def prepare(request: ChatRequest, endpoint: Endpoint) -> ChatRequest:  # noqa: ARG001 - of one shape
-        return await inline(request, _must_be_inline, outside.fetch)
-
-    return GeminiAdapter(head, outside.wall, prepare=prepare)
+    return GeminiAdapter(head, outside, _must_be_inline)
 
 
 def _embedder(provider: Provider, outside: Outside) -> Embedder:

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Final, final
 from urllib.parse import urlsplit
 
-from msgspec import Raw
 from msgspec.structs import replace
 
 from turnout.base.errors import UpstreamError
-from turnout.base.jsons import encode
 from turnout.contracts.provider import (
     Adapter,
     ChunkDecoder,
@@ -27,16 +25,17 @@ from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Completion
 from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.provider import Provider
-from turnout.providers.claude_manners import manners_of
+from turnout.providers.adapter import every_part
 from turnout.providers.conversation import File, Image, Part
 from turnout.providers.dialects.anthropic import AnthropicAdapter
 from turnout.providers.dialects.anthropic.request import write_letter
 from turnout.providers.embeddings.google import Call, GoogleEmbedder
 from turnout.providers.embeddings.words import inlined
 from turnout.providers.errands.images import ChatImages
-from turnout.providers.gemini import GeminiAdapter, call_path, head_of, model_path
+from turnout.providers.gemini import GeminiAdapter, call_path, model_path
 from turnout.providers.gemini_media import address_of, is_taken_by_url
 from turnout.providers.google_tokens import GoogleTokenKeeper
+from turnout.providers.heads import head_of
 from turnout.providers.media import inline
 from turnout.providers.openai import OpenAIAdapter
 from turnout.providers.vertex_houses import (
@@ -83,7 +82,7 @@ class _Line:
         if self.keeper is not None:
             await self.keeper.fresh()
         ours = house_of(endpoint.upstream_model) == "google"
-        return await inline(request, _must_be_inline if ours else _always, self._outside.fetch)
+        return await inline(request, _must_be_inline if ours else every_part, self._outside.fetch)
 
     def head(self, request: ChatRequest, endpoint: Endpoint, betas: frozenset[str] = frozenset()) -> bytes:
         """The head for one model, made once for each token. *betas* are features of Claude that are tried out."""
@@ -150,7 +149,7 @@ class _VertexAdapter:
         self.prepare = line.prepare
         self._line = line
         self._drop = provider.capabilities.drop
-        self._google = GeminiAdapter(line.head, outside.wall, vertex=True)
+        self._google = GeminiAdapter(line.head, outside, None, vertex=True)
         self._houses: dict[House, Adapter] = {
             "google": self._google,
             "anthropic": AnthropicAdapter(plain, outside),
@@ -165,8 +164,7 @@ class _VertexAdapter:
         if house == "open":
             open_model = self._houses[house].outgoing(request, endpoint)
             return Outgoing(self._line.head(request, endpoint), open_model.body, open_model.dropped)
-        name = endpoint.upstream_model.rpartition("/")[2]
-        letter = write_letter(request, endpoint, manners_of(name), Raw(encode(name)), self._drop)
+        letter = write_letter(request, endpoint, self._drop)
         return Outgoing(self._line.head(request, endpoint, letter.betas), as_vertex_claude(letter.body), letter.dropped)
 
     def completion(self, body: bytes) -> Completion:
@@ -213,10 +211,6 @@ def _must_be_inline(part: Part) -> bool:
     if address is None or is_taken_by_url(address):
         return False
     return isinstance(part, (Image, File)) and "." not in urlsplit(address).path.rpartition("/")[2]
-
-
-def _always(_part: Part) -> bool:
-    return True
 
 
 def _usable(provider: Provider) -> bool:

@@ -20,7 +20,7 @@ from turnout.domain.usage import Usage
 from turnout.providers.embeddings.habits import Habit, habit_of
 from turnout.providers.embeddings.words import completion_of, has_media, purpose_of
 from turnout.providers.failures import failure_from_status, failure_in_stream, nonsense, retry_after_seconds
-from turnout.providers.openai import request_head
+from turnout.providers.heads import request_head
 
 __all__ = ["OpenAIEmbedder", "openai_embedder"]
 

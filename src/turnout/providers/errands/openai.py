@@ -13,7 +13,7 @@ from turnout.providers.errands.images import Images
 from turnout.providers.errands.moderation import Moderation
 from turnout.providers.errands.rerank import Rerank
 from turnout.providers.errands.sound import Speech, Transcription
-from turnout.providers.openai import request_head
+from turnout.providers.heads import request_head
 
 __all__ = ["errands_at", "openai_errands"]
 

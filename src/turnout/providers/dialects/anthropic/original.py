@@ -8,10 +8,10 @@ from typing import Final
 from msgspec import Raw
 from msgspec.structs import replace
 
-from turnout.base.jsons import encode
+from turnout.base.jsons import encode, json_text
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest, Original
-from turnout.providers.claude_manners import Manners
+from turnout.providers.claude_manners import manners_of
 from turnout.providers.conversation import ServerTool, read_tools
 from turnout.providers.dialects.anthropic.request import OWN_FIELDS, Letter, betas_of
 
@@ -27,18 +27,16 @@ _BETA: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MOST_BETAS: Final = 32
 
 
-def pass_on(
-    original: Original, request: ChatRequest, endpoint: Endpoint, known: tuple[Raw, Manners], unwanted: frozenset[str]
-) -> Letter:
-    """The body of *original* with the provider's name of the model; *known* is that as JSON, and how it is spoken to.
+def pass_on(original: Original, request: ChatRequest, endpoint: Endpoint, unwanted: frozenset[str]) -> Letter:
+    """The body of *original* with the provider's name of the model.
 
     What is for the gateway is left out, and so are *unwanted* parameters, by the names that they have in a chat. Beta
     features are those that the client names, and those that its tools need.
     """
     fields = {name: value for name, value in original.fields.items() if name not in _FOR_THE_GATEWAY}
-    fields["model"] = known[0]
+    fields["model"] = Raw(json_text(endpoint.upstream_model))
     if "max_tokens" not in fields or bytes(fields["max_tokens"]) == b"null":
-        limit = request.max_tokens or endpoint.max_completion_tokens or known[1].limit
+        limit = request.max_tokens or endpoint.max_completion_tokens or manners_of(endpoint.upstream_model).limit
         fields["max_tokens"] = Raw(b"%d" % limit)
     dropped = [name for name in unwanted if fields.pop(_NAMES.get(name, name), None) is not None]
     betas = _betas_of(original, request)

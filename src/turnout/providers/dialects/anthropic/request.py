@@ -13,7 +13,7 @@ from turnout.base.jsons import BadJSON, encode, reader
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import NULL
-from turnout.providers.claude_manners import Manners
+from turnout.providers.claude_manners import Manners, manners_of
 from turnout.providers.claude_thinking import Mind, make_up_mind, take_samplers
 from turnout.providers.conversation import (
     FunctionTool,
@@ -109,16 +109,14 @@ _options = reader(_Options)
 _fields = reader(dict[str, Raw])
 
 
-def write_letter(
-    request: ChatRequest, endpoint: Endpoint, manners: Manners, model: Raw, unwanted: frozenset[str] = frozenset()
-) -> Letter:
-    """The body for *request*; ``model`` is the provider's name of it as JSON, *unwanted* are parameters left out.
+def write_letter(request: ChatRequest, endpoint: Endpoint, unwanted: frozenset[str]) -> Letter:
+    """The body for *request*; *unwanted* are parameters left out.
 
     Raises:
         BadRequest: it makes no sense.
         UpstreamError: it holds what this provider does not take and what must not be dropped.
     """
-    fields, parameters = request.fields, request.parameters
+    fields, parameters, manners = request.fields, request.parameters, manners_of(endpoint.upstream_model)
     dropped = [name for name in fields.keys() - _SAID if bytes(fields[name]) != b"null"]
     talk = talk_of(read_messages(request, OWN_BLOCKS), system_turns=manners.system_turns)
     limit = request.max_tokens or endpoint.max_completion_tokens or manners.limit
@@ -126,7 +124,7 @@ def write_letter(
     tools = read_tools(request) if parameters.tools else []
     if "web_search_options" in fields and (search := _search(request, tools, endpoint, dropped)) is not None:
         tools.append(search)
-    body: dict[str, Any] = {"model": model, "max_tokens": 0, "messages": talk.turns}
+    body: dict[str, Any] = {"model": endpoint.upstream_model, "max_tokens": 0, "messages": talk.turns}
     structure = _structure(request)
     chosen = _choice_of(request, tools, manners, dropped)
     if mind.budgeted and not talk.thought:

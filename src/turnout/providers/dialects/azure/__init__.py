@@ -9,30 +9,27 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 
-from turnout.base.errors import UpstreamError
 from turnout.contracts.provider import (
     Adapter,
-    ChunkDecoder,
     Dialect,
     Embedder,
     KnownProvider,
     Outgoing,
     Outside,
-    Prepare,
 )
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
-from turnout.domain.completion import Completion
 from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.provider import Provider
+from turnout.providers.adapter import DialectAdapter
 from turnout.providers.dialects.azure.failures import azure_failure
 from turnout.providers.dialects.azure.tokens import EntraTokenKeeper
 from turnout.providers.embeddings.habits import habit_of
 from turnout.providers.embeddings.openai import OpenAIEmbedder
 from turnout.providers.errands.base import Site
 from turnout.providers.errands.openai import errands_at
-from turnout.providers.failures import retry_after_seconds
-from turnout.providers.openai import OpenAIAdapter, request_head
+from turnout.providers.heads import request_head
+from turnout.providers.openai import OpenAIAdapter
 
 __all__ = ["DIALECT", "AzureAdapter"]
 
@@ -46,17 +43,11 @@ _MAKER: Final = "openai/"
 
 
 @final
-class AzureAdapter:
+class AzureAdapter(DialectAdapter):
     """One resource. Bodies are OpenAI's; addresses, credentials and failures are not."""
-
-    prepare: Prepare | None
 
     def __init__(self, provider: Provider, outside: Outside) -> None:
         """Prepare the body's habits. Raises ValueError for header text with control characters."""
-        self._keeper = _keeper(provider, outside)
-        self.prepare = None if self._keeper is None else self._with_token
-        self._provider = provider
-        self._wall = outside.wall
         self._site = _Site(provider)
         plain = provider.capabilities
         if self._site.version and not self._site.inference and self._site.version < _COUNTS_STREAMS:
@@ -65,6 +56,10 @@ class AzureAdapter:
             modern = msgspec.structs.replace(plain, max_tokens_field="max_completion_tokens")
         self._openai = OpenAIAdapter(msgspec.structs.replace(provider, capabilities=modern), outside.wall)
         self._others = OpenAIAdapter(msgspec.structs.replace(provider, capabilities=plain), outside.wall)
+        super().__init__(outside, self._openai.completion, self._openai.decoder, None, azure_failure)
+        self._keeper = _keeper(provider, outside)
+        self.prepare = None if self._keeper is None else self._with_token
+        self._provider = provider
         self._heads: dict[tuple[str, str], bytes] = {}
         self._shown = ""  # the token in those heads
         self._head("model")  # what cannot be sent is found before anything is
@@ -74,18 +69,6 @@ class AzureAdapter:
         openai = endpoint.model_id.startswith(_MAKER) and not self._site.inference
         letter = (self._openai if openai else self._others).outgoing(request, endpoint)
         return Outgoing(self._head(endpoint.upstream_model), letter.body, letter.dropped)
-
-    def completion(self, body: bytes) -> Completion:
-        """A whole answer in our words. Raises UpstreamError: the body is no answer, or carries an error."""
-        return self._openai.completion(body)
-
-    def decoder(self) -> ChunkDecoder:
-        """A fresh decoder for one stream."""
-        return self._openai.decoder()
-
-    def failure(self, status: int, retry_after: str | None, body: bytes) -> UpstreamError:
-        """What a status other than 200 means."""
-        return azure_failure(status, body, retry_after_seconds(retry_after, self._wall()))
 
     def embedder(self) -> Embedder:
         """What asks the same resource for vectors."""
@@ -98,7 +81,7 @@ class AzureAdapter:
             return request
 
         wanted = prepare if self._keeper is not None else None
-        return OpenAIEmbedder(head, self._wall, habit_of(self._provider), prepare=wanted, failure=azure_failure)
+        return OpenAIEmbedder(head, self._outside.wall, habit_of(self._provider), prepare=wanted, failure=azure_failure)
 
     def errands(self, outside: Outside) -> Mapping[str, Adapter]:
         """What the same resource does beside."""
@@ -106,7 +89,7 @@ class AzureAdapter:
         def head(deployment: str, path: str) -> bytes:
             return self._head(deployment, path.removeprefix("/"))
 
-        return errands_at(Site(head, self._wall, prepare=self.prepare, failure=azure_failure), outside)
+        return errands_at(Site(head, self._outside.wall, prepare=self.prepare, failure=azure_failure), outside)
 
     async def _with_token(self, request: ChatRequest, endpoint: Endpoint) -> ChatRequest:  # noqa: ARG002 - of one shape
         """A token that lasts."""

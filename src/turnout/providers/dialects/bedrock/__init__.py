@@ -8,14 +8,12 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from turnout.base.errors import UpstreamError
-from turnout.contracts.provider import ChunkDecoder, Dialect, Embedder, KnownProvider, Outgoing, Outside, Prepare
+from turnout.contracts.provider import Dialect, Embedder, KnownProvider, Outgoing, Outside
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
-from turnout.domain.completion import Completion
 from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.provider import Provider
-from turnout.providers.conversation import Part
+from turnout.providers.adapter import DialectAdapter, every_part
 from turnout.providers.dialects.bedrock.answer import read_answer
 from turnout.providers.dialects.bedrock.failures import failure_of
 from turnout.providers.dialects.bedrock.families import family_of
@@ -23,9 +21,7 @@ from turnout.providers.dialects.bedrock.request import write_letter
 from turnout.providers.dialects.bedrock.stream import AnswerDecoder
 from turnout.providers.embeddings.bedrock import COUNT_HEADER, BedrockEmbedder
 from turnout.providers.embeddings.words import inlined
-from turnout.providers.failures import retry_after_seconds
-from turnout.providers.media import inline
-from turnout.providers.openai import request_head
+from turnout.providers.heads import request_head
 from turnout.providers.sigv4 import Signer
 
 __all__ = ["DIALECT", "BedrockAdapter"]
@@ -38,17 +34,13 @@ _MOST_HEADS: Final = 10_000
 
 
 @final
-class BedrockAdapter:
+class BedrockAdapter(DialectAdapter):
     """One account in one region."""
-
-    prepare: Prepare | None
 
     def __init__(self, provider: Provider, outside: Outside) -> None:
         """Prepare what signs. Raises ValueError for a region that is none, or header text with control characters."""
-        self.prepare = self._inline
+        super().__init__(outside, read_answer, AnswerDecoder, every_part, failure_of)
         self._provider = provider
-        self._wall = outside.wall
-        self._fetch = outside.fetch
         self._drop = provider.capabilities.drop
         self._signer = _signer(provider)
         self._base = urlsplit(provider.base_url).path.rstrip("/")
@@ -57,28 +49,11 @@ class BedrockAdapter:
         self._head_of("model", "converse")  # what cannot be sent is found before anything is
 
     def outgoing(self, request: ChatRequest, endpoint: Endpoint) -> Outgoing:
-        """The provider's own form of *request*, signed as of now.
-
-        Raises:
-            BadRequest: it makes no sense.
-            UpstreamError: it holds what this provider does not take and what must not be dropped.
-        """
+        """The provider's own form of *request*, signed as of now. Raises BadRequest or UpstreamError."""
         family = family_of(endpoint.upstream_model, endpoint.model_id)
         letter = write_letter(request, endpoint, family, self._drop)
         call = "converse-stream" if request.stream else "converse"
         return Outgoing(self._signed(endpoint.upstream_model, call, letter.body), letter.body, letter.dropped)
-
-    def completion(self, body: bytes) -> Completion:
-        """A whole answer in our words. Raises UpstreamError: the body is no answer."""
-        return read_answer(body)
-
-    def decoder(self) -> ChunkDecoder:
-        """A fresh decoder for one stream."""
-        return AnswerDecoder()
-
-    def failure(self, status: int, retry_after: str | None, body: bytes) -> UpstreamError:
-        """What a status other than 200 means."""
-        return failure_of(status, body, retry_after_seconds(retry_after, self._wall()))
 
     def embedder(self) -> Embedder:
         """What asks the same account for vectors."""
@@ -87,7 +62,7 @@ class BedrockAdapter:
             return self._signed(model, "invoke", body)
 
         async def prepare(request: EmbeddingRequest, endpoint: Endpoint) -> EmbeddingRequest:  # noqa: ARG001 - of one shape
-            return await inlined(request, _always, self._fetch)
+            return await inlined(request, every_part, self._outside.fetch)
 
         return BedrockEmbedder(head, self.failure, prepare)
 
@@ -96,13 +71,9 @@ class BedrockAdapter:
         target, head = self._head_of(model, call)
         if self._signer is None:
             return head
-        added = self._signer.headers("POST", target, {"Host": self._host}, body, self._wall())
+        added = self._signer.headers("POST", target, {"Host": self._host}, body, self._outside.wall())
         lines = "".join([f"{name}: {value}\r\n" for name, value in added.items()])
         return head.removesuffix(_LENGTH) + lines.encode("latin-1") + _LENGTH
-
-    async def _inline(self, request: ChatRequest, endpoint: Endpoint) -> ChatRequest:  # noqa: ARG002 - of one shape
-        """*request* with all its files inline: the provider reads none by URL."""
-        return await inline(request, _always, self._fetch)
 
     def _head_of(self, model: str, call: str) -> tuple[str, bytes]:
         """Where a model is called, and the head for it without a signature."""
@@ -116,10 +87,6 @@ class BedrockAdapter:
                 self._heads.clear()
             known = self._heads[model, call] = (self._base + path, request_head(plain, path))
         return known
-
-
-def _always(_: Part) -> bool:
-    return True
 
 
 def _signer(provider: Provider) -> Signer | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import Raw, Struct
@@ -23,7 +24,7 @@ from turnout.providers.dialects.cohere.turns import OWN_PARTS, turns_of
 from turnout.providers.failures import unsaid
 from turnout.providers.reasoning import asked_effort
 
-__all__ = ["thinks", "write_letter"]
+__all__ = ["write_letter"]
 
 _OWN_FIELDS: Final = ("citation_options", "documents", "priority", "raw_prompting", "safety_mode", "strict_tools")
 """The provider's own, which go on as the client sent them."""
@@ -58,29 +59,17 @@ class _Tool(Struct, tag_field="type", tag="function"):
     function: _Function
 
 
-def thinks(model: str) -> bool:
-    """Whether a model by this name takes ``thinking``; one that nothing is known of does.
-
-    Source: the vendor's guide to reasoning and its list of models, as of October 2026.
-    """
-    return _THOUGHTLESS.search(model.lower()) is None
-
-
-def write_letter(
-    request: ChatRequest, endpoint: Endpoint, model: Raw, *, thinking: bool, unwanted: frozenset[str] = frozenset()
-) -> tuple[bytes, tuple[str, ...]]:
-    """The body for *request* and the parameters that are not in it; ``model`` is the provider's name of it as JSON.
-
-    ``thinking``: the model thinks. *unwanted* are parameters left out.
+def write_letter(request: ChatRequest, endpoint: Endpoint, unwanted: frozenset[str]) -> tuple[bytes, tuple[str, ...]]:
+    """The body for *request*, and the parameters that are not in it; *unwanted* are left out.
 
     Raises:
         BadRequest: it makes no sense.
         UpstreamError: it holds what this provider does not take and what must not be dropped.
     """
-    fields = request.fields
+    fields, thinking = request.fields, _thinks(endpoint.upstream_model)
     dropped = [name for name in fields.keys() - _SAID if bytes(fields[name]) != b"null"]
     turns = turns_of(read_messages(request, OWN_PARTS), thinking=thinking)
-    body: dict[str, Any] = {"model": model, "messages": turns, "stream": request.stream}
+    body: dict[str, Any] = {"model": endpoint.upstream_model, "messages": turns, "stream": request.stream}
     tools = _tools_of(request)
     if tools:
         body["tools"] = tools
@@ -98,6 +87,15 @@ def write_letter(
         if unfit and body.pop(own, None) is not None:
             dropped.append(name)
     return encode(body), tuple(sorted(set(dropped)))
+
+
+@lru_cache(1024)
+def _thinks(model: str) -> bool:
+    """Whether a model by this name takes ``thinking``; one that nothing is known of does.
+
+    Source: the vendor's guide to reasoning and its list of models, as of October 2026.
+    """
+    return _THOUGHTLESS.search(model.lower()) is None
 
 
 def _tools_of(request: ChatRequest) -> list[_Tool]:

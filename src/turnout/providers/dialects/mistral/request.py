@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import Raw, Struct
@@ -23,7 +24,7 @@ from turnout.providers.dialects.mistral.turns import OWN_PARTS, turns_of
 from turnout.providers.failures import unsaid
 from turnout.providers.reasoning import asked_effort
 
-__all__ = ["Manners", "manners_of", "write_letter"]
+__all__ = ["write_letter"]
 
 _PASSED_ON: Final = ("frequency_penalty", "n", "parallel_tool_calls", "prediction", "presence_penalty", "stop",
                      "temperature", "top_p")  # fmt: skip
@@ -67,40 +68,24 @@ class _Chosen(Struct, tag_field="type", tag="function"):
     function: _Named
 
 
-class Manners(Struct, frozen=True):
+class _Manners(Struct, frozen=True):
     """How a model is spoken to: whether it takes thoughts, and an effort for them. A Magistral always thinks."""
 
     thinks: bool = True
     efforts: bool = True
 
 
-def manners_of(model: str) -> Manners:
-    """The manners of a model by its name; one that nothing is known of thinks when it is asked to.
-
-    Source: the vendor's guide to reasoning and its list of models, as of October 2026.
-    """
-    name = model.lower()
-    if _ALWAYS_THINKS.search(name):
-        return Manners(efforts=False)
-    thinks = _NEVER_THINKS.search(name) is None
-    return Manners(thinks, thinks)
-
-
-def write_letter(
-    request: ChatRequest, endpoint: Endpoint, manners: Manners, model: Raw, unwanted: frozenset[str] = frozenset()
-) -> tuple[bytes, tuple[str, ...]]:
-    """The body for *request* and the parameters that are not in it; ``model`` is the provider's name of it as JSON.
-
-    *unwanted* are parameters left out.
+def write_letter(request: ChatRequest, endpoint: Endpoint, unwanted: frozenset[str]) -> tuple[bytes, tuple[str, ...]]:
+    """The body for *request*, and the parameters that are not in it; *unwanted* are left out.
 
     Raises:
         BadRequest: it makes no sense.
         UpstreamError: it holds what this provider does not take and what must not be dropped.
     """
-    fields, parameters = request.fields, request.parameters
+    fields, parameters, manners = request.fields, request.parameters, _manners_of(endpoint.upstream_model)
     dropped = [name for name in fields.keys() - _SAID if bytes(fields[name]) != b"null"]
     turns = turns_of(read_messages(request, OWN_PARTS), thinking=manners.thinks)
-    body: dict[str, Any] = {"model": model, "messages": turns}
+    body: dict[str, Any] = {"model": endpoint.upstream_model, "messages": turns}
     for name in (*_PASSED_ON, *_OWN_FIELDS):
         if name in fields and bytes(fields[name]) != b"null":
             body[name] = fields[name]
@@ -123,6 +108,19 @@ def write_letter(
         if unfit and body.pop(own, None) is not None:
             dropped.append(name)
     return encode(body), tuple(sorted(set(dropped)))
+
+
+@lru_cache(1024)
+def _manners_of(model: str) -> _Manners:
+    """The manners of a model by its name; one that nothing is known of thinks when it is asked to.
+
+    Source: the vendor's guide to reasoning and its list of models, as of October 2026.
+    """
+    name = model.lower()
+    if _ALWAYS_THINKS.search(name):
+        return _Manners(efforts=False)
+    thinks = _NEVER_THINKS.search(name) is None
+    return _Manners(thinks, thinks)
 
 
 def _put_seed(body: dict[str, Any], seed: int, dropped: list[str]) -> None:
@@ -176,7 +174,7 @@ def _put_form(body: dict[str, Any], request: ChatRequest) -> None:
     body["response_format"] = {"type": "json_schema", "json_schema": form}
 
 
-def _put_effort(body: dict[str, Any], request: ChatRequest, manners: Manners, dropped: list[str]) -> None:
+def _put_effort(body: dict[str, Any], request: ChatRequest, manners: _Manners, dropped: list[str]) -> None:
     """Whether to think: the provider knows all or nothing."""
     parameters = request.parameters
     asked = [name for name in ("reasoning", "reasoning_effort") if getattr(parameters, name) is not None]

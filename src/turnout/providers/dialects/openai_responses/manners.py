@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -37,6 +38,7 @@ class Manners(Struct, frozen=True, kw_only=True):
     verbose: bool = True
 
 
+@lru_cache(1024)
 def manners_of(model: str) -> Manners:
     """The manners of a model by its name, with or without a date.
 

@@ -11,7 +11,7 @@ from turnout.base.jsons import BadJSON, encode, reader
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest, Original
 from turnout.domain.completion import NULL
-from turnout.providers.dialects.openai_responses.manners import Manners
+from turnout.providers.dialects.openai_responses.manners import manners_of
 from turnout.providers.dialects.openai_responses.request import OWN_FIELDS, THOUGHTS
 from turnout.providers.reasoning import asked_effort
 
@@ -45,10 +45,9 @@ _named = reader(_Named)
 
 
 def pass_on(
-    original: Original, request: ChatRequest, endpoint: Endpoint, known: tuple[Raw, Manners], unwanted: frozenset[str]
+    original: Original, request: ChatRequest, endpoint: Endpoint, unwanted: frozenset[str]
 ) -> tuple[bytes, tuple[str, ...]]:
-    """The body of *original* with the provider's name of the model, and the parameters that are not in it; *known* is
-    that name as JSON, and how the model is spoken to.
+    """The body of *original* with the provider's name of the model, and the parameters that are not in it.
 
     What is for the gateway is left out, and so are *unwanted* parameters, by the names that they have in a chat. The
     provider is told to keep nothing, so thoughts are asked for as sealed.
@@ -56,8 +55,8 @@ def pass_on(
     fields: dict[str, Any] = {
         name: value for name, value in original.fields.items() if name not in _FOR_THE_GATEWAY and value != NULL
     }
-    fields |= {"model": known[0], "store": _NO_STORE}
-    if known[1].seals:
+    fields |= {"model": endpoint.upstream_model, "store": _NO_STORE}
+    if manners_of(endpoint.upstream_model).seals:
         included = _texts(fields.get("include", b"[]"))
         fields["include"] = included if THOUGHTS in included else [*included, THOUGHTS]
     if "reasoning" in fields:

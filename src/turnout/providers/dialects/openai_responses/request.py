@@ -16,7 +16,7 @@ from turnout.providers.conversation import (
     read_schema,
 )
 from turnout.providers.dialects.openai_responses.items import OWN_PARTS, input_of
-from turnout.providers.dialects.openai_responses.manners import Manners
+from turnout.providers.dialects.openai_responses.manners import Manners, manners_of
 from turnout.providers.dialects.openai_responses.tools import implied_tools, put_tools, tools_of
 from turnout.providers.failures import unsaid
 from turnout.providers.reasoning import asked_effort
@@ -49,20 +49,17 @@ _fields = reader(dict[str, Raw])
 _texts = reader(list[str])
 
 
-def write_letter(
-    request: ChatRequest, endpoint: Endpoint, manners: Manners, model: Raw, unwanted: frozenset[str] = frozenset()
-) -> tuple[bytes, tuple[str, ...]]:
-    """The body for *request* and the parameters that are not in it; ``model`` is the provider's name of it as JSON.
-
-    *unwanted* are parameters left out. The provider is told to keep nothing.
+def write_letter(request: ChatRequest, endpoint: Endpoint, unwanted: frozenset[str]) -> tuple[bytes, tuple[str, ...]]:
+    """The body for *request*, and the parameters that are not in it; *unwanted* are left out. The provider is told to
+    keep nothing.
 
     Raises:
         BadRequest: it makes no sense.
         UpstreamError: it holds what this provider does not take and what must not be dropped.
     """
-    fields = request.fields
+    fields, manners = request.fields, manners_of(endpoint.upstream_model)
     dropped = [name for name in fields.keys() - _SAID if bytes(fields[name]) != b"null"]
-    body: dict[str, Any] = {"model": model, "store": _NO_STORE}
+    body: dict[str, Any] = {"model": endpoint.upstream_model, "store": _NO_STORE}
     tools, names = tools_of(request)
     instructions, body["input"] = input_of(read_messages(request, OWN_PARTS), names, apart=not _asks_for_json(request))
     if instructions is not None:
