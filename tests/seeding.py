@@ -16,6 +16,7 @@ from random import Random
 
 from turnout.base.money import Pico
 from turnout.domain.account import AttemptRecord, Generation, Key, KeyRules, Outcome, generation_row
+from turnout.domain.health import Speed
 from turnout.domain.usage import Pricing, Usage, cost
 from turnout.stores.sqlite import SQLiteStore
 
@@ -57,7 +58,25 @@ async def seed(folder: Path, count: int, until: float, account_id: str = "defaul
     made = _past(dice, keys, count, until, account_id)
     while some := [generation_row(one) for one in islice(made, _AT_ONCE)]:
         await store.add_generations(some)
+    await store.add_speeds(list(_speeds(dice, int(until))), 0)
     await store.close()
+
+
+def _speeds(dice: Random, until: int) -> Iterator[Speed]:
+    """A month of half hours of each endpoint: slower by day, with bad hours now and then."""
+    for model, _, _, providers, _ in _MODELS:
+        for n, provider in enumerate(providers):
+            usual, pace = 300 + 130 * n, dice.uniform(40, 140)
+            for at in range(until // 1_800 * 1_800 - 30 * 86_400, until, 1_800):
+                busy = 1.2 - 0.3 * math.cos(2 * math.pi * (at % 86_400 / 86_400 - 0.1))
+                bad = dice.random() < 0.01
+                latency = usual * busy * dice.lognormvariate(0, 0.08) * (3 if bad else 1)
+                yield Speed(
+                    endpoint_id=f"{model}|{provider}|{provider}", at=at,
+                    uptime=dice.uniform(70, 95) if bad else min(100.0, dice.uniform(98.5, 100.4)),
+                    latency_ms=latency, slowest_ms=latency * dice.uniform(2, 2.6),
+                    throughput=pace / busy * dice.lognormvariate(0, 0.06),
+                )  # fmt: skip
 
 
 def _past(dice: Random, keys: list[str], count: int, until: float, account_id: str) -> Iterator[Generation]:

@@ -77,11 +77,12 @@ def model_page(
         "fastest": max((one["throughput"]["p50"] for one in shown if one["throughput"]), default=0),
         "parameters": shape["supported_parameters"],
         "variants": variants,
+        "plain": model.id,
         "virtual": {} if ":" in model.id or model.router else _VIRTUAL,
         "aliases": model.aliases,
         "history": [event for event in events if event.model_id == model.id][:50],
         "origins": {} if provenance is None else provenance.fields,
-        "snippets": _snippets(model.id, base, "embeddings" if "embeddings" in model.output_modalities else "chat"),
+        "snippets": _snippets(shape["id"], base, "embeddings" if "embeddings" in model.output_modalities else "chat"),
         "base": base,
     }
     return "model.html", content, 200
