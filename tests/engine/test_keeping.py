@@ -181,6 +181,20 @@ async def test_for_keys_of_whose_requests_nothing_may_be_retained_the_cache_keep
         assert stage.asked == 2
 
 
+async def test_an_answer_is_not_given_again_under_other_guardrails_than_it_was_made_under(tmp_path: Path) -> None:
+    async with scene(tmp_path) as stage:
+        assert (await stage.ask(idempotency_key="a")).body == BODY
+        key = replace(KEY, guard=Guard(bounds=(Bounds(models=("other/*",)),), screening=None))
+        ring: Any = SimpleNamespace(peek=lambda _: key)
+        stage.house = replaced(stage.house, keys=ring)
+        error = (await stage.ask(idempotency_key="a")).error
+        assert error is not None
+        assert (error.error_type, "guardrails" in error.message) == ("unprocessable", True)
+        assert (await stage.ask(idempotency_key="b")).body == BODY
+        assert (await stage.ask(idempotency_key="b")).body == BODY
+        assert stage.asked == 2
+
+
 async def test_requests_without_the_headers_are_not_led_aside(tmp_path: Path) -> None:
     async with scene(tmp_path) as stage:
 

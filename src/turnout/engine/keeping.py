@@ -125,6 +125,8 @@ class Keeping:
         if not stated or len(stated) > _LONGEST_KEY:
             raise BadRequest(f"`Idempotency-Key` must have 1 to {_LONGEST_KEY} bytes")
         name = _digest(b"once", key.hash.encode(), stated)
+        if key.guard is not None:  # what was answered under other guardrails may have to be refused or redacted now
+            mark = _digest(mark, msgspec.json.encode(key.guard, order="deterministic"))
         until = house.loop.time() + _WAIT_SECONDS
         async with self._turn(name + mark, until):
             claimed = await self._claim(name, mark, until, house)
@@ -167,7 +169,8 @@ class Keeping:
             if found is not None:
                 if found[1 : 1 + len(mark)] != mark:
                     raise TurnoutError(
-                        "This `Idempotency-Key` was used for another request; a new request needs a new key",
+                        "This `Idempotency-Key` was used for another request, or under other guardrails;"
+                        " a new request needs a new key",
                         error_type="unprocessable",
                     )
                 if found[:1] == _DONE:
