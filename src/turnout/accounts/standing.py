@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 from turnout.base.money import Pico, json_number
 from turnout.contracts.store import Store
 from turnout.domain.account import Account
-from turnout.domain.budget import Budget, begins, ends
+from turnout.domain.budget import Budget, begins, counts_own, ends
 
 __all__ = ["Standing", "account_report", "budget_report", "date", "key_budget", "standings", "workspace_of"]
 
@@ -55,13 +55,16 @@ def budget_report(standing: Standing) -> dict[str, Any]:
 
 
 def key_budget(standing: Standing, *, byok: bool) -> dict[str, Any]:
-    """An entry of ``budgets`` in ``GET /key``. Source: the schema of the OpenRouter client."""
+    """An entry of ``budgets`` in ``GET /key``; *byok*: the key's own count what providers bill the caller directly.
+
+    Source: the schema of the OpenRouter client.
+    """
     budget = standing.budget
     over = ends(budget.window, standing.now)
     return {
         "budget_id": budget.id,
         "guardrail_id": budget.subject.partition("/")[0] if budget.scope == "guardrail" else None,
-        "include_byok": byok,
+        "include_byok": counts_own(budget.id, key_limited=byok),
         "limit_usd": json_number(budget.limit),
         "remaining_usd": json_number(standing.remaining),
         "reset_interval": None if budget.window == "lifetime" else budget.window,

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from turnout.base.money import Pico
-from turnout.domain.budget import Budget, Window, begins
+from turnout.domain.budget import Budget, Window, begins, counts_own
 from turnout.domain.guardrail import Guard
 from turnout.domain.routed import Routed
 from turnout.domain.usage import NO_USAGE, Pricing, Usage
@@ -247,7 +247,6 @@ def generation_row(generation: Generation) -> GenerationRow:
 def add_booking(row: GenerationRow, booking: dict[tuple[str, int], int]) -> None:
     """Add to *booking* what *row* cost each budget that it was charged to (budget id, beginning of the window)."""
     for budget_id in row.budgets:
-        name, scope, _ = budget_id.split("|", 2)
-        window = (budget_id, begins(name, row.created))
-        own = row.usage.own if row.usage.own_limited and scope == "key" else 0
+        window = (budget_id, begins(budget_id.partition("|")[0], row.created))
+        own = row.usage.own if counts_own(budget_id, key_limited=row.usage.own_limited) else 0
         booking[window] = booking.get(window, 0) + row.cost + own

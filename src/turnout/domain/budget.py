@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from turnout.base.money import Pico
 
-__all__ = ["WINDOWS", "Budget", "Claim", "Scope", "Window", "begins", "ends"]
+__all__ = ["WINDOWS", "Budget", "Claim", "Scope", "Window", "begins", "counts_own", "ends"]
 
 Scope = Literal["account", "key", "tag", "user", "guardrail"]
 Window = Literal["lifetime", "daily", "weekly", "monthly"]
@@ -42,6 +42,14 @@ class Claim(Struct, frozen=True):
     budget_id: str
     begins: int
     limit: Pico
+
+
+def counts_own(budget_id: str, *, key_limited: bool) -> bool:
+    """Whether a budget counts what a provider bills the caller directly: a key's where the key says so
+    (*key_limited*), a guardrail's where the guardrail does.
+    """
+    _, scope, subject = budget_id.split("|", 2)
+    return key_limited if scope == "key" else scope == "guardrail" and "/byok/" in subject
 
 
 def begins(window: str, now: float) -> int:

@@ -93,10 +93,13 @@ class Guardrail(Struct, frozen=True, kw_only=True, omit_defaults=True):
     builtins: tuple[BuiltinFilter, ...] | None = None
 
     def budget(self, holder: Holder, subject: str) -> Budget | None:
-        """What its limit is as a budget of one holder: each has its own. Source: OpenRouter, "Guardrails"."""
+        """What its limit is as a budget of one holder: each has its own. Its subject says whether it ``counts_own``.
+
+        Source: OpenRouter, "Guardrails".
+        """
         if self.limit is None or self.reset is None:
             return None
-        name = f"{self.id}/{holder}/{subject}"
+        name = f"{self.id}/{'byok/' if self.include_byok else ''}{holder}/{subject}"
         return Budget(account_id=self.account_id, scope="guardrail", subject=name, window=self.reset, limit=self.limit)
 
     @property

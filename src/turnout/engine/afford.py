@@ -8,7 +8,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from turnout.domain.account import Key
-from turnout.domain.budget import Claim
+from turnout.domain.budget import Claim, counts_own
 from turnout.domain.chat import ChatRequest
 from turnout.domain.errand import ErrandRequest
 from turnout.domain.routing import Plan
@@ -109,17 +109,18 @@ async def afford(
 
 
 async def hold_own(ledger: Ledger, held: Reservation, key: Key, plan: Plan, request: ChatRequest) -> Reservation | None:
-    """Hold what providers may bill the caller directly, where the limits of *key* count that; *held* is released when
-    they do not afford it.
+    """Hold what providers may bill the caller directly, where limits of *key* or of guardrails count that; *held* is
+    released when they do not afford it.
 
     Raises:
         PaymentRequired: they do not.
         Unavailable: the store cannot be asked.
     """
-    if not key.include_byok_in_limit:
+    if all(candidate.credential is None for candidate in plan.candidates):
         return None
     due = exposure(plan, request, own=True).cost
-    claims = tuple(claim for claim in held.claims if claim.budget_id.split("|")[1] == "key")
+    limited = key.include_byok_in_limit
+    claims = tuple(claim for claim in held.claims if counts_own(claim.budget_id, key_limited=limited))
     if not due or not claims:
         return None
     try:

@@ -84,7 +84,7 @@ class SQLGuardrails(ABC):
             changed = change(before)
             row = update(GUARDRAILS).where(_ROWS.id == guardrail_id).values(record=encode(changed).decode())
             connection.execute(row)
-            if (before.limit, before.reset) != (changed.limit, changed.reset):
+            if before.budget("key", "") != changed.budget("key", ""):
                 _drop_budgets(connection, before)
                 query = select(_HELD.holder, _HELD.subject).where(_HELD.guardrail_id == guardrail_id)
                 for one in connection.execute(query).all():

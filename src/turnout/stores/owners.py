@@ -144,7 +144,7 @@ def release_from_guardrails(
     if guardrail_id is not None:
         there &= rows.guardrail_id == guardrail_id
     found = connection.execute(select(rows.guardrail_id, rows.subject).where(there)).all()
-    names = [f"{row.guardrail_id}/{holder}/{row.subject}" for row in found]
+    names = [f"{row.guardrail_id}/{byok}{holder}/{row.subject}" for row in found for byok in ("", "byok/")]
     connection.execute(delete(BUDGETS).where(BUDGETS.c.scope == "guardrail", BUDGETS.c.subject.in_(names)))
     connection.execute(delete(GUARDRAIL_ASSIGNMENTS).where(there))
     return len(found)
