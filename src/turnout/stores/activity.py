@@ -14,9 +14,11 @@ from turnout.domain.account import GenerationRow
 from turnout.stores.dialects import insert_into
 from turnout.stores.schema import ACTIVITY, MOMENTS, OWN_USE, TOTALS
 
-__all__ = ["SECONDS_PER_DAY", "Sums", "add_sums", "sums_of"]
+__all__ = ["COUNTS", "SECONDS_PER_DAY", "Sums", "add_sums", "sums_of"]
 
 SECONDS_PER_DAY: Final = 86_400
+COUNTS: Final = ("requests", "failed", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
+"""Columns that are added up, beside money."""
 
 _MOMENT = 14  # letters: gen-<unix seconds>
 _Where = tuple[int, str, str, str, str, str]
@@ -92,9 +94,8 @@ def _rows(sums: Mapping[Any, Sequence[int]]) -> list[tuple[object, ...]]:
 def _statement(table: Table, dialect: Dialect) -> str:
     adding = insert_into(table, dialect)
     new, kept = adding.excluded, table.c
-    counts = ("requests", "failed", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
     pico = kept.pico + new["pico"]
-    changed = {name: kept[name] + new[name] for name in counts if name in kept}
+    changed = {name: kept[name] + new[name] for name in COUNTS if name in kept}
     changed["dollars"] = kept.dollars + new["dollars"] + pico // PICO_PER_DOLLAR
     changed["pico"] = pico % PICO_PER_DOLLAR
     adding = adding.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, func, insert, select
 
 from turnout.base.money import PICO_PER_DOLLAR
+from turnout.stores.activity import COUNTS
 from turnout.stores.dialects import insert_into
 from turnout.stores.owners import keys_have_changed
 from turnout.stores.schema import (
@@ -51,7 +52,6 @@ _OWN: Final = (
 )  # fmt: skip
 """Tables with an ``account_id`` of which nothing stays, those that others refer to last."""
 
-_COUNTS: Final = ("requests", "failed", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
 _NOBODY: Final = ""
 _LATE_SECONDS: Final = 86_400.0
 """For so long a journal may still bring generations of an account that is gone."""
@@ -112,13 +112,13 @@ def _anonymise(connection: Connection, account_id: str) -> None:
     named = (rows.account_id == account_id) & ((rows.key_hash != _NOBODY) | (rows.end_user != _NOBODY))
     if connection.execute(select(rows.day).where(named).limit(1)).scalar() is not None:
         by = (rows.day, rows.account_id, rows.model, rows.provider)
-        figures = [func.sum(rows[name]).label(name) for name in (*_COUNTS, "dollars", "pico")]
+        figures = [func.sum(rows[name]).label(name) for name in (*COUNTS, "dollars", "pico")]
         found = connection.execute(select(*by, *figures).where(rows.account_id == account_id).group_by(*by)).mappings()
         sums = []
         for row in found.all():
             pico = int(row["pico"])
             money = {"dollars": int(row["dollars"]) + pico // PICO_PER_DOLLAR, "pico": pico % PICO_PER_DOLLAR}
-            counts = {name: int(row[name]) for name in _COUNTS}
+            counts = {name: int(row[name]) for name in COUNTS}
             sums.append({**row, **counts, **money, "key_hash": _NOBODY, "end_user": _NOBODY})
         connection.execute(delete(ACTIVITY).where(rows.account_id == account_id))
         connection.execute(insert(ACTIVITY), sums)

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, final
 
-import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, select
 
-from turnout.domain.account import Generation
 from turnout.domain.activity import Page, Search
 from turnout.stores.activity import SECONDS_PER_DAY
+from turnout.stores.rows import readable
 from turnout.stores.schema import ACCOUNTS, ACTIVITY, GENERATIONS, MOMENTS
 
 __all__ = ["find_generations", "forget_generations", "forget_moments"]
@@ -28,21 +27,20 @@ _AFTER_ALL: Final = "gen-~"
 _SECOND: Final = slice(4, 14)  # of an id: gen-<unix seconds>-…
 _LATEST: Final = 9_999_999_999
 
-_decode = msgspec.json.Decoder(Generation).decode
 _id = GENERATIONS.c.id
 
 
 def find_generations(connection: Connection, search: Search, most: int) -> Page:
     """At most *most* generations that fit *search*, newest first."""
     walk = _Walk(connection, search)
-    found: list[tuple[str, str]] = []
+    found: list[tuple[str, str]] = []  # ids and records
     while not walk.over:
         found += walk.step(most + 1 - len(found))
         if len(found) > most:
-            return Page(_readable(found[:most]), found[most - 1][0])
+            return Page(readable(record for _, record in found[:most]), found[most - 1][0])
         if walk.tired:
-            return Page(_readable(found), walk.place)
-    return Page(_readable(found), None)
+            return Page(readable(record for _, record in found), walk.place)
+    return Page(readable(record for _, record in found), None)
 
 
 def forget_generations(connection: Connection, before: float, most: int) -> int:
@@ -167,13 +165,3 @@ def _conditions(search: Search) -> list[ColumnElement[bool]]:
 def _begin_of(second: float) -> str:
     """What ids of that unix second begin with: smaller than all of them, larger than all before."""
     return f"gen-{min(max(int(second), 0), _LATEST):010d}"
-
-
-def _readable(rows: Sequence[tuple[str, str]]) -> list[Generation]:
-    found = []
-    for _, record in rows:
-        try:
-            found.append(_decode(record))
-        except (msgspec.DecodeError, RecursionError):
-            continue
-    return found

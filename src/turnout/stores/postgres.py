@@ -6,21 +6,19 @@ import asyncio
 from collections.abc import Callable, Collection
 from typing import TypeVar, final
 
-from sqlalchemy import Connection, bindparam, delete
+from sqlalchemy import Connection
 
 from turnout.base.clock import SYSTEM_CLOCK, Clock
 from turnout.contracts.store import Delivery
+from turnout.stores.arrivals import forget_journals
 from turnout.stores.postgres_insert import Batch, add, gather
 from turnout.stores.postgres_lane import Lane, place_of
 from turnout.stores.postgres_schema import Look, look, prepare
-from turnout.stores.schema import JOURNALS
 from turnout.stores.sql import SQLStore
 
 __all__ = ["PostgresStore"]
 
 T = TypeVar("T")
-
-_forget_journal = delete(JOURNALS).where(JOURNALS.c.file == bindparam("name"))
 
 
 @final
@@ -78,9 +76,7 @@ class PostgresStore(SQLStore):
 
     async def forget_journals(self, files: Collection[str]) -> None:
         """Drop the offsets of *files*. What came from them is durable since it was committed."""
-        names = [{"name": file} for file in sorted(files)]
-        if names:
-            await self._write(lambda connection: connection.execute(_forget_journal, names))
+        await self._write(lambda connection: forget_journals(connection, files))
 
     async def _add(self, batch: Batch) -> int:
         return await self._lane.transact(lambda connection: add(connection, batch, self._clock.wall()))

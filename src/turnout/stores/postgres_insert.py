@@ -6,16 +6,13 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import asyncpg
-from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from turnout.contracts.store import Delivery
-from turnout.domain.account import GenerationRow, add_booking
-from turnout.stores.activity import Sums, add_sums, sums_of
-from turnout.stores.dialects import insert_into
-from turnout.stores.leasing import book
-from turnout.stores.postgres_values import Record, records_of
-from turnout.stores.schema import GENERATIONS, JOURNALS
+from turnout.domain.account import GenerationRow
+from turnout.stores.arrivals import Arrivals, Record, new_ones
+from turnout.stores.postgres_values import records_of
+from turnout.stores.schema import GENERATIONS
 
 __all__ = ["Batch", "add", "gather"]
 
@@ -49,19 +46,9 @@ async def add(connection: AsyncConnection, batch: Batch, now: float) -> int:
     """Add those whose id is not there yet, their sums and bookings, and keep the offsets; how many were new."""
     new = await _insert(connection, batch) if batch.rows else []
 
-    def add_up(connection: Connection) -> None:
-        sums = Sums()
-        sums_of(new, sums)
-        add_sums(connection, sums)
-        booking: dict[tuple[str, int], int] = {}
-        for row in new:
-            if row.budgets:
-                add_booking(row, booking)
-        book(connection, batch.delivery.node, booking, now)
-        if batch.delivery.offsets:
-            _keep_offsets(connection, batch.delivery)
-
-    await connection.run_sync(add_up)
+    arrivals = Arrivals()
+    arrivals.add(new)
+    await connection.run_sync(arrivals.keep, batch.delivery, now)
     return len(new)
 
 
@@ -74,18 +61,4 @@ async def _insert(connection: AsyncConnection, batch: Batch) -> list[GenerationR
     added = {record[0] for record in await raw.fetch(_MOVE)}
     if len(added) == len(batch.rows):
         return batch.rows
-    new = []
-    for row in batch.rows:
-        if row.id in added:
-            added.discard(row.id)
-            new.append(row)
-    return new
-
-
-def _keep_offsets(connection: Connection, delivery: Delivery) -> None:
-    keeping = insert_into(JOURNALS, connection)
-    keeping = keeping.on_conflict_do_update(
-        index_elements=[JOURNALS.c.file], set_={"offset": keeping.excluded["offset"]}
-    )
-    offsets = sorted(delivery.offsets.items())
-    connection.execute(keeping, [{"file": file, "offset": offset} for file, offset in offsets])
+    return new_ones(batch.rows, added)

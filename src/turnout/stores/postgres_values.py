@@ -7,17 +7,15 @@ from decimal import Decimal
 from typing import Final
 
 from turnout.domain.account import GenerationRow
+from turnout.stores.arrivals import Record, record_of
 
-__all__ = ["Record", "packed", "records_of", "unpacked", "whole"]
+__all__ = ["packed", "records_of", "unpacked", "whole"]
 
 _MOST: Final = 2**63
 
-Record = tuple[str, str, str, float, str, str, str | None, str | None, int, str]
-"""A row of the table of generations, in the order of its columns."""
-
 
 def records_of(rows: Iterable[GenerationRow]) -> list[Record]:
-    """The rows of the table.
+    """The rows of the table of generations.
 
     Raises:
         OverflowError: a cost does not fit into 64 bits.
@@ -26,20 +24,7 @@ def records_of(rows: Iterable[GenerationRow]) -> list[Record]:
     for row in rows:
         if not -_MOST <= row.cost < _MOST:
             raise OverflowError(f"the cost of generation {row.id} does not fit into 64 bits")
-        records.append(
-            (
-                row.id,
-                row.account_id,
-                row.key_hash,
-                row.created,
-                row.outcome,
-                row.model,
-                row.provider,
-                row.user,
-                row.cost,
-                row.record,
-            )
-        )
+        records.append(record_of(row))
     return records
 
 

@@ -10,13 +10,12 @@ from sqlalchemy import Connection, and_, case, func, select
 from turnout.base.money import PICO_PER_DOLLAR, Pico
 from turnout.domain.activity import ActivityQuery, ActivitySum, Dimension
 from turnout.domain.budget import Budget
-from turnout.stores.activity import SECONDS_PER_DAY
+from turnout.stores.activity import COUNTS, SECONDS_PER_DAY
 from turnout.stores.dialects import insert_into
 from turnout.stores.schema import ACTIVITY, ALERTS, BUDGETS, MOMENTS, OWN_USE, TOTALS, WINDOWS
 
 __all__ = ["activity", "claim_alert", "half_spent", "last_used", "own_spendings", "spendings", "spent_by"]
 
-_COUNTS: Final = ("requests", "failed", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
 _COLUMNS: Final[Mapping[Dimension, str]] = {
     "day": "day",
     "model": "model",
@@ -34,7 +33,7 @@ def activity(connection: Connection, wanted: ActivityQuery) -> list[ActivitySum]
     names = [_COLUMNS[name] for name in wanted.by]
     table = ACTIVITY if {"key_hash", "end_user"} & {*names, *filters} else TOTALS
     columns = [table.c[name] for name in names]
-    counts = [func.sum(table.c[name]) for name in _COUNTS]
+    counts = [func.sum(table.c[name]) for name in COUNTS]
     query = select(*columns, *counts, func.sum(table.c.dollars), func.sum(table.c.pico))
     query = query.where(table.c.account_id == wanted.account_id, table.c.day.between(wanted.first, wanted.last))
     query = query.where(*[table.c[name] == value for name, value in filters.items()]).group_by(*columns)
@@ -125,5 +124,5 @@ def claim_alert(connection: Connection, budget_id: str, begins: int, percent: in
 
 def _sum(by: Sequence[Dimension], row: Sequence[Any]) -> ActivitySum:
     parts: dict[str, Any] = dict(zip(by, row, strict=False))
-    counts: dict[str, Any] = {name: int(count) for name, count in zip(_COUNTS, row[len(by) :], strict=False)}
+    counts: dict[str, Any] = {name: int(count) for name, count in zip(COUNTS, row[len(by) :], strict=False)}
     return ActivitySum(**parts, **counts, cost=Pico(int(row[-2]) * PICO_PER_DOLLAR + int(row[-1])))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -10,12 +10,13 @@ from msgspec.structs import asdict
 from sqlalchemy import Connection, Select
 
 from turnout.base.jsons import encode
-from turnout.domain.account import Key, KeyRules
+from turnout.domain.account import Generation, Key, KeyRules
 
-__all__ = ["Row", "all_rows", "key_of", "key_row", "one_row"]
+__all__ = ["Row", "all_rows", "decode_generation", "key_of", "key_row", "one_row", "readable"]
 
 T = TypeVar("T")
 
+decode_generation = msgspec.json.Decoder(Generation).decode
 _rules = msgspec.json.Decoder(KeyRules).decode
 
 Row = dict[str, Any]
@@ -43,3 +44,14 @@ def key_row(key: Key) -> Row:
 def key_of(rules: str, **row: Any) -> Key:  # noqa: ANN401 - columns of any type
     """The key that a row holds."""
     return Key(**row, rules=_rules(rules))
+
+
+def readable(records: Iterable[str]) -> list[Generation]:
+    """The generations of *records*; those that cannot be read are left out."""
+    found = []
+    for record in records:
+        try:
+            found.append(decode_generation(record))
+        except (msgspec.DecodeError, RecursionError):
+            continue
+    return found

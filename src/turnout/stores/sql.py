@@ -27,7 +27,7 @@ from turnout.stores.feedback import SQLFeedbacks
 from turnout.stores.guardrails import SQLGuardrails
 from turnout.stores.leasing import beat, give_back, lease, lease_rest, reclaim, spent_in
 from turnout.stores.presets import SQLPresets
-from turnout.stores.rows import key_of
+from turnout.stores.rows import decode_generation, key_of, readable
 from turnout.stores.schema import ACCOUNTS, ACTIVITY, BUDGETS, GENERATIONS, JOURNALS, KEYS, REVISIONS
 from turnout.stores.sessions import SQLSessions
 from turnout.stores.speeds import SQLSpeeds
@@ -35,7 +35,6 @@ from turnout.stores.training import SQLTraining
 
 __all__ = ["SQLStore"]
 
-_decode_generation = msgspec.json.Decoder(Generation).decode
 _log = logging.getLogger(__name__)
 
 _tokens = select(
@@ -159,7 +158,7 @@ class SQLStore(
         if record is None:
             return None
         try:
-            return _decode_generation(record)
+            return decode_generation(record)
         except (msgspec.DecodeError, RecursionError):
             _log.exception("the record of generation %s cannot be read", generation_id)
             raise Unavailable("The record of this generation cannot be read") from None
@@ -169,8 +168,8 @@ class SQLStore(
         place = generation_id
         while found := await self._records_after(place, most):
             place = found[-1][0]
-            if readable := [one for _, record in found if (one := _readable(record)) is not None]:
-                return readable
+            if generations := readable(record for _, record in found):
+                return generations
         return []
 
     async def _records_after(self, place: str, most: int) -> Sequence[tuple[str, str]]:
@@ -292,10 +291,3 @@ class SQLStore(
     async def booked(self, claims: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
         """What has been booked of each window of each budget."""
         return await self._read(lambda connection: spent_in(connection, tuple(claims)))
-
-
-def _readable(record: str) -> Generation | None:
-    try:
-        return _decode_generation(record)
-    except (msgspec.DecodeError, RecursionError):
-        return None

@@ -13,16 +13,15 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TypeVar, final
 
-from sqlalchemy import Connection, bindparam, delete
+from sqlalchemy import Connection
 
 from turnout.base.clock import SYSTEM_CLOCK, Clock
 from turnout.base.errors import Unavailable
 from turnout.contracts.store import Delivery
-from turnout.stores.leasing import book
-from turnout.stores.schema import JOURNALS
+from turnout.stores.arrivals import forget_journals
 from turnout.stores.sql import SQLStore
 from turnout.stores.sqlite_file import READ, WRITE, prepare
-from turnout.stores.sqlite_insert import insert_generations, keep_offsets
+from turnout.stores.sqlite_insert import add
 from turnout.stores.sqlite_lane import Lane
 
 __all__ = ["SQLiteStore"]
@@ -30,8 +29,6 @@ __all__ = ["SQLiteStore"]
 T = TypeVar("T")
 
 _SYNC_WITHIN = 1.0  # seconds
-
-_forget_journal = delete(JOURNALS).where(JOURNALS.c.file == bindparam("name"))
 
 
 @final
@@ -80,7 +77,7 @@ class SQLiteStore(SQLStore):
             delivery = source()
             if delivery is None:
                 return None
-            return self._writer.transact(lambda connection: _add(connection, delivery, self._clock.wall()))
+            return self._writer.transact(lambda connection: add(connection, delivery, self._clock.wall()))
 
         new = await self._writer.call(take)
         if new is None:
@@ -90,8 +87,7 @@ class SQLiteStore(SQLStore):
 
     async def forget_journals(self, files: Collection[str]) -> None:
         """Drop the offsets of *files*; when this returns, all that came from them survives a power cut."""
-        names = [{"name": file} for file in files]
-        await self._write(lambda connection: connection.execute(_forget_journal, names))
+        await self._write(lambda connection: forget_journals(connection, files))
         await self._writer.call(self._sync_log)
 
     async def _read(self, operation: Callable[[Connection], T]) -> T:
@@ -120,11 +116,3 @@ class SQLiteStore(SQLStore):
                 os.close(log)
         except OSError as error:
             raise Unavailable("The store cannot be reached") from error
-
-
-def _add(connection: Connection, delivery: Delivery, now: float) -> int:
-    new, booking = insert_generations(connection, delivery.rows)
-    book(connection, delivery.node, booking, now)
-    if delivery.offsets:
-        keep_offsets(connection, delivery.offsets)
-    return new
