@@ -23,7 +23,13 @@ from turnout.domain.catalog import Benchmarks, Model
 
 NOW = 1_800_000_000.0
 TASK_OF = Tasks()
-UNSEEN_PROMPTS = [json.loads(line) for line in Path(__file__).with_name("unseen.jsonl").read_text("utf-8").splitlines()]
+
+
+def prompts_in(name: str) -> list[dict[str, str]]:
+    return [json.loads(line) for line in Path(__file__).with_name(name).read_text("utf-8").splitlines()]
+
+
+UNSEEN_PROMPTS = prompts_in("unseen.jsonl")
 ADVERSARIAL = [
     "",
     " ",
@@ -246,6 +252,26 @@ def test_kinds_of_work_are_told_apart_on_prompts_that_were_not_shown() -> None:
     assert {row["task"] for row in UNSEEN_PROMPTS} == set(TASKS)
     assert not {row["prompt"] for row in UNSEEN_PROMPTS} & {row["prompt"] for row in examples()}
     assert macro_f1(UNSEEN_PROMPTS) >= 0.8
+
+
+def test_kinds_of_work_are_told_apart_on_prompts_that_were_written_after_the_cues() -> None:
+    fresh = prompts_in("fresh.jsonl")
+    assert {row["task"] for row in fresh} == set(TASKS)
+    assert not {row["prompt"] for row in fresh} & {row["prompt"] for row in (*examples(), *UNSEEN_PROMPTS)}
+    assert macro_f1(fresh) >= 0.8
+
+
+@pytest.mark.parametrize(
+    ("text", "task"),
+    [
+        ("Sam has 12 pens and buys three dozen more. He gives 5 away. How many pens does he have?", "math"),
+        ('def last(xs):\n    """The last of xs.\n    >>> last([1, 2])\n    2\n    """', "code:generation"),
+        ("A fever that lasts is a symptom of\nA. infection\nB. joy\nC. sleep\nD. hunger", "multiple_choice"),
+        ("Say 'the train is late' in Swahili please", "translation"),
+    ],
+)
+def test_shapes_and_sets_of_words_tell_kinds_of_work(text: str, task: str) -> None:
+    assert TASK_OF.task_of(text).name == task
 
 
 def test_after_200_ratings_each_kind_of_work_goes_to_its_best_model() -> None:

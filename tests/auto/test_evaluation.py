@@ -148,6 +148,9 @@ def test_commands_train_a_table_and_evaluate(tmp_path: Path) -> None:
     missed = [goal for goal in told["goals"] if not goal["met"]]
     assert isinstance(judged.exception, TurnoutError) if missed else judged.exit_code == 0
     assert (tmp_path / "svg" / "made.svg").exists()
+    [pool] = (row for row in told["pools"] if not row["unseen"])
+    assert list(pool["curves"]) == ["router", "blind", "oracle"]
+    assert all(cost > 0 and 0 <= quality <= 1 for curve in pool["curves"].values() for cost, quality in curve)
 
 
 @pytest.mark.slow

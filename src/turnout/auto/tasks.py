@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +19,15 @@ from turnout.auto.table import Floats
 __all__ = ["TASKS", "Task", "Tasks", "shared_tasks"]
 
 _HERE = resources.files("turnout.auto")
-_CUES: Mapping[str, str] = tomllib.loads((_HERE / "cues.toml").read_text(encoding="utf-8"))
+_CUES: Mapping[str, Any] = tomllib.loads((_HERE / "cues.toml").read_text(encoding="utf-8"))
+_SETS: Mapping[str, str] = _CUES["sets"]
 
-TASKS: tuple[str, ...] = tuple(_CUES)
+TASKS: tuple[str, ...] = tuple(name for name in _CUES if name != "sets")
 """The kinds of work that are told apart."""
 
 _OPENING, _ENDING = 60, 40
 _EARLY, _EARLY_FACTOR = 8, 1.4
-_LEARNED_SHARE = 1.0
+_LEARNED_SHARE = 0.5
 _SOFTNESS = 1.2
 
 
@@ -42,6 +44,16 @@ _LETTERED = (
 _CODE_MARKS = ("{", "}", ";", "()", "def ", "=>", "==", "import ", "return ", "```", "</", "+=", "](", "):")
 _CODE_TASKS = tuple(
     f"code:{kind}" for kind in ("debugging", "explanation", "review", "refactoring", "generation", "testing")
+)
+_CODE_PLACES = [TASKS.index(task) for task in _CODE_TASKS]
+_TECH_WEIGHT = 1.2
+_AMOUNTS = re.compile(
+    r"\d[\d.,]*|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|dozen|twice|half|third|quarter)\b",
+    re.IGNORECASE,
+)
+_ASKS_AMOUNT = re.compile(r"\bhow (?:many|much|long|far|old|fast)\b|\bwhat (?:is|was|are|percent)", re.IGNORECASE)
+_OPENS_QUESTION = re.compile(
+    r"\s*(?:who|what|when|where|which|whose|why|how|in what|in which|is|are|does|did)\b", re.IGNORECASE
 )
 
 
@@ -60,11 +72,15 @@ class Tasks:
     def __init__(self) -> None:
         """Read the cues and the examples that the package brings."""
         cues: dict[int, Floats] = {}
-        for place, listed in enumerate(_CUES.values()):
-            for cue in listed.split():
+        for place, task in enumerate(TASKS):
+            for cue in _CUES[task].split():
                 phrase, _, weight = cue.rpartition(":")
-                for one in phrase_hashes(phrase.replace("_", " ")).tolist():
-                    cues.setdefault(one, np.zeros(len(TASKS), np.float32))[place] = float(weight)
+                for said in _phrases(phrase):
+                    for one in phrase_hashes(said).tolist():
+                        cues.setdefault(one, np.zeros(len(TASKS), np.float32))[place] = float(weight)
+        for word in _SETS["TECH"].split():  # whatever is said about a tool of programmers is probably code
+            cell = cues.setdefault(phrase_hashes(word).tolist()[0], np.zeros(len(TASKS), np.float32))
+            cell[_CODE_PLACES] = np.maximum(cell[_CODE_PLACES], _TECH_WEIGHT)
         self._hashes = np.array(sorted(cues), np.uint64)
         self._cells = np.stack([cues[one] for one in self._hashes.tolist()])
         self._learned_hashes, self._learned = _learned()
@@ -98,6 +114,13 @@ class Tasks:
         said[_matches(self._learned_hashes, hashes)[0]] = 1
         learned: Floats = said @ self._learned * np.float32(_LEARNED_SHARE / np.sqrt(max(1.0, float(said.sum()))))
         return learned
+
+
+def _phrases(cue: str) -> list[str]:
+    """What *cue* stands for: itself, or one phrase for each word of the set that it names."""
+    name = next((name for name in _SETS if name in cue), None)
+    found = [cue] if name is None else [cue.replace(name, word) for word in _SETS[name].split()]
+    return [one.replace("_", " ") for one in found]
 
 
 @cache
@@ -143,13 +166,20 @@ def _by_shape(text: str) -> Floats:
 
     lettered = max(sum(mark in text for mark in marks) for marks in _LETTERED)
     if lettered >= 2:
-        add("multiple_choice", 3.0 + 2 * lettered)
+        add("multiple_choice", 5.0 + 3 * lettered)
     code = sum(mark in text for mark in _CODE_MARKS)
     for task in _CODE_TASKS if code else ():
-        add(task, min(2.5, 0.8 * code))
+        add(task, min(4.0, 1.0 * code))
     if any(mark in text for mark in ("^", "\\frac", "\\sqrt", "= 0", "$")) and any(one in text for one in "0123456789"):
         add("math", 1.5)
-    if len(text) < 25 and not code:
+    if "def " in text and ('"""' in text or ">>>" in text):  # a function to be completed
+        add("code:generation", 5.0)
+    amounts = len(_AMOUNTS.findall(text[:1_500]))
+    if amounts > 1 and not code and _ASKS_AMOUNT.search(text[-400:]):
+        add("math", min(3.5, 1.0 + 0.5 * amounts))
+    if len(text) < 200 and _OPENS_QUESTION.match(text):
+        add("qa_knowledge", 0.8)
+    elif len(text) < 25 and not code:
         add("conversation", 1.5)
     if not text.isascii() and sum(letter > "\u0370" for letter in text[:400]) > 8:
         add("translation", 1.5)
