@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 import msgspec
+from msgspec.structs import asdict, replace
+from pydantic import BaseModel
 
 from turnout import config
 from turnout.base.secrets import Secret
@@ -27,6 +30,11 @@ __all__ = [
 ]
 
 FAKE = "fake"
+_FACTS: Final = (
+    "name", "dialect", "region", "project", "location", "api_version", "credentials_file", "access_key_id",
+    "secret_access_key", "session_token",
+)  # fmt: skip
+"""What the configuration says of a provider under the name that it has there."""
 
 
 def read_headers() -> frozenset[bytes]:
@@ -123,7 +131,7 @@ def _spoken(dialect: str) -> Dialect | None:
 
 def _skilled(provider: Provider) -> Provider:
     dialect = find_dialect(provider.dialect)
-    return provider if dialect is None else msgspec.structs.replace(provider, skills=dialect.skills)
+    return provider if dialect is None else replace(provider, skills=dialect.skills)
 
 
 def _from_known(known: KnownProvider, dialect: Dialect, environment: Mapping[str, str]) -> Provider:
@@ -135,16 +143,11 @@ def _from_known(known: KnownProvider, dialect: Dialect, environment: Mapping[str
         base_url=known.base_url,
         credential=Secret(credential) if credential else None,
         models_path=known.models_path,
-        policy=Policy(
-            privacy_policy_url=known.privacy_policy_url,
-            terms_of_service_url=known.terms_of_service_url,
-            status_page_url=known.status_page_url,
-            headquarters=known.headquarters,
-        ),
+        policy=msgspec.convert(known, Policy, from_attributes=True),
     )
     if dialect.address is not None and not provider.base_url and provider.credential is not None:
-        provider = msgspec.structs.replace(provider, base_url=dialect.address(provider))
-    return msgspec.structs.replace(provider, usable=_is_usable(provider, dialect))
+        provider = replace(provider, base_url=dialect.address(provider))
+    return replace(provider, usable=_is_usable(provider, dialect))
 
 
 def _is_usable(provider: Provider, dialect: Dialect) -> bool:
@@ -159,26 +162,8 @@ def _from_row(row: CompatibleProvider, resolved: Resolved | None) -> Provider:
         base_url=resolved.base_url if resolved is not None else row.base_url,
         credential=resolved.credential if resolved is not None else None,
         models_path=row.models_path,
-        capabilities=Capabilities(
-            stream_usage=row.stream_usage,
-            max_tokens_field=row.max_tokens_field,
-            reasoning=row.reasoning,
-            developer_role=row.developer_role,
-            structured=row.structured,
-            drop=frozenset(row.drop),
-            embeddings=row.embeddings,
-            embedding_batch=row.embedding_batch,
-            server_tools=row.server_tools,
-        ),
-        policy=Policy(
-            data_collection=row.data_collection,
-            zdr=row.zdr,
-            regions=row.regions,
-            privacy_policy_url=row.privacy_policy_url,
-            terms_of_service_url=row.terms_of_service_url,
-            status_page_url=row.status_page_url,
-            headquarters=row.headquarters,
-        ),
+        capabilities=msgspec.convert(row, Capabilities, from_attributes=True),
+        policy=msgspec.convert(row, Policy, from_attributes=True),
         usable=resolved is not None,
     )
 
@@ -187,28 +172,20 @@ def _with_declared(provider: Provider, declared: DeclaredProvider | None, *, kee
     """*provider* with what the configuration says of it; the configuration wins, field by field."""
     if declared is None:
         return provider
-    stated = msgspec.structs.replace(
+    capabilities = _stated(declared.capabilities, Capabilities.__struct_fields__)
+    stated = replace(
         provider,
-        name=declared.name or provider.name,
-        dialect=declared.dialect or provider.dialect,
+        **_stated(declared, _FACTS),
         base_url=provider.base_url if keep_address else declared.base_url or provider.base_url,
         credential=declared.api_key or provider.credential,
-        headers=tuple((name, _text(value)) for name, value in declared.headers.items()),
-        capabilities=_capabilities(provider.capabilities, declared),
+        headers=tuple((name, value.reveal()) for name, value in declared.headers.items()),
+        capabilities=msgspec.convert(asdict(provider.capabilities) | capabilities, Capabilities),
         timeouts=_timeouts(declared),
-        policy=_policy(provider.policy, declared),
-        region=declared.region or provider.region,
-        project=declared.project or provider.project,
-        location=declared.location or provider.location,
-        api_version=declared.api_version or provider.api_version,
-        credentials_file=declared.credentials_file or provider.credentials_file,
-        access_key_id=_secret(declared.access_key_id),
-        secret_access_key=_secret(declared.secret_access_key),
-        session_token=_secret(declared.session_token),
+        policy=replace(provider.policy, **_stated(declared, ("data_collection", "zdr", "regions"))),
     )
     dialect = _spoken(stated.dialect)
     if dialect is not None and dialect.address is not None and declared.base_url is None and not keep_address:
-        stated = msgspec.structs.replace(stated, base_url=dialect.address(stated) or stated.base_url)
+        stated = replace(stated, base_url=dialect.address(stated) or stated.base_url)
     if dialect is None:
         usable = False
     elif dialect.usable is not None:
@@ -217,7 +194,7 @@ def _with_declared(provider: Provider, declared: DeclaredProvider | None, *, kee
         reachable = bool(stated.base_url) and "{" not in stated.base_url
         answering = declared.base_url is not None or stated.credential is not None
         usable = provider.usable or (reachable and answering)
-    return msgspec.structs.replace(stated, usable=usable)
+    return replace(stated, usable=usable)
 
 
 def _modern(declared: DeclaredProvider) -> Capabilities:
@@ -225,19 +202,9 @@ def _modern(declared: DeclaredProvider) -> Capabilities:
     return Capabilities(developer_role=declared.base_url is not None and "api.openai.com" in declared.base_url)
 
 
-def _capabilities(shipped: Capabilities, declared: DeclaredProvider) -> Capabilities:
-    stated = declared.capabilities
-    return Capabilities(
-        stream_usage=shipped.stream_usage if stated.stream_usage is None else stated.stream_usage,
-        max_tokens_field=stated.max_tokens_field or shipped.max_tokens_field,
-        reasoning=stated.reasoning or shipped.reasoning,
-        developer_role=shipped.developer_role if stated.developer_role is None else stated.developer_role,
-        structured=stated.structured or shipped.structured,
-        drop=shipped.drop if stated.drop is None else frozenset(stated.drop),
-        embeddings=stated.embeddings or shipped.embeddings,
-        embedding_batch=stated.embedding_batch or shipped.embedding_batch,
-        server_tools=shipped.server_tools if stated.server_tools is None else stated.server_tools,
-    )
+def _stated(table: BaseModel, names: Iterable[str]) -> dict[str, Any]:
+    """What *table* says under *names*; keys that are left out are left out."""
+    return {name: value for name in names if (value := getattr(table, name)) is not None}
 
 
 def _timeouts(declared: DeclaredProvider) -> Timeouts:
@@ -253,26 +220,6 @@ def _timeouts(declared: DeclaredProvider) -> Timeouts:
     )
 
 
-def _policy(shipped: Policy, declared: DeclaredProvider) -> Policy:
-    return Policy(
-        data_collection=declared.data_collection or shipped.data_collection,
-        zdr=shipped.zdr if declared.zdr is None else declared.zdr,
-        regions=shipped.regions if declared.regions is None else tuple(declared.regions),
-        privacy_policy_url=shipped.privacy_policy_url,
-        terms_of_service_url=shipped.terms_of_service_url,
-        status_page_url=shipped.status_page_url,
-        headquarters=shipped.headquarters,
-    )
-
-
 def _is_enabled(settings: config.Settings, slug: str) -> bool:
     declared = settings.providers.get(slug)
     return declared is None or declared.enabled
-
-
-def _text(value: Secret | str) -> str:
-    return value.reveal() if isinstance(value, Secret) else value
-
-
-def _secret(value: Secret | str | None) -> Secret | None:
-    return Secret(value) if isinstance(value, str) else value
