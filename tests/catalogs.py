@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from turnout.base.money import Pico
-from turnout.catalog.build import build
+from turnout.catalog.build import merge
 from turnout.catalog.sources.bundled import bundled_rows
 from turnout.domain.catalog import ArenaScore, Benchmarks, CatalogSnapshot, Endpoint, Model
 from turnout.domain.provider import Policy, Provider
@@ -158,4 +158,4 @@ def bundled() -> CatalogSnapshot:
     """The catalog that comes with the packages, of providers without credentials."""
     rows = bundled_rows(NOW, {})
     providers = {row.provider: Provider(slug=row.provider, name=row.provider) for row in rows}
-    return build(rows, (), providers, built=NOW)
+    return merge(rows, (), providers, built=NOW).snapshot

@@ -19,7 +19,7 @@ from turnout.stores.sqlite import SQLiteStore
 
 __all__ = ["accepted", "assert_conserved", "assert_money_adds_up", "generation_ids", "generations", "settled"]
 
-_FLUSH_SECONDS = 3.0
+_FLUSH_SECONDS = 20.0
 _PARTED: tuple[tuple[Dimension, ...], ...] = (("day", "model", "provider"), ("key",), ("user", "key"), ())
 
 

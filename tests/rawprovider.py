@@ -18,7 +18,7 @@ Script = bytes | Callable[[socketserver.StreamRequestHandler, Mapping[str, str]]
 class RawProvider:
     """Serves ``POST`` on loopback; *scripts* gives, by model name, the bytes of the answer or who writes them.
 
-    Bytes end with the connection. ``asked`` counts requests by model. Use as a context manager.
+    Bytes end with the connection; the headers that others get have the ``body`` beside them. ``asked`` counts requests by model. Use as a context manager.
     """
 
     def __init__(self, scripts: Mapping[str, Script]) -> None:
@@ -56,7 +56,8 @@ class RawProvider:
         while (line := handler.rfile.readline().strip()) != b"":
             name, _, value = line.decode("latin-1").partition(":")
             headers[name.lower()] = value.strip()
-        model = json.loads(handler.rfile.read(int(headers["content-length"])))["model"]
+        headers["body"] = handler.rfile.read(int(headers["content-length"])).decode()
+        model = json.loads(headers["body"])["model"]
         self.asked[model] += 1
         script = scripts[model]
         if isinstance(script, bytes):

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from gateway import Gateway, Reply, model_tables
+from patience import until
 
 _TOML = "[catalog]\nbundled = false\n" + model_tables(
     "acme/paid", [("fake", "echo", '{ prompt = "0.000001", completion = "0.000002" }')]
@@ -39,13 +39,6 @@ def new_account(gateway: Gateway, **fields: object) -> tuple[str, str, str]:
     return account, keys[0]["key"], keys[1]["key"]
 
 
-def eventually(check: Callable[[], bool], seconds: float = 1.5) -> None:
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_an_account_is_made_read_changed_and_deleted(gateway: Gateway) -> None:
     account, boss, worker = new_account(gateway, credit=2.5)
     entry = manage(gateway, "GET", f"/accounts/{account}").json()["data"]
@@ -56,8 +49,8 @@ def test_an_account_is_made_read_changed_and_deleted(gateway: Gateway) -> None:
     assert ask(gateway, worker).status == 200
     assert manage(gateway, "DELETE", f"/accounts/{account}").json() == {"deleted": True}
     assert manage(gateway, "GET", f"/accounts/{account}").status == 404
-    eventually(lambda: ask(gateway, worker).status == 401)
-    eventually(lambda: manage(gateway, "GET", "/keys", key=boss).status == 401)
+    until(lambda: ask(gateway, worker).status == 401)
+    until(lambda: manage(gateway, "GET", "/keys", key=boss).status == 401)
 
 
 def test_accounts_are_for_admins(gateway: Gateway) -> None:
@@ -90,12 +83,12 @@ def test_a_field_that_is_wrong_or_not_writable_is_named(gateway: Gateway, body: 
 def test_credit_holds_for_all_keys_of_the_account_and_what_was_spent_before_counts(gateway: Gateway) -> None:
     account, boss, worker = new_account(gateway)
     cost = ask(gateway, worker).json()["usage"]["cost"]
-    eventually(lambda: manage(gateway, "GET", "/credits", key=boss).json()["data"]["total_usage"] == cost)
+    until(lambda: manage(gateway, "GET", "/credits", key=boss).json()["data"]["total_usage"] == cost)
     assert manage(gateway, "GET", "/credits", key=boss).json()["data"]["unlimited"]
     assert manage(gateway, "PATCH", f"/accounts/{account}", {"credit": cost}).json()["data"]["remaining"] == 0
     credit = manage(gateway, "GET", "/credits", key=boss).json()["data"]
     assert (credit["total_credits"], credit["unlimited"]) == (cost, False)
-    eventually(lambda: ask(gateway, worker).status == 402)
+    until(lambda: ask(gateway, worker).status == 402)
 
 
 @pytest.mark.parametrize("scope", ["tag", "user", "key"])
@@ -112,14 +105,14 @@ def test_budgets_hold_for_tags_end_users_and_keys(gateway: Gateway, scope: str) 
     def spent() -> list[float]:
         return [one["spent"] for one in manage(gateway, "GET", "/budgets", key=boss).json()["data"]]
 
-    eventually(lambda: spent() == [cost])
+    until(lambda: spent() == [cost])
     assert manage(gateway, "PUT", "/budgets", budget | {"limit": 0}, boss).json()["data"]["remaining"] == 0
-    eventually(lambda: ask(gateway, made["key"], user="u-1").status == 402)
+    until(lambda: ask(gateway, made["key"], user="u-1").status == 402)
     assert (ask(gateway, made["key"], user="u-2").status == 200) == (scope == "user")
     at = f"/budgets?scope={scope}&subject={subject}&window=daily"
     assert manage(gateway, "DELETE", at, key=boss).json() == {"deleted": True}
     assert manage(gateway, "DELETE", at, key=boss).status == 404
-    eventually(lambda: ask(gateway, made["key"], user="u-1").status == 200)
+    until(lambda: ask(gateway, made["key"], user="u-1").status == 200)
 
 
 def test_limits_and_credit_are_not_set_as_budgets(gateway: Gateway) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 
 from feeds import Feeds, models_dev
 from gateway import FakeServer, Gateway, Reply, model_tables, provider_table, running
+from patience import until
 
 _PATHS = ("/settings", "/doctor", "/providers", "/catalog", "/catalog/unnamed", "/backups", "/backups/turnout-x.sqlite")
 
@@ -41,13 +41,6 @@ def _told(gateway: Gateway, path: str) -> Any:  # noqa: ANN401 - tests look insi
     reply = _admin(gateway, "GET", path)
     assert reply.status == 200, reply.body
     return reply.json()["data"]
-
-
-def _eventually(check: Callable[[], bool], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("path", _PATHS)
@@ -108,7 +101,7 @@ def test_a_sync_tells_its_progress_and_a_leap_waits_for_a_word(gateway: Gateway,
     assert catalog["quarantined"] == []
     assert catalog["sources"][0]["source"] == "models.dev"
     assert [one["kind"] for one in catalog["changes"]][:1] == ["price"]
-    _eventually(lambda: b"0.00002" in gateway.request("GET", "/api/v1/models?output_modalities=all").body)
+    until(lambda: b"0.00002" in gateway.request("GET", "/api/v1/models?output_modalities=all").body)
 
 
 def test_the_store_is_copied_downloaded_and_restored_while_requests_run(gateway: Gateway, tmp_path: Path) -> None:
@@ -138,12 +131,12 @@ def test_the_store_is_copied_downloaded_and_restored_while_requests_run(gateway:
 
     restored = _admin(gateway, "POST", f"/backups/{name}/restore")
     assert restored.status == 200, restored.body
-    _eventually(lambda: status(later) == 401)
-    _eventually(lambda: status(kept) == 200)
+    until(lambda: status(later) == 401)
+    until(lambda: status(kept) == 200)
     before = restored.json()["data"]["before"]["name"]
     assert [one["name"] for one in _told(gateway, "/backups")] == [before, name]
     assert _admin(gateway, "POST", f"/backups/{before}/restore").status == 200
-    _eventually(lambda: status(later) == 200)
+    until(lambda: status(later) == 200)
     assert all(one["well"] for one in _told(gateway, "/doctor"))
     for path in (before, name):
         assert _admin(gateway, "DELETE", f"/backups/{path}").status == 200

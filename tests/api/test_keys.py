@@ -3,11 +3,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from gateway import FakeServer, Gateway, Reply, model_tables, provider_table, running
+from patience import until
 
 _TOML = "[catalog]\nbundled = false\n"
 
@@ -39,13 +39,7 @@ def ask(gateway: Gateway, key: str, **fields: object) -> Reply:
     return gateway.request("POST", "/api/v1/chat/completions", body, key=key)
 
 
-def eventually(check: Any, seconds: float = 1.5) -> None:  # noqa: ANN401 - a claim
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
+@pytest.mark.alone
 def test_a_disabled_key_stops_on_every_worker_within_a_second(gateway: Gateway) -> None:
     key_hash, secret = new_key(gateway)
     assert {ask(gateway, secret).status for _ in range(8)} == {200}
@@ -53,27 +47,27 @@ def test_a_disabled_key_stops_on_every_worker_within_a_second(gateway: Gateway) 
     time.sleep(1.0)
     assert {ask(gateway, secret).status for _ in range(12)} == {401}
     assert manage(gateway, "PATCH", f"/keys/{key_hash}", {"disabled": False}).status == 200
-    eventually(lambda: {ask(gateway, secret).status for _ in range(8)} == {200})
+    until(lambda: {ask(gateway, secret).status for _ in range(8)} == {200})
 
 
 def test_what_a_key_has_spent_counts_against_a_limit_that_comes_later(gateway: Gateway) -> None:
     key_hash, secret = new_key(gateway)
     cost = ask(gateway, secret).json()["usage"]["cost"]
     assert cost > 0
-    eventually(lambda: manage(gateway, "GET", f"/keys/{key_hash}").json()["data"]["usage"] == cost)
+    until(lambda: manage(gateway, "GET", f"/keys/{key_hash}").json()["data"]["usage"] == cost)
     changed = manage(gateway, "PATCH", f"/keys/{key_hash}", {"limit": cost, "limit_reset": "daily"}).json()["data"]
     assert (changed["limit_remaining"], changed["limit_reset"]) == (0, "daily")
-    eventually(lambda: ask(gateway, secret, max_tokens=5).status == 402)
+    until(lambda: ask(gateway, secret, max_tokens=5).status == 402)
     changed = manage(gateway, "PATCH", f"/keys/{key_hash}", {"limit": None}).json()["data"]
     assert changed["limit_remaining"] is None
-    eventually(lambda: ask(gateway, secret, max_tokens=5).status == 200)
+    until(lambda: ask(gateway, secret, max_tokens=5).status == 200)
 
 
 def test_the_remaining_limit_is_exact(gateway: Gateway) -> None:
     key_hash, secret = new_key(gateway, limit=1)
     costs = [ask(gateway, secret, max_tokens=5).json()["usage"]["cost"] for _ in range(3)]
     left = round(1 - sum(costs), 12)
-    eventually(lambda: manage(gateway, "GET", f"/keys/{key_hash}").json()["data"]["limit_remaining"] == left)
+    until(lambda: manage(gateway, "GET", f"/keys/{key_hash}").json()["data"]["limit_remaining"] == left)
     own = gateway.request("GET", "/api/v1/key", key=secret).json()["data"]
     assert own["limit_remaining"] == left
     assert own["usage"] == own["usage_daily"] == pytest.approx(sum(costs))
@@ -139,7 +133,7 @@ def test_our_own_fields_are_kept_and_hold(gateway: Gateway) -> None:
     assert ask(gateway, secret).status in {403, 404}
     entry = manage(gateway, "PATCH", f"/keys/{key_hash}", dict.fromkeys(fields) | {"tags": []}).json()["data"]
     assert {name: entry[name] for name in fields} == dict.fromkeys(fields) | {"tags": []}
-    eventually(lambda: ask(gateway, secret).status == 200)
+    until(lambda: ask(gateway, secret).status == 200)
 
 
 def test_a_management_key_infers_nothing_and_does_not_lock_itself_out(gateway: Gateway) -> None:
@@ -201,7 +195,7 @@ def test_plugins_of_a_key_work_on_requests_that_do_not_name_them(gateway: Gatewa
     assert ask(gateway, secret, **asked).json()["choices"][0]["message"]["content"] == '{"a":1}'
     reply = manage(gateway, "PATCH", f"/keys/{key_hash}", {"plugins": []})
     assert reply.json()["data"]["plugins"] == []
-    eventually(lambda: "```" in ask(gateway, secret, **asked).json()["choices"][0]["message"]["content"])
+    until(lambda: "```" in ask(gateway, secret, **asked).json()["choices"][0]["message"]["content"])
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,17 +12,11 @@ from pathlib import Path
 import pytest
 
 from gateway import Gateway, model_tables, provider_table
+from patience import until
 
 FREE = '{ prompt = "0", completion = "0" }'
 TINY = model_tables("acme/tiny", [("fake", "echo", FREE)])
 LARGE = model_tables("acme/large", [("fake", "echo", FREE)])
-
-
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def hang_up(gateway: Gateway) -> None:
@@ -111,14 +105,15 @@ def test_an_unchanged_file_may_be_read_again_under_load(gateway: Gateway) -> Non
 
 
 class _Listing(BaseHTTPRequestHandler):
-    """Lists one model: the first time slowly, then at once."""
+    """Lists one model: the first time not before it is told to, then at once."""
 
     asked = 0
+    late = threading.Event()
 
     def do_GET(self) -> None:
         type(self).asked += 1
         if self.asked == 1:
-            time.sleep(5.0)
+            self.late.wait(30)
         body = json.dumps({"data": [{"id": "own-model"}]}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -139,8 +134,9 @@ def test_a_listing_that_comes_late_does_not_bring_the_old_configuration_back(tmp
             until(lambda: _Listing.asked > 0)
             gateway.config.write_text(own + LARGE)
             hang_up(gateway)
-            until(lambda: gateway.chat("acme/large").status == 200, 4.9)
-            time.sleep(2.0)
+            until(lambda: gateway.chat("acme/large").status == 200)
+            _Listing.late.set()
+            time.sleep(0.5)
             assert gateway.chat("acme/large").status == 200
     finally:
         server.shutdown()

@@ -7,20 +7,14 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from feeds import Feeds, models_dev
 from gateway import FakeServer, Gateway, model_tables, provider_table
-
-
-def _until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
+from patience import until
 
 
 @pytest.fixture
@@ -40,10 +34,10 @@ def test_a_server_syncs_by_itself_in_one_process_and_every_worker_follows(
 ) -> None:
     with Gateway(tmp_path, feeds.toml(["models.dev"], refresh="2s"), workers=workers) as gateway:
         assert "openai/gpt-1" not in _ids(gateway)
-        _until(lambda: "openai/gpt-1" in _ids(gateway))
+        until(lambda: "openai/gpt-1" in _ids(gateway))
         feeds["/api.json"] = models_dev(openai={"gpt-1": (1, 2), "gpt-2": (1, 2)})
-        _until(lambda: "openai/gpt-2" in _ids(gateway))
-        _until(lambda: all("openai/gpt-2" in _ids(gateway) for _ in range(20)))
+        until(lambda: "openai/gpt-2" in _ids(gateway))
+        until(lambda: all("openai/gpt-2" in _ids(gateway) for _ in range(20)))
         feeds.asked.clear()
         time.sleep(5)
         assert 1 <= len(feeds.asked) <= 3  # every two seconds, however many workers there are
@@ -62,12 +56,12 @@ def test_never_means_that_nobody_is_asked(feeds: Feeds, tmp_path: Path) -> None:
 
 def test_a_server_keeps_its_catalog_and_says_why_when_a_sync_fails(feeds: Feeds, tmp_path: Path) -> None:
     with Gateway(tmp_path, feeds.toml(["models.dev"], refresh="2s")) as gateway:
-        _until(lambda: "openai/gpt-1" in _ids(gateway))
+        until(lambda: "openai/gpt-1" in _ids(gateway))
         feeds["/api.json"] = b"<html>"
-        _until(lambda: "its answer is not what it should be" in gateway.log())
+        until(lambda: "its answer is not what it should be" in gateway.log())
         assert "openai/gpt-1" in _ids(gateway)
         asked = len(feeds.asked)
-        _until(lambda: len(feeds.asked) > asked)
+        until(lambda: len(feeds.asked) > asked)
         assert gateway.request("GET", "/ready").json()["catalog"]["age_seconds"] >= 1
 
 
@@ -101,7 +95,7 @@ def test_a_swap_under_load_drops_no_request(feeds: Feeds, tmp_path: Path) -> Non
                         [*command[:4], "diff", "--approve", held, *command[5:]],
                         env=environment, capture_output=True, check=True,
                     )  # fmt: skip
-                _until(lambda name=f"openai/swap-{number}": name in _ids(gateway))  # type: ignore[misc]
+                until(lambda name=f"openai/swap-{number}": name in _ids(gateway))  # type: ignore[misc]
             stop.set()
             for thread in threads:
                 thread.join()

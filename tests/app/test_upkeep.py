@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway import Gateway, model_tables
+from patience import until
 from turnout import config
 from turnout.app.upkeep import Upkeep
 from turnout.base.clock import Clock
@@ -153,9 +154,7 @@ def test_a_running_server_calls_the_webhook_and_logs(tmp_path: Path, webhook: st
         ask = {"model": "acme/paid", "messages": [{"role": "user", "content": "a " * 12}], "max_tokens": 30}
         while gateway.request("POST", "/api/v1/chat/completions", ask, key=secret).status == 200:
             pass
-        deadline = time.monotonic() + 6
-        while not _Webhook.bodies and time.monotonic() < deadline:
-            time.sleep(0.05)
+        until(lambda: _Webhook.bodies)
         assert _Webhook.bodies[0]["percent"] == 50
         assert "budget of key" in gateway.log()
         assert "secret-path" not in gateway.log()

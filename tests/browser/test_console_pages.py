@@ -196,6 +196,8 @@ def test_logs_are_filtered_followed_and_safe_to_read(desk: Desk) -> None:
 def test_voters_are_built_asked_inspected_and_taught(desk: Desk, pictures: Path) -> None:
     desk.expected.add(400)
     page = _enter(desk, "/query?new=")
+    page.wait_for_timeout(600)
+    expect(page.get_by_text("Loading")).to_have_count(0)
     for i, slug in enumerate(("acme/good", "acme/bad")):
         voter = page.get_by_role("group", name=f"Voter {i + 1}")
         voter.get_by_label("Model").fill(slug)

@@ -30,6 +30,7 @@ def test_a_page_is_accessible_and_fits_its_window(desk: Desk, pictures: Path, na
     whole = name not in {"models", "cards"}  # those grow as they are scrolled
     page.screenshot(path=pictures / f"{name}-1440.png", full_page=whole)
     assert violations(page) == []
+    assert page.evaluate("[...document.querySelectorAll('.virtual')].every(one => one.scrollWidth <= one.clientWidth)")
     page.emulate_media(color_scheme="dark")
     page.screenshot(path=pictures / f"{name}-1440-dark.png", full_page=whole)
     assert violations(page, "color-contrast") == []
@@ -86,6 +87,16 @@ def test_what_the_gateway_does_is_seen_on_its_public_pages_and_in_activity(desk:
     page.wait_for_timeout(1_000)  # the page before is kept for a second
     page.goto("/status", wait_until="networkidle")
     assert "fake/lorem" in page.locator("tbody").inner_text()
+
+
+def test_a_model_is_tried_by_who_has_yet_to_sign_in(desk: Desk) -> None:
+    page = desk.open("/models/fake/lorem-50")
+    page.get_by_role("link", name="Try it").click()
+    page.get_by_label("Key", exact=True).fill(desk.gateway.key)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="fake/lorem-50", exact=True).wait_for()
+    page.goto("/models/openai/gpt-4o", wait_until="networkidle")
+    assert page.get_by_role("link", name="Try it").count() == 0  # nothing here can call it
 
 
 def test_a_wrong_key_does_not_open_the_console(desk: Desk) -> None:

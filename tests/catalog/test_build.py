@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from turnout.base.money import Pico
-from turnout.catalog.build import adhoc_model, build, open_providers
+from turnout.catalog.build import adhoc_model, merge, open_providers
 from turnout.catalog.declared import DeclaredEndpoint, DeclaredModel
 from turnout.catalog.rows import PARAMETERS, Row
 from turnout.catalog.sources.sample import sample_rows
@@ -37,7 +37,7 @@ def row(provider: str, name: str, prompt: int | None = 1, **facts: object) -> Ro
 
 
 def snapshot(rows: Sequence[Row], *declared: DeclaredModel, usable: tuple[str, ...] = ()) -> CatalogSnapshot:
-    return build(rows, declared, providers(*usable), built=1.0)
+    return merge(rows, declared, providers(*usable), built=1.0).snapshot
 
 
 def found(catalog: CatalogSnapshot, name: str) -> Model:
@@ -168,7 +168,7 @@ def test_a_makers_own_price_list_is_trusted() -> None:
 def test_parameters_are_all_but_what_model_and_provider_refuse() -> None:
     known = providers()
     known["openai"] = Provider(slug="openai", name="OpenAI", capabilities=Capabilities(drop=frozenset({"min_p"})))
-    catalog = build([row("openai", "gpt-x", without=("tools",))], (), known, built=1.0)
+    catalog = merge([row("openai", "gpt-x", without=("tools",))], (), known, built=1.0).snapshot
 
     (endpoint,) = found(catalog, "openai/gpt-x").endpoints
     assert endpoint.supported_parameters == tuple(p for p in PARAMETERS if p not in {"min_p", "tools"})

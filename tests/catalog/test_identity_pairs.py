@@ -2,7 +2,7 @@
 
 import pytest
 
-from turnout.catalog.build import build
+from turnout.catalog.build import merge
 from turnout.catalog.ours import our_facts
 from turnout.catalog.rows import Row
 from turnout.domain.provider import Provider
@@ -269,7 +269,7 @@ PAIRS = JUDGED.splitlines()
 def model_id(provider: str, upstream_model: str) -> str:
     row = Row(source="x", provider=provider, upstream_model=upstream_model, pricing=Pricing())
     providers = {slug: Provider(slug=slug, name=slug, usable=True) for slug in (provider,)}
-    snapshot = build([row], (), providers, built=1.0, known=our_facts())
+    snapshot = merge([row], (), providers, built=1.0, known=our_facts()).snapshot
     (found,) = (model.id for model in (*snapshot.models.values(),) if model.endpoints)
     return found
 

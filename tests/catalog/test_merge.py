@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.base.money import Pico
-from turnout.catalog.build import build, canonical_slugs, merge, retired_since
+from turnout.catalog.build import canonical_slugs, merge
 from turnout.catalog.declared import DeclaredEndpoint, DeclaredModel
 from turnout.catalog.grouping import merged_rows, unidentified
 from turnout.catalog.known import NOTHING, Known
@@ -27,7 +27,7 @@ def row(source: str, provider: str, upstream: str, prompt: int | None = 1, **fac
 
 
 def snapshot(rows: Sequence[Row], *declared: DeclaredModel, known: Known = NOTHING) -> CatalogSnapshot:
-    return build(rows, declared, PROVIDERS, built=1_795_000_000.0, known=known)
+    return merge(rows, declared, PROVIDERS, built=1_795_000_000.0, known=known).snapshot
 
 
 def test_the_more_trusted_source_wins_each_field_in_whatever_order_they_come() -> None:
@@ -141,18 +141,6 @@ def test_a_permanent_slug_stays_when_a_newer_release_comes() -> None:
     assert later.find("openai/gpt-x-20260101") is model
     assert later.find("openai/gpt-x-20260909") is model
     assert canonical_slugs(later) == slugs
-
-
-def test_a_model_that_is_gone_still_resolves_as_ended() -> None:
-    former = snapshot([row("x", "openai", "gpt-x-20260101"), row("x", "openai", "gpt-y")])
-    now = retired_since(former, snapshot([row("x", "openai", "gpt-y")]), "2026-11-20")
-    model = now.find("openai/gpt-x-20260101")
-
-    assert list(now.models) == ["openai/gpt-y"]
-    assert model is not None
-    assert (model.id, model.endpoints, model.expiration_date) == ("openai/gpt-x", (), "2026-11-20")
-    again = snapshot([row("x", "openai", "gpt-x"), row("x", "openai", "gpt-y")])
-    assert retired_since(now, again, "2026-11-21") is again
 
 
 def test_a_model_that_every_provider_ends_leaves_the_list_and_stays_callable() -> None:

@@ -1,6 +1,6 @@
 """What we ship beside the packages is whole."""
 
-from turnout.catalog.build import build
+from turnout.catalog.build import merge
 from turnout.catalog.identity import is_model_id
 from turnout.catalog.ours import our_facts, our_mark, our_rows
 from turnout.catalog.rows import OURS
@@ -25,14 +25,14 @@ def test_ended_models_have_a_day_in_the_past_and_no_endpoints() -> None:
 
 
 def test_routers_are_listed_without_endpoints_and_cost_nothing_of_their_own() -> None:
-    snapshot = build([], (), {}, built=1.0, known=our_facts())
+    snapshot = merge([], (), {}, built=1.0, known=our_facts()).snapshot
 
     assert list(snapshot.models) == ["openrouter/auto", "openrouter/auto-beta", "openrouter/free", "turnout/auto"]
     assert all(model.router and not model.endpoints for model in snapshot.models.values())
 
 
 def test_without_the_catalog_routers_are_found_and_nothing_is_listed() -> None:
-    snapshot = build([], (), {}, built=1.0, known=our_facts(bundled=False))
+    snapshot = merge([], (), {}, built=1.0, known=our_facts(bundled=False)).snapshot
 
     assert dict(snapshot.models) == {}
     router = snapshot.find("openrouter/auto")
@@ -51,7 +51,7 @@ def test_offers_have_prices_or_say_that_they_have_none() -> None:
 
 
 def test_an_offer_without_a_price_is_listed_as_one() -> None:
-    snapshot = build(our_rows(), (), {"openai": Provider(slug="openai", name="OpenAI")}, built=1.0)
+    snapshot = merge(our_rows(), (), {"openai": Provider(slug="openai", name="OpenAI")}, built=1.0).snapshot
 
     assert not snapshot.models["openai/whisper-1"].endpoints[0].priced
     assert snapshot.models["openai/text-embedding-3-large"].endpoints[0].priced

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from turnout.base.money import Pico
-from turnout.catalog.build import build
+from turnout.catalog.build import merge
 from turnout.catalog.entries import PriceWeights
 from turnout.catalog.listing import Listing
 from turnout.catalog.query import Query
@@ -70,13 +70,13 @@ def snapshot(*usable: str) -> CatalogSnapshot:
         )
         for provider, prompt, context in (("openai", 150_000, 100), ("azure", 140_000, 90))
     ]
-    return build([*rows, *sample_rows("fake", ["echo", "embed"])], (), providers, built=1.0)
+    return merge([*rows, *sample_rows("fake", ["echo", "embed"])], (), providers, built=1.0).snapshot
 
 
 def bundled() -> CatalogSnapshot:
     rows = bundled_rows(1_795_000_000.0, {})
     providers = {row.provider: Provider(slug=row.provider, name=row.provider) for row in rows}
-    return build(rows, (), providers, built=1.0)
+    return merge(rows, (), providers, built=1.0).snapshot
 
 
 def test_a_model_object_has_every_compulsory_key_and_prices_as_strings() -> None:
@@ -151,8 +151,8 @@ def test_a_service_tier_never_stands_for_the_model_while_there_is_another_offer(
     providers = {"openai": Provider(slug="openai", name="OpenAI", usable=True)}
     usual = Row(source="t", provider="openai", upstream_model="gpt-x", pricing=Pricing(prompt=Pico(10)))
     flex = replace(usual, service_tier="flex", pricing=Pricing(prompt=Pico(5)))
-    both = build([flex, usual], (), providers, built=1.0)
-    alone = build([flex], (), providers, built=1.0)
+    both = merge([flex, usual], (), providers, built=1.0).snapshot
+    alone = merge([flex], (), providers, built=1.0).snapshot
 
     assert model_object(both.models["openai/gpt-x"], both)["pricing"]["prompt"] == "0.00000000001"
     assert model_object(alone.models["openai/gpt-x"], alone)["pricing"]["prompt"] == "0.000000000005"

@@ -8,7 +8,7 @@ import pytest
 
 from turnout.base.money import Pico
 from turnout.base.secrets import Secret
-from turnout.catalog.build import build
+from turnout.catalog.build import merge
 from turnout.catalog.declared import DeclaredModel
 from turnout.catalog.known import Known
 from turnout.catalog.rows import Row
@@ -26,7 +26,7 @@ def snapshot() -> CatalogSnapshot:
         for name, without in (("gpt-5", None), ("gpt-y", ("tools",)), ("gpt-z-20260101", ("tools",)))
     ]
     ended = Model(id="openai/gpt-1", canonical_slug="openai/gpt-1", name="GPT-1", expiration_date="2020-01-01")
-    return build(rows, (), PROVIDERS, built=5.0, generation=3, known=Known(retired=(ended,)))
+    return merge(rows, (), PROVIDERS, built=5.0, generation=3, known=Known(retired=(ended,))).snapshot
 
 
 def mark(declared: Sequence[DeclaredModel] = (), providers: dict[str, Provider] = PROVIDERS, day: str = "d") -> str:

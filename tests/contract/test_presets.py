@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +12,7 @@ from openrouter import OpenRouter, errors
 
 from gateway import Gateway
 from openrouter_schema import check_operation
+from patience import until
 
 _USER = {"role": "user", "content": "Hello, preset!"}
 
@@ -109,14 +109,14 @@ def test_a_new_version_and_a_switch_are_in_effect_at_once(gateway: Gateway, slug
     post(gateway, slug, model="fake/lorem-9", max_tokens=1)
     assert ask()["completion_tokens"] == 1
     post(gateway, slug, model="fake/lorem-9", max_tokens=3)
-    assert eventually(lambda: ask()["completion_tokens"] == 3)
+    until(lambda: ask()["completion_tokens"] == 3)
     reply = gateway.request("PATCH", f"/api/v1/presets/{slug}", {"version": 1, "description": "The first."})
     check_operation("GET", "/presets/{slug}", reply.json())
-    assert eventually(lambda: ask()["completion_tokens"] == 1)
+    until(lambda: ask()["completion_tokens"] == 1)
     assert gateway.request("PATCH", f"/api/v1/presets/{slug}", {"status": "disabled"}).status == 200
-    assert eventually(lambda: "is disabled" in json.dumps(ask()))
+    until(lambda: "is disabled" in json.dumps(ask()))
     assert gateway.request("DELETE", f"/api/v1/presets/{slug}").json() == {"deleted": True}
-    assert eventually(lambda: gateway.chat(f"@preset/{slug}").status == 404)
+    until(lambda: gateway.chat(f"@preset/{slug}").status == 404)
 
 
 def test_two_accounts_see_nothing_of_each_other(gateway: Gateway, slug: str) -> None:
@@ -158,12 +158,3 @@ def test_what_no_preset_can_be_is_refused(gateway: Gateway, slug: str, body: dic
     reply = gateway.request("POST", f"/api/v1/presets/{slug}/chat/completions", body)
     assert reply.status == 400
     assert words in reply.json()["error"]["message"]
-
-
-def eventually(holds: Callable[[], bool]) -> bool:
-    until = time.monotonic() + 2
-    while not holds():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.05)
-    return True

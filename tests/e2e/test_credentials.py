@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from gateway import Gateway, Reply, model_tables, provider_table
+from patience import until
 
 _PRICE = '{ prompt = "0.001", completion = "0.002" }'
 _GOOD, _OTHER, _BAD = "sk-own-canary-good11", "sk-own-canary-other2", "sk-own-canary-wrong3"
@@ -88,6 +89,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Ite
 
 @pytest.fixture(autouse=True)
 def _clean(gateway: Gateway, provider: Provider) -> Iterator[None]:
+    until(lambda: not is_own(gateway))  # what the test before has deleted is out of use
     provider.keys.clear()
     yield
     for one in manage(gateway, "GET", "/byok").json()["data"]:
@@ -110,14 +112,6 @@ def bring(gateway: Gateway, key: str, **fields: object) -> str:
 def ask(gateway: Gateway, model: str = "acme/tiny", key: str | None = None, **fields: object) -> Reply:
     body = {"model": model, "messages": [{"role": "user", "content": "Hi"}]} | fields
     return gateway.request("POST", "/api/v1/chat/completions", body, key=key or gateway.key)
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait at most as long as a change may take to be in effect."""
-    deadline = time.monotonic() + 1.0
-    while not holds():
-        assert time.monotonic() < deadline, "the change is not in effect within a second"
-        time.sleep(0.02)
 
 
 def is_own(gateway: Gateway, **fields: Any) -> bool:  # noqa: ANN401 - any field of a request
@@ -234,6 +228,32 @@ def test_limits_count_what_providers_bill_only_where_the_key_says_so(gateway: Ga
     assert own(gateway, free)["limit_remaining"] == pytest.approx(0.15)
 
 
+def test_a_guardrails_budget_counts_what_providers_bill_only_where_the_guardrail_says_so(gateway: Gateway) -> None:
+    bring(gateway, _GOOD)
+    until(lambda: is_own(gateway))
+    limit = {"name": "g", "limit_usd": 0.15, "reset_interval": "daily"}
+    guardrail = manage(gateway, "POST", "/guardrails", limit).json()["data"]["id"]
+    made = gateway.request("POST", "/api/v1/keys", {"name": "k"}, key=gateway.management_key).json()
+    key, whose = made["key"], {"key_hashes": [made["data"]["hash"]]}
+    assert manage(gateway, "POST", f"/guardrails/{guardrail}/assignments/keys", whose).status == 200
+
+    def budget() -> Any:  # noqa: ANN401 - JSON
+        return own(gateway, key)["budgets"][0]
+
+    until(lambda: own(gateway, key)["budgets"] != [])
+    assert [ask(gateway, key=key, max_tokens=2).status for _ in range(25)] == [200] * 25
+    assert (budget()["spend_usd"], budget()["include_byok"], budget()["guardrail_id"]) == (0, False, guardrail)
+
+    manage(gateway, "PATCH", f"/guardrails/{guardrail}", {"include_byok_in_budgets": True})
+    until(lambda: budget()["include_byok"])
+    until(lambda: ask(gateway, key=key, max_tokens=2).status == 403)
+    until(lambda: budget()["spend_usd"] > 0)
+    assert (len(own(gateway, key)["budgets"]), budget()["guardrail_id"]) == (1, guardrail)
+    manage(gateway, "POST", f"/guardrails/{guardrail}/assignments/keys/remove", whose)
+    until(lambda: own(gateway, key)["budgets"] == [])
+    until(lambda: ask(gateway, key=key, max_tokens=2).status == 200)
+
+
 def test_a_credential_is_tested_by_an_endpoint_and_by_a_command(gateway: Gateway, provider: Provider) -> None:
     good, bad = bring(gateway, _GOOD, name="good"), bring(gateway, _BAD, name="bad")
     assert manage(gateway, "POST", f"/byok/{good}/test").json()["data"]["ok"] is True
@@ -261,6 +281,7 @@ def _inherited() -> dict[str, str]:
 def test_rotation_of_the_master_key_and_of_a_secret_loses_no_request(gateway: Gateway, provider: Provider) -> None:
     credential = bring(gateway, _GOOD)
     until(lambda: is_own(gateway))
+    provider.keys.clear()
     stop = threading.Event()
 
     def load() -> set[tuple[int, bool]]:
@@ -274,11 +295,14 @@ def test_rotation_of_the_master_key_and_of_a_secret_loses_no_request(gateway: Ga
     before = key_file.read_text()
     with ThreadPoolExecutor(4) as crowd:
         running = [crowd.submit(load) for _ in range(4)]
-        done = turnout(gateway, "keys", "rotate-master")
-        assert done.returncode == 0, done.stderr
-        assert manage(gateway, "PATCH", f"/byok/{credential}", {"key": _OTHER}).json()["data"]["label"] == "****her2"
-        until(lambda: bool(provider.keys) and provider.keys[-1] == _OTHER)
-        stop.set()
+        try:
+            done = turnout(gateway, "keys", "rotate-master")
+            assert done.returncode == 0, done.stderr
+            patched = manage(gateway, "PATCH", f"/byok/{credential}", {"key": _OTHER}).json()["data"]
+            assert patched["label"] == "****her2"
+            until(lambda: bool(provider.keys) and provider.keys[-1] == _OTHER)
+        finally:
+            stop.set()
         assert set().union(*(one.result() for one in running)) == {(200, True)}
     assert key_file.read_text().split()[1] == before.split()[0]
     assert set(provider.keys) == {_GOOD, _OTHER}

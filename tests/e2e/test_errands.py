@@ -15,6 +15,7 @@ import pytest
 
 from conservation import assert_conserved, settled
 from gateway import API_KEY, FakeServer, Gateway, Reply, model_tables, provider_table, running
+from patience import until
 from turnout.base.ids import digest_of_key
 from turnout.base.money import Pico
 from turnout.base.multipart import read_form
@@ -326,10 +327,9 @@ def test_a_listener_who_leaves_pays_for_what_was_spoken(works: Works) -> None:
     generation_id = answer.headers["x-generation-id"]
     connection.close()
     answer.close()
-    deadline = time.monotonic() + 5
-    while (found := works.gateway.request("GET", f"/api/v1/generation?id={generation_id}")).status != 200:
-        assert time.monotonic() < deadline
-    record = found.json()["data"]
+    path = f"/api/v1/generation?id={generation_id}"
+    until(lambda: works.gateway.request("GET", path).status == 200)
+    record = works.gateway.request("GET", path).json()["data"]
     assert record["cancelled"] is True
     assert round(record["total_cost"] * _PICO) == 11 * 15_000_000
 

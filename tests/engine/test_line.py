@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from line import Paper, Records, a_call, a_house, rails_to
+from patience import until_here
 from turnout.base.errors import Internal, UpstreamError
 from turnout.domain.provider import Timeouts
 from turnout.engine.house import House
@@ -353,16 +354,10 @@ async def test_a_stream_of_tool_calls_without_a_finish_reason_ends_with_tool_cal
 # -- the client --
 
 
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(2):
-        while not condition():  # noqa: ASYNC110 - what happens in a socket sets no event
-            await asyncio.sleep(0.01)
-
-
 async def _leaving(stage: Scene, when: Callable[[Paper], bool], **fields: Any) -> Paper:  # noqa: ANN401 - of a request
     paper = Paper()
     task = asyncio.ensure_future(serve(a_call(paper, **fields), stage.house))
-    await _until(lambda: when(paper))
+    await until_here(lambda: when(paper))
     paper.gone = True
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -396,7 +391,7 @@ async def test_a_stop_of_the_gateway_is_told_in_the_stream() -> None:
     async with scene(stalling(HEAD + event("h"))) as stage:
         paper = Paper()
         task = asyncio.ensure_future(serve(a_call(paper, stream=True), stage.house))
-        await _until(lambda: paper.written > 0)
+        await until_here(lambda: paper.written > 0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -420,7 +415,7 @@ async def test_a_client_that_reads_slowly_slows_the_provider_down_and_loses_noth
     async with scene(script, timeouts=Timeouts(idle=0.3)) as stage:
         paper = Paper()
         task = asyncio.ensure_future(serve(a_call(paper, stream=True), stage.house))
-        await _until(lambda: paper.flow is not None)
+        await until_here(lambda: paper.flow is not None)
         flow = paper.flow
         assert flow is not None
         flow.pause()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
 
 from commands import turnout
 from gateway import API_KEY, FakeServer, Gateway
+from patience import until
 from rawhttp import GOOD_CHAT, chat_body, converse, head_of, post_chat, refused
 
 _PROMPT = [{"role": "user", "content": "Hello"}]
@@ -169,16 +169,13 @@ def test_a_bad_key_is_refused_everywhere_and_not_repeated(
     assert API_KEY[:-1] not in error["message"]
 
 
+@pytest.mark.alone
 def test_a_key_stops_working_within_a_second_of_being_disabled(gateway: Gateway, tmp_path: Path) -> None:
     there = {"TURNOUT_SERVER__DATA_DIR": str(gateway.data_dir)}
     key = turnout(tmp_path, "keys", "create", "short-lived", environment=there).stdout.strip()
-    deadline = time.monotonic() + 1
-    while gateway.request("GET", "/v1/key", key=key).status != 200:
-        assert time.monotonic() < deadline
+    until(lambda: gateway.request("GET", "/v1/key", key=key).status == 200)
     assert turnout(tmp_path, "keys", "disable", "short-lived", environment=there).returncode == 0
-    deadline = time.monotonic() + 1
-    while gateway.request("POST", "/v1/chat/completions", GOOD_CHAT, key=key).status != 401:
-        assert time.monotonic() < deadline
+    until(lambda: gateway.request("POST", "/v1/chat/completions", GOOD_CHAT, key=key).status == 401, 1.0)
     assert gateway.request("GET", "/v1/key", key=key).status == 401
 
 

@@ -6,13 +6,13 @@ import http.client
 import http.server
 import json
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from gateway import API_KEY, Gateway, Reply, provider_table
+from patience import until
 
 _PRICE = 1e-6
 _SEARCH_PRICE = 0.005
@@ -248,16 +248,13 @@ def test_a_client_that_leaves_while_a_page_hangs_stops_the_reading_and_pays_for_
     connection.request("POST", "/api/v1/chat/completions", body, headers)
     answer = connection.getresponse()
     assert b"I read." in answer.fp.readline() + answer.fp.readline() + answer.fp.readline()
-    until = time.monotonic() + 5
-    while "/hung" not in place.world.seen and time.monotonic() < until:
-        time.sleep(0.01)
+    until(lambda: "/hung" in place.world.seen)
     asked = len(place.world.sent)
     answer.close()
     connection.close()
     path = f"/api/v1/generation?id={answer.headers['x-generation-id']}"
-    while (found := place.gateway.request("GET", path)).status != 200 and time.monotonic() < until:
-        time.sleep(0.02)
-    record = found.json()["data"]
+    until(lambda: place.gateway.request("GET", path).status == 200)
+    record = place.gateway.request("GET", path).json()["data"]
     assert record["cancelled"]
     assert record["total_cost"] == pytest.approx(110 * _PRICE)
     assert len(place.world.sent) == asked

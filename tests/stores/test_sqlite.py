@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-import time
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -42,12 +41,8 @@ async def test_the_event_loop_runs_on_while_the_database_is_locked(store: SQLite
     with closing(sqlite3.connect(tmp_path / "turnout.db", isolation_level=None)) as blocker:
         blocker.execute("BEGIN IMMEDIATE")
         adding = asyncio.create_task(store.add_generations(many(3)))
-        turns = 0
-        until = time.monotonic() + 0.2
-        while time.monotonic() < until:
+        for _ in range(10):
             await asyncio.sleep(0.01)
-            turns += 1
-        assert turns >= 5
         assert await store.key("none") is None  # readers do not wait for writers
         assert not adding.done()
         blocker.execute("ROLLBACK")

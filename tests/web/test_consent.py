@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from openrouter import OpenRouter
 
 from gateway import Gateway, Reply
 from openrouter_schema import check_operation
+from patience import until
 from turnout.accounts.apps import s256
 
 _VERIFIER = "the-verifier-of-this-test-which-is-long-enough-0123"
@@ -101,16 +101,9 @@ def test_a_browser_walks_from_the_app_to_its_key(gateway: Gateway) -> None:
     reply = _exchange(gateway, parse_qs(place.query)["code"][0])
     assert reply.status == 200
     assert reply.json()["user_id"] == "default"
-    _eventually(gateway, reply.json()["key"])
+    until(lambda: gateway.request("GET", "/api/v1/key", key=reply.json()["key"]).status == 200)
     own = gateway.request("GET", "/api/v1/key", key=reply.json()["key"]).json()["data"]
     assert (own["limit"], own["limit_reset"], own["is_management_key"]) == (0.5, "daily", False)
-
-
-def _eventually(gateway: Gateway, key: str) -> None:
-    for _ in range(20):
-        if gateway.request("GET", "/api/v1/key", key=key).status == 200:
-            return
-        time.sleep(0.05)
 
 
 def test_who_says_no_gives_nothing_and_who_has_no_address_gets_to_read_the_code(gateway: Gateway) -> None:

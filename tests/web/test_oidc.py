@@ -17,6 +17,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from gateway import Gateway, Reply
+from patience import until
 
 _CLIENT, _SECRET = "turnout-test", "s3cret: with/odd letters"
 _Claims = dict[str, Any]
@@ -193,7 +194,7 @@ def test_signing_out_ends_such_a_session_too_and_a_disabled_key_lets_nobody_in(h
     signed_in = _session(house, house.enter())
     headers = {"Cookie": signed_in["cookie"], "X-CSRF-Token": signed_in["csrf"]}
     assert house.gateway.request("DELETE", "/session", headers=headers, key=None).status == 200
-    _until(lambda: house.get("/session", signed_in["cookie"]).json() == {"data": None})
+    until(lambda: house.get("/session", signed_in["cookie"]).json() == {"data": None})
     account, manage = signed_in["account"]["id"], house.gateway.management_key
     query = f"account_id={account}&include_management=true&include_disabled=true"
     keys = house.gateway.request("GET", f"/api/v1/keys?{query}", key=manage).json()["data"]
@@ -205,14 +206,6 @@ def test_signing_out_ends_such_a_session_too_and_a_disabled_key_lets_nobody_in(h
     assert _session(house, house.enter())["account"]["id"] == account
     assert house.gateway.request("DELETE", f"/api/v1/accounts/{account}", key=manage).status == 200
     assert _session(house, house.enter())["account"]["id"] != account
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    for _ in range(40):
-        if holds():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not come to be within two seconds")
 
 
 def test_admins_are_those_that_the_configuration_names_by_a_verified_address(house: House) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from gateway import Gateway, Reply
+from patience import until
 from turnout.web.gate import csrf_of, secret_of
 
 _CHAT = {"model": "fake/echo", "messages": [{"role": "user", "content": "hello"}]}
@@ -70,7 +71,7 @@ def test_the_playground_spends_with_the_accounts_website_key_or_with_the_ordinar
     for browser in (boss, worker):
         reply = browser.ask("POST", "/session/api/v1/chat/completions", _CHAT)
         assert reply.json()["choices"][0]["message"]["content"] == "hello"
-    _until(lambda: _sums(gateway) >= {"website", "configuration"})
+    until(lambda: _sums(gateway) >= {"website", "configuration"})
     _enter(gateway, gateway.management_key)
     assert [key["name"] for key in _manage(gateway, "GET", "/keys")["data"]].count("website") == 1
 
@@ -108,7 +109,7 @@ def test_signing_out_ends_every_copy_of_the_session(gateway: Gateway) -> None:
     assert browser.ask("GET", "/session/api/v1/keys").status == 200
     gone = browser.ask("DELETE", "/session")
     assert re.search(r"Max-Age=0", gone.headers["set-cookie"])
-    _until(lambda: browser.ask("GET", "/session/api/v1/keys").status == 401)
+    until(lambda: browser.ask("GET", "/session/api/v1/keys").status == 401)
 
 
 def test_a_key_that_is_switched_off_takes_its_sessions_with_it(gateway: Gateway) -> None:
@@ -116,7 +117,7 @@ def test_a_key_that_is_switched_off_takes_its_sessions_with_it(gateway: Gateway)
     browser = _enter(gateway, made["key"])
     assert browser.ask("GET", "/session/api/v1/key").status == 200
     _manage(gateway, "PATCH", f"/keys/{made['data']['hash']}", {"disabled": True})
-    _until(lambda: browser.ask("GET", "/session/api/v1/key").status == 401)
+    until(lambda: browser.ask("GET", "/session/api/v1/key").status == 401)
     assert gateway.request("POST", "/session", {"key": made["key"]}, key=None).status == 401
 
 
@@ -141,11 +142,3 @@ def test_streams_pass_the_gate(gateway: Gateway) -> None:
     reply = browser.ask("POST", "/session/api/v1/chat/completions", _CHAT | {"stream": True})
     assert reply.headers["content-type"].startswith("text/event-stream")
     assert reply.events()[-1] == "[DONE]"
-
-
-def _until(holds: Any) -> None:  # noqa: ANN401 - a question
-    for _ in range(40):
-        if holds():
-            return
-        time.sleep(0.1)
-    raise AssertionError("it did not come to be within four seconds")
