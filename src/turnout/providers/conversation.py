@@ -1,4 +1,4 @@
-"""A chat request read into messages, parts and tools, for dialects that say it in other words."""
+"""The messages of a chat request read into parts, for dialects that say them in other words."""
 
 from __future__ import annotations
 
@@ -19,22 +19,15 @@ __all__ = [
     "Audio",
     "File",
     "Foreign",
-    "FunctionTool",
     "Image",
     "Inline",
     "Message",
-    "NamedTool",
     "Part",
-    "Schema",
-    "ServerTool",
     "Text",
     "ToolCall",
     "Video",
     "read_data_url",
     "read_messages",
-    "read_schema",
-    "read_tool_choice",
-    "read_tools",
 ]
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
@@ -119,42 +112,6 @@ class Message(Struct, frozen=True, kw_only=True):
         return "".join(part.text for part in self.parts if isinstance(part, Text))
 
 
-class FunctionTool(Struct, frozen=True):
-    """A function of the client's. ``parameters`` is a JSON schema, or null.
-
-    ``defer_loading``: the model finds it by searching among the tools.
-    """
-
-    name: str
-    description: str | None = None
-    parameters: Raw = NULL
-    strict: bool | None = None
-    cache: Raw = NULL
-    defer_loading: bool | None = None
-
-
-class ServerTool(Struct, frozen=True):
-    """A tool that the provider runs, as the client sent it. ``type`` is empty where the client names none."""
-
-    type: str
-    raw: Raw
-
-
-class NamedTool(Struct, frozen=True):
-    """The one tool that must be called."""
-
-    name: str
-
-
-class Schema(Struct, frozen=True):
-    """The JSON schema of a structured answer."""
-
-    name: str
-    schema: Raw
-    strict: bool | None = None
-    description: str | None = None
-
-
 class Inline(NamedTuple):
     """What a ``data:`` URL holds: its media type without parameters, lower-case, and its bytes in base64."""
 
@@ -223,51 +180,8 @@ class _WireMessage(Struct):
     images: list[_Drawn] | None = None
 
 
-class _WireDefinition(Struct):
-    name: str
-    description: str | None = None
-    parameters: Raw = NULL
-    strict: bool | None = None
-
-
-class _WireTool(Struct):
-    type: str = ""
-    function: _WireDefinition | None = None
-    cache_control: Raw = NULL
-    defer_loading: bool | None = None
-
-
-class _Word(Struct, array_like=True):
-    said: Literal["none", "auto", "required"]
-
-
-class _WireNamed(Struct):
-    name: str
-
-
-class _WireChoice(Struct):
-    type: str = "function"
-    function: _WireNamed | None = None
-
-
-class _WireSchema(Struct):
-    name: str = "answer"
-    schema: Raw = NULL
-    strict: bool | None = None
-    description: str | None = None
-
-
-class _WireFormat(Struct):
-    type: str
-    json_schema: _WireSchema | None = None
-
-
 _messages = reader(list[_WireMessage])
 _raw_messages = reader(list[_RawMessage])
-_tool = reader(_WireTool)
-_word = reader(_Word)
-_choice = reader(_WireChoice)
-_format = reader(_WireFormat)
 
 
 def read_messages(request: ChatRequest, native: frozenset[str] = frozenset()) -> list[Message]:
@@ -283,68 +197,6 @@ def read_messages(request: ChatRequest, native: frozenset[str] = frozenset()) ->
     messages = [_message(one, place, native) for place, one in enumerate(wire)]
     foreign = native and any(type(part) is Foreign for message in messages for part in message.parts)
     return _with_foreign(messages, request) if foreign else messages
-
-
-def read_tools(request: ChatRequest) -> list[FunctionTool | ServerTool]:
-    """The tools of *request*, in their order.
-
-    Raises:
-        BadRequest: a function has no name, or a field of a wrong type.
-    """
-    found: list[FunctionTool | ServerTool] = []
-    for place, raw in enumerate(request.parameters.tools or ()):
-        try:
-            tool = _tool(raw)
-        except BadJSON as error:
-            raise BadRequest(f"`tools[{place}]`: {error}") from None
-        if tool.type != "function" and (tool.type or tool.function is None):
-            found.append(ServerTool(tool.type, raw))
-        elif tool.function is None:
-            raise BadRequest(f"`tools[{place}].function` is missing")
-        else:
-            own = tool.function
-            found.append(
-                FunctionTool(
-                    own.name, own.description, own.parameters, own.strict, tool.cache_control, tool.defer_loading
-                )
-            )
-    return found
-
-
-def read_tool_choice(request: ChatRequest) -> Literal["none", "auto", "required"] | NamedTool | None:
-    """What *request* says of calling tools; None when it says nothing.
-
-    Raises:
-        BadRequest: it makes no sense.
-    """
-    raw = request.fields.get("tool_choice", NULL)
-    if bytes(raw) == b"null":
-        return None
-    try:
-        if bytes(raw)[:1] == b'"':
-            return _word(b"[%b]" % bytes(raw)).said
-        choice = _choice(raw)
-    except BadJSON as error:
-        raise BadRequest(f"`tool_choice`: {error}") from None
-    return NamedTool(choice.function.name) if choice.function is not None else None
-
-
-def read_schema(request: ChatRequest) -> Schema | None:
-    """The schema of ``response_format``, when it is of type ``json_schema``.
-
-    Raises:
-        BadRequest: it has no schema.
-    """
-    wanted = request.parameters.response_format
-    if wanted is None or wanted.type != "json_schema":
-        return None
-    try:
-        stated = _format(request.fields["response_format"]).json_schema
-    except BadJSON as error:
-        raise BadRequest(f"`response_format`: {error}") from None
-    if stated is None or bytes(stated.schema) == b"null":
-        raise BadRequest("`response_format.json_schema.schema` is missing")
-    return Schema(stated.name, stated.schema, stated.strict, stated.description)
 
 
 def read_data_url(url: str) -> Inline | None:

@@ -11,18 +11,19 @@ from turnout.base.errors import BadRequest
 from turnout.base.jsons import BadJSON, encode, reader
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
-from turnout.providers.conversation import (
+from turnout.providers.conversation import read_messages
+from turnout.providers.failures import unsaid
+from turnout.providers.gemini_contents import contents_of
+from turnout.providers.gemini_thinking import Thinker, thinking_config
+from turnout.providers.tools import (
+    AllowedTools,
     FunctionTool,
     NamedTool,
     ServerTool,
-    read_messages,
     read_schema,
     read_tool_choice,
     read_tools,
 )
-from turnout.providers.failures import unsaid
-from turnout.providers.gemini_contents import contents_of
-from turnout.providers.gemini_thinking import Thinker, thinking_config
 
 __all__ = ["body_of"]
 
@@ -96,24 +97,8 @@ class _AudioConfig(Struct):
     voice: str | None = None
 
 
-class _AllowedName(Struct):
-    name: str = ""
-    function: _AllowedName | None = None
-
-
-class _Allowed(Struct):
-    mode: str = "auto"
-    tools: list[_AllowedName] = []
-
-
-class _AllowedTools(Struct):
-    type: str
-    allowed_tools: _Allowed | None = None
-
-
 _read_image_config = reader(_ImageConfig)
 _read_audio_config = reader(_AudioConfig)
-_read_allowed = reader(_AllowedTools)
 
 
 def body_of(
@@ -280,22 +265,14 @@ def _calling(request: ChatRequest, *, strict: bool) -> dict[str, Any] | None:
     choice = read_tool_choice(request)
     if isinstance(choice, NamedTool):
         return {"mode": "ANY", "allowedFunctionNames": [choice.name]}
-    if choice is None:
-        raw = request.fields.get("tool_choice", Raw(_NULL))
-        if bytes(raw) != _NULL:
-            return _allowed(raw)
+    if isinstance(choice, AllowedTools):
+        mode = "ANY" if choice.mode == "required" else "VALIDATED"
+        return {"mode": mode, "allowedFunctionNames": choice.names}
+    if choice is None and bytes(request.fields.get("tool_choice", Raw(_NULL))) != _NULL:
+        raise unsaid("such a `tool_choice`")
     if strict and choice in {None, "auto"}:
         return {"mode": "VALIDATED"}  # arguments follow the schema, as `strict` promises
     return {"mode": _MODES[choice]} if choice is not None else None
-
-
-def _allowed(raw: Raw) -> dict[str, Any]:
-    """A choice among some of the tools. Raises UpstreamError for any other kind of choice."""
-    stated = _judged(_read_allowed, raw, "tool_choice")
-    if stated.type != "allowed_tools" or stated.allowed_tools is None:
-        raise unsaid(f"`tool_choice` of type {stated.type[:40]!r}")
-    names = [one.function.name if one.function is not None else one.name for one in stated.allowed_tools.tools]
-    return {"mode": "ANY" if stated.allowed_tools.mode == "required" else "VALIDATED", "allowedFunctionNames": names}
 
 
 def _own_object(fields: Mapping[str, Raw], *names: str) -> dict[str, Raw]:

@@ -23,10 +23,10 @@ from turnout.providers.dialects.anthropic.blocks import (
     refusal_of,
     server_detail,
 )
-from turnout.providers.dialects.anthropic.request import ANSWER_TOOL
 from turnout.providers.dialects.anthropic.thoughts import FORMAT
 from turnout.providers.dialects.anthropic.usage import WireUsage, usage_of
 from turnout.providers.failures import failure_in_stream
+from turnout.providers.letters import ANSWER_TOOL
 
 __all__ = ["read_answer"]
 

@@ -12,8 +12,8 @@ from turnout.base.jsons import encode, json_text
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest, Original
 from turnout.providers.claude_manners import manners_of
-from turnout.providers.conversation import ServerTool, read_tools
 from turnout.providers.dialects.anthropic.request import OWN_FIELDS, Letter, betas_of
+from turnout.providers.tools import ServerTool, read_tools
 
 __all__ = ["pass_on", "with_own_words"]
 

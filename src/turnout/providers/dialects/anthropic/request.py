@@ -15,40 +15,28 @@ from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import NULL
 from turnout.providers.claude_manners import Manners, manners_of
 from turnout.providers.claude_thinking import Mind, make_up_mind, take_samplers
-from turnout.providers.conversation import (
-    FunctionTool,
-    NamedTool,
-    Schema,
-    ServerTool,
-    read_messages,
-    read_schema,
-    read_tool_choice,
-    read_tools,
-)
+from turnout.providers.conversation import read_messages
 from turnout.providers.dialects.anthropic.parts import OWN_BLOCKS, TextBlock
 from turnout.providers.dialects.anthropic.schemas import fitted
 from turnout.providers.dialects.anthropic.turns import Talk, talk_of
 from turnout.providers.failures import unsaid
+from turnout.providers.letters import ANSWER_TOOL, ANY_OBJECT, SAID, put_own, structure_of, take_back, unknown
 from turnout.providers.schemas import is_object_schema, object_schema
+from turnout.providers.tools import Choice, FunctionTool, NamedTool, Schema, ServerTool, read_calling
 
-__all__ = ["ANSWER_TOOL", "OWN_FIELDS", "Letter", "betas_of", "write_letter"]
-
-ANSWER_TOOL: Final = "answer_in_json"
-"""The tool that stands in for structured answers where there are none; its input is the answer."""
+__all__ = ["OWN_FIELDS", "Letter", "betas_of", "write_letter"]
 
 OWN_FIELDS: Final = ("cache_control", "container", "context_management", "inference_geo", "mcp_servers", "speed")
 """The provider's own, which go on as the client sent them."""
-_SAID: Final = frozenset({
-    "debug", "image_config", "include_reasoning", "max_completion_tokens", "max_tokens", "messages", "metadata",
-    "model", "models", "output_config", "parallel_tool_calls", "plugins", "preset", "prompt",
-    "prompt_cache_key", "prompt_cache_options", "provider", "reasoning", "reasoning_effort", "response_format",
-    "route", "service_tier", "session_id", "stop", "stream", "stream_options", "temperature", "thinking",
-    "tool_choice", "tools", "top_k", "top_p", "trace", "transforms", "usage", "user", "verbosity",
-    "web_search_options", *OWN_FIELDS,
-})  # fmt: skip
+_SAID: Final = SAID | {
+    "output_config", "parallel_tool_calls", "prompt_cache_key", "prompt_cache_options", "service_tier", "stop",
+    "thinking", "top_k", "user", "verbosity", "web_search_options", *OWN_FIELDS,
+}  # fmt: skip
 """Fields that are said in other words, or are for the gateway; any other is dropped."""
-_OPTIONAL: Final = ("temperature", "top_p", "top_k", "stop", "user", "service_tier", "cache_control")
-_NAMES: Final = {"stop": "stop_sequences", "user": "metadata"}
+_OPTIONAL: Final = {name: name for name in ("temperature", "top_p", "top_k", "service_tier", "cache_control")} | {
+    "stop": "stop_sequences", "user": "metadata",
+}  # fmt: skip
+"""What an endpoint may do without, and what it is called here."""
 _TIERS: Final = {"auto": "auto", "priority": "auto", "default": "standard_only", "standard": "standard_only",
                  "standard_only": "standard_only"}  # fmt: skip
 _BETAS: Final = (
@@ -64,7 +52,6 @@ _BETAS: Final = (
 )
 """Tools that are tried out, and what must be sent along for them."""
 _OWN_CHOICES: Final = frozenset({"any", "auto", "none", "tool"})
-_ANY_OBJECT: Final = b'{"type":"object"}'
 _SEARCH: Final = "web_search_20250305"
 
 
@@ -116,20 +103,20 @@ def write_letter(request: ChatRequest, endpoint: Endpoint, unwanted: frozenset[s
         BadRequest: it makes no sense.
         UpstreamError: it holds what this provider does not take and what must not be dropped.
     """
-    fields, parameters, manners = request.fields, request.parameters, manners_of(endpoint.upstream_model)
-    dropped = [name for name in fields.keys() - _SAID if bytes(fields[name]) != b"null"]
+    manners = manners_of(endpoint.upstream_model)
+    dropped = unknown(request, _SAID)
     talk = talk_of(read_messages(request, OWN_BLOCKS), system_turns=manners.system_turns)
     limit = request.max_tokens or endpoint.max_completion_tokens or manners.limit
     mind = make_up_mind(request, manners, limit, dropped)
-    tools = read_tools(request) if parameters.tools else []
-    if "web_search_options" in fields and (search := _search(request, tools, endpoint, dropped)) is not None:
+    tools, choice = read_calling(request)
+    if "web_search_options" in request.fields and (search := _search(request, tools, endpoint, dropped)) is not None:
         tools.append(search)
     body: dict[str, Any] = {"model": endpoint.upstream_model, "max_tokens": 0, "messages": talk.turns}
-    structure = _structure(request)
-    chosen = _choice_of(request, tools, manners, dropped)
+    structure = structure_of(request)
+    chosen = _choice_of(request, choice, tools, manners, dropped)
     if mind.budgeted and not talk.thought:
         _think_less(mind, request, limit, dropped)  # the provider wants the thoughts that led to a call, or none at all
-    native = structure is not None and manners.schemas and bytes(structure.schema) != _ANY_OBJECT
+    native = structure is not None and manners.schemas and bytes(structure.schema) != ANY_OBJECT
     if structure is not None and not native:
         forcible = manners.forcible and not mind.budgeted
         chosen = _emulate(structure, body, talk, chosen, forcible=forcible, alone=not tools)
@@ -145,11 +132,7 @@ def write_letter(request: ChatRequest, endpoint: Endpoint, unwanted: frozenset[s
     _put_output(body, request, mind, structure if native else None)
     dropped += take_samplers(body, request, manners, mind)
     _put_rest(body, request, dropped)
-    supported = endpoint.supported_parameters
-    for name in _OPTIONAL:
-        unfit = name in unwanted or (supported is not None and name not in supported)
-        if unfit and body.pop(_NAMES.get(name, name), None) is not None:
-            dropped.append(name)
+    take_back(body, _OPTIONAL, endpoint, unwanted, dropped)
     named = frozenset(tool.type for tool in tools if isinstance(tool, ServerTool))
     found = betas_of(named, request.fields, files=talk.files, tool_changes=talk.tool_changes)
     return Letter(encode(body), found, tuple(sorted(set(dropped))))
@@ -202,23 +185,10 @@ def _search(
     return ServerTool(_SEARCH, Raw(encode(tool)))
 
 
-def _structure(request: ChatRequest) -> Schema | None:
-    """The schema of the answer; any object will do for ``json_object``, which no model knows by itself."""
-    wanted = request.parameters.response_format
-    if wanted is None or wanted.type == "text":
-        return None
-    if wanted.type == "json_schema":
-        return read_schema(request)
-    if wanted.type == "json_object":
-        return Schema("answer", Raw(_ANY_OBJECT))
-    raise unsaid(f"a `response_format` of type {wanted.type}")
-
-
 def _choice_of(
-    request: ChatRequest, tools: list[FunctionTool | ServerTool], manners: Manners, dropped: list[str]
+    request: ChatRequest, wanted: Choice, tools: list[FunctionTool | ServerTool], manners: Manners, dropped: list[str]
 ) -> dict[str, Any] | None:
     """``tool_choice`` in the provider's words. Without tools it means nothing, and is left out."""
-    wanted = read_tool_choice(request)
     chosen: dict[str, Any] | None = None
     if isinstance(wanted, NamedTool):
         chosen = {"type": "tool", "name": wanted.name}
@@ -298,7 +268,7 @@ def _put_output(body: dict[str, Any], request: ChatRequest, mind: Mind, structur
 
 def _put_rest(body: dict[str, Any], request: ChatRequest, dropped: list[str]) -> None:
     """What is said in one word or passed on as it is."""
-    parameters, fields = request.parameters, request.fields
+    parameters = request.parameters
     if parameters.stop is not None:
         stated = [parameters.stop] if isinstance(parameters.stop, str) else parameters.stop
         stops = [one for one in stated if one.strip()]
@@ -314,8 +284,6 @@ def _put_rest(body: dict[str, Any], request: ChatRequest, dropped: list[str]) ->
             dropped.append("service_tier")
         else:
             body["service_tier"] = tier
-    for name in OWN_FIELDS:
-        if name in fields and bytes(fields[name]) != b"null":
-            body[name] = fields[name]
+    put_own(body, request, OWN_FIELDS)
     if request.stream:
         body["stream"] = True

@@ -20,8 +20,8 @@ from turnout.providers.deltas import (
 )
 from turnout.providers.dialects.bedrock.media import media_type_of
 from turnout.providers.dialects.bedrock.thoughts import FORMAT, UNSEALED
-from turnout.providers.dialects.bedrock.tools import ANSWER_TOOL
 from turnout.providers.dialects.bedrock.usage import WireUsage, usage_of
+from turnout.providers.letters import ANSWER_TOOL
 
 __all__ = [
     "SERVER_CALL",

@@ -15,6 +15,7 @@ from turnout.providers.dialects.bedrock.families import Family
 from turnout.providers.dialects.bedrock.thinking import sampling, steer, think_less
 from turnout.providers.dialects.bedrock.tools import put_tools
 from turnout.providers.dialects.bedrock.turns import cache_point, talk_of
+from turnout.providers.letters import SAID, put_own, unknown
 
 __all__ = ["Letter", "write_letter"]
 
@@ -23,14 +24,10 @@ _OWN_FIELDS: Final = (
 )  # fmt: skip
 """The provider's own, which go on as the client sent them."""
 _MODELS_OWN: Final = "additionalModelRequestFields"
-_SAID: Final = frozenset({
-    "cache_control", "debug", "image_config", "include_reasoning", "max_completion_tokens", "max_tokens", "messages",
-    "metadata", "model", "models", "parallel_tool_calls", "plugins", "preset", "prompt", "prompt_cache_key",
-    "prompt_cache_options", "provider", "reasoning", "reasoning_effort", "response_format", "route", "serviceTier",
-    "service_tier", "session_id", "stop", "stop_server_tools_when", "stream", "stream_options", "temperature",
-    "thinking", "tool_choice", "tools", "top_k", "top_p", "trace", "transforms", "usage", "max_tool_calls",
-    "verbosity", _MODELS_OWN, *_OWN_FIELDS,
-})  # fmt: skip
+_SAID: Final = SAID | {
+    "cache_control", "parallel_tool_calls", "prompt_cache_key", "prompt_cache_options", "serviceTier", "service_tier",
+    "stop", "thinking", "top_k", "verbosity", _MODELS_OWN, *_OWN_FIELDS,
+}  # fmt: skip
 """Fields that are said in other words, or are for the gateway; any other is dropped."""
 _OPTIONAL: Final = frozenset({"cache_control", "service_tier", "stop", "temperature", "top_k", "top_p"})
 _NAMES: Final = {"temperature": "temperature", "top_p": "topP"}
@@ -55,7 +52,7 @@ def write_letter(request: ChatRequest, endpoint: Endpoint, family: Family, unwan
         BadRequest: it makes no sense.
         UpstreamError: it holds what this provider does not take and what must not be dropped.
     """
-    dropped = [name for name, value in request.fields.items() if name not in _SAID and bytes(value) != b"null"]
+    dropped = unknown(request, _SAID)
     unfit = _unfit(request, endpoint, unwanted)
     talk = talk_of(read_messages(request), family)
     steering = steer(request, endpoint, family, dropped)
@@ -118,9 +115,7 @@ def _put_rest(body: dict[str, Any], request: ChatRequest, unfit: frozenset[str],
             body["serviceTier"] = {"type": _TIERS[tier]}
         else:
             dropped.append("service_tier")
-    for name in _OWN_FIELDS:
-        if name in fields and bytes(fields[name]) != b"null":
-            body[name] = fields[name]
+    put_own(body, request, _OWN_FIELDS)
 
 
 def _cache_all(

@@ -33,9 +33,9 @@ from turnout.providers.dialects.bedrock.answer import (
 from turnout.providers.dialects.bedrock.failures import failure_of_frame
 from turnout.providers.dialects.bedrock.media import media_type_of
 from turnout.providers.dialects.bedrock.thoughts import FORMAT, UNSEALED
-from turnout.providers.dialects.bedrock.tools import ANSWER_TOOL
 from turnout.providers.dialects.bedrock.usage import WireUsage, usage_of
 from turnout.providers.eventstream import BrokenStream, Frame, FrameSplitter
+from turnout.providers.letters import ANSWER_TOOL
 
 __all__ = ["AnswerDecoder"]
 

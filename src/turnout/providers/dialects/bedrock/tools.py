@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -11,30 +12,19 @@ from turnout.base.errors import BadRequest
 from turnout.base.jsons import BadJSON, reader
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import NULL
-from turnout.providers.conversation import (
-    FunctionTool,
-    NamedTool,
-    Schema,
-    ServerTool,
-    read_schema,
-    read_tool_choice,
-    read_tools,
-)
 from turnout.providers.dialects.bedrock.families import Family
 from turnout.providers.dialects.bedrock.schemas import fitted
 from turnout.providers.dialects.bedrock.thinking import Steering, think_less
 from turnout.providers.dialects.bedrock.turns import Talk, cache_point
 from turnout.providers.failures import unsaid
+from turnout.providers.letters import ANSWER_TOOL, ANY_OBJECT, structure_of
 from turnout.providers.schemas import object_schema
+from turnout.providers.tools import Choice, FunctionTool, NamedTool, Schema, ServerTool, read_calling
 
-__all__ = ["ANSWER_TOOL", "put_tools"]
-
-ANSWER_TOOL: Final = "answer_in_json"
-"""The tool that stands in for structured answers where there are none; its input is the answer."""
+__all__ = ["put_tools"]
 
 _OWN_TOOLS: Final = frozenset({"toolSpec", "systemTool", "cachePoint"})
 _OWN_CHOICES: Final = frozenset({"auto", "any", "tool"})
-_ANY_OBJECT: Final = b'{"type":"object"}'
 _AUTO: Final[dict[str, Any]] = {"auto": {}}
 _ANY: Final[dict[str, Any]] = {"any": {}}
 _NO_CALLS: Final = "Do not call any tool. Answer in words."
@@ -60,17 +50,18 @@ def put_tools(
         BadRequest: a tool, a choice or a schema that is none.
         UpstreamError: one that the provider does not take.
     """
-    structure = _structure(request)
-    if structure is not None and family.schemas and bytes(structure.schema) != _ANY_OBJECT:
+    structure = structure_of(request)
+    if structure is not None and family.schemas and bytes(structure.schema) != ANY_OBJECT:
         body["outputConfig"] = {"textFormat": _text_format(structure)}
         structure = None
-    tools = _tools(request, family, steering)
-    choice = _choice(request)
+    asked, wanted = read_calling(request)
+    tools = _tools(asked, family, steering)
+    choice = _choice(request, wanted)
     if "none" in choice or not tools:
         if choice and "none" not in choice and not tools:
             dropped.append("tool_choice")
         choice = {}
-        kept = tools or [_spec(name, None, b'{"type":"object"}') for name in talk.called]
+        kept = tools or [_spec(name, None, ANY_OBJECT) for name in talk.called]
         tools = kept if talk.called else []
         if tools and structure is None:
             talk.system.append({"text": _NO_CALLS})
@@ -86,18 +77,6 @@ def put_tools(
         dropped.append("parallel_tool_calls")
 
 
-def _structure(request: ChatRequest) -> Schema | None:
-    """The schema of the answer; any object will do for ``json_object``, which no model knows by itself."""
-    wanted = request.parameters.response_format
-    if wanted is None or wanted.type == "text":
-        return None
-    if wanted.type == "json_schema":
-        return read_schema(request)
-    if wanted.type == "json_object":
-        return Schema("answer", Raw(_ANY_OBJECT))
-    raise unsaid(f"`response_format` of type {wanted.type}")
-
-
 def _text_format(structure: Schema) -> dict[str, Any]:
     told = {"schema": fitted(bytes(structure.schema)).decode(), "name": structure.name}
     if structure.description is not None:
@@ -105,9 +84,8 @@ def _text_format(structure: Schema) -> dict[str, Any]:
     return {"type": "json_schema", "structure": {"jsonSchema": told}}
 
 
-def _choice(request: ChatRequest) -> dict[str, Any]:
+def _choice(request: ChatRequest, wanted: Choice) -> dict[str, Any]:
     """``tool_choice`` in the provider's words, and ``none``, which it has none for; empty where nothing is said."""
-    wanted = read_tool_choice(request)
     if isinstance(wanted, NamedTool):
         return {"tool": {"name": wanted.name}}
     if wanted is not None:
@@ -124,9 +102,9 @@ def _choice(request: ChatRequest) -> dict[str, Any]:
     raise unsaid("such a `tool_choice`")
 
 
-def _tools(request: ChatRequest, family: Family, steering: Steering) -> list[Any]:
+def _tools(asked: Iterable[FunctionTool | ServerTool], family: Family, steering: Steering) -> list[Any]:
     written: list[Any] = []
-    for tool in read_tools(request) if request.parameters.tools else ():
+    for tool in asked:
         if isinstance(tool, FunctionTool):
             written.append(_function(tool, family))
             if tool.cache is not NULL and bytes(tool.cache) != b"null" and family.caches_tools:

@@ -6,35 +6,25 @@ import re
 from functools import lru_cache
 from typing import Any, Final
 
-from msgspec import Raw, Struct
-
 from turnout.base.jsons import encode
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import NULL
-from turnout.providers.conversation import (
-    FunctionTool,
-    NamedTool,
-    read_messages,
-    read_schema,
-    read_tool_choice,
-    read_tools,
-)
+from turnout.providers.conversation import read_messages
 from turnout.providers.dialects.cohere.turns import OWN_PARTS, turns_of
 from turnout.providers.failures import unsaid
+from turnout.providers.letters import SAID, function_letters, put_own, take_back, unknown
 from turnout.providers.reasoning import asked_effort
+from turnout.providers.tools import NamedTool, read_calling, read_schema
 
 __all__ = ["write_letter"]
 
 _OWN_FIELDS: Final = ("citation_options", "documents", "priority", "raw_prompting", "safety_mode", "strict_tools")
 """The provider's own, which go on as the client sent them."""
-_SAID: Final = frozenset({
-    "debug", "frequency_penalty", "image_config", "include_reasoning", "logprobs", "max_completion_tokens",
-    "max_tokens", "max_tool_calls", "messages", "metadata", "modalities", "model", "models", "n", "plugins",
-    "presence_penalty", "preset", "prompt", "provider", "reasoning", "reasoning_effort", "response_format", "route",
-    "seed", "session_id", "stop", "stop_server_tools_when", "stream", "stream_options", "temperature", "thinking",
-    "tool_choice", "tools", "top_k", "top_p", "trace", "transforms", "usage", *_OWN_FIELDS,
-})  # fmt: skip
+_SAID: Final = SAID | {
+    "frequency_penalty", "logprobs", "modalities", "n", "presence_penalty", "seed", "stop", "thinking", "top_k",
+    *_OWN_FIELDS,
+}  # fmt: skip
 """Fields that are said in other words, or are for the gateway; any other is dropped."""
 _NAMES: Final = {"top_p": "p", "top_k": "k", "stop": "stop_sequences", "seed": "seed", "temperature": "temperature",
                  "frequency_penalty": "frequency_penalty", "presence_penalty": "presence_penalty",
@@ -45,18 +35,7 @@ _HIGHEST_P: Final = 0.99
 _HIGHEST_K: Final = 500
 _HIGHEST_PENALTY: Final = 1.0
 _RATIOS: Final = {"max": 0.95, "xhigh": 0.95, "high": 0.8, "medium": 0.5, "low": 0.2, "minimal": 0.1}
-_NO_PARAMETERS: Final = Raw(b'{"type":"object","properties":{}}')
 _THOUGHTLESS: Final = re.compile(r"command-(?:r|light|nightly|a-(?:03|vision|translate))|^command$|aya")
-
-
-class _Function(Struct, omit_defaults=True):
-    name: str
-    parameters: Raw
-    description: str | None = None
-
-
-class _Tool(Struct, tag_field="type", tag="function"):
-    function: _Function
 
 
 def write_letter(request: ChatRequest, endpoint: Endpoint, unwanted: frozenset[str]) -> tuple[bytes, tuple[str, ...]]:
@@ -66,26 +45,17 @@ def write_letter(request: ChatRequest, endpoint: Endpoint, unwanted: frozenset[s
         BadRequest: it makes no sense.
         UpstreamError: it holds what this provider does not take and what must not be dropped.
     """
-    fields, thinking = request.fields, _thinks(endpoint.upstream_model)
-    dropped = [name for name in fields.keys() - _SAID if bytes(fields[name]) != b"null"]
+    thinking = _thinks(endpoint.upstream_model)
+    dropped = unknown(request, _SAID)
     turns = turns_of(read_messages(request, OWN_PARTS), thinking=thinking)
     body: dict[str, Any] = {"model": endpoint.upstream_model, "messages": turns, "stream": request.stream}
-    tools = _tools_of(request)
-    if tools:
-        body["tools"] = tools
-    _put_choice(body, request, tools, dropped)
+    _put_tools(body, request, dropped)
     _put_form(body, request)
     _put_thinking(body, request, thinking, dropped)
     _put_samplers(body, request, dropped)
     _put_shape(body, request, dropped)
-    for name in _OWN_FIELDS:
-        if name in fields and bytes(fields[name]) != b"null":
-            body[name] = fields[name]
-    supported = endpoint.supported_parameters
-    for name, own in _NAMES.items():
-        unfit = name in unwanted or (supported is not None and name not in supported)
-        if unfit and body.pop(own, None) is not None:
-            dropped.append(name)
+    put_own(body, request, _OWN_FIELDS)
+    take_back(body, _NAMES, endpoint, unwanted, dropped)
     return encode(body), tuple(sorted(set(dropped)))
 
 
@@ -98,22 +68,13 @@ def _thinks(model: str) -> bool:
     return _THOUGHTLESS.search(model.lower()) is None
 
 
-def _tools_of(request: ChatRequest) -> list[_Tool]:
-    tools: list[_Tool] = []
-    for tool in read_tools(request) if request.parameters.tools else ():
-        if not isinstance(tool, FunctionTool):
-            raise unsaid(f"a tool of type {tool.type[:40]!r}")
-        parameters = tool.parameters if tool.parameters is not NULL else _NO_PARAMETERS
-        tools.append(_Tool(_Function(tool.name, parameters, tool.description)))
-    return tools
-
-
-def _put_choice(body: dict[str, Any], request: ChatRequest, tools: list[_Tool], dropped: list[str]) -> None:
+def _put_tools(body: dict[str, Any], request: ChatRequest, dropped: list[str]) -> None:
     """Calls are required, forbidden, or the model's own choice, of which nothing is said; none can be named of many."""
-    if "tool_choice" not in request.fields:
-        return
-    wanted = read_tool_choice(request)
-    if wanted is None and bytes(request.fields["tool_choice"]) != b"null":
+    asked, wanted = read_calling(request)
+    tools = function_letters(asked, strict=False)
+    if tools:
+        body["tools"] = tools
+    if wanted is None and bytes(request.fields.get("tool_choice", NULL)) != b"null":
         raise unsaid("such a `tool_choice`")
     if wanted is not None and not tools:
         dropped.append("tool_choice")

@@ -6,23 +6,18 @@ import re
 from functools import lru_cache
 from typing import Any, Final
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from turnout.base.jsons import encode
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import NULL
-from turnout.providers.conversation import (
-    FunctionTool,
-    NamedTool,
-    read_messages,
-    read_schema,
-    read_tool_choice,
-    read_tools,
-)
+from turnout.providers.conversation import read_messages
 from turnout.providers.dialects.mistral.turns import OWN_PARTS, turns_of
 from turnout.providers.failures import unsaid
+from turnout.providers.letters import SAID, function_letters, put_own, take_back, unknown
 from turnout.providers.reasoning import asked_effort
+from turnout.providers.tools import NamedTool, read_calling, read_schema
 
 __all__ = ["write_letter"]
 
@@ -31,12 +26,7 @@ _PASSED_ON: Final = ("frequency_penalty", "n", "parallel_tool_calls", "predictio
 """Parameters that have the same name and meaning here."""
 _OWN_FIELDS: Final = ("guardrails", "prompt_cache_key", "prompt_mode", "random_seed", "safe_prompt")
 """The provider's own, which go on as the client sent them."""
-_SAID: Final = frozenset({
-    "debug", "image_config", "include_reasoning", "max_completion_tokens", "max_tokens", "max_tool_calls", "messages",
-    "metadata", "modalities", "model", "models", "plugins", "preset", "prompt", "provider", "reasoning",
-    "reasoning_effort", "response_format", "route", "seed", "session_id", "stop_server_tools_when", "stream",
-    "stream_options", "tool_choice", "tools", "trace", "transforms", "usage", *_PASSED_ON, *_OWN_FIELDS,
-})  # fmt: skip
+_SAID: Final = SAID | {"modalities", "seed", *_PASSED_ON, *_OWN_FIELDS}
 """Fields that are said in other words, or are for the gateway; any other is dropped."""
 _OPTIONAL: Final = {"seed": "random_seed"} | {name: name for name in _PASSED_ON if name != "n"}
 """What an endpoint may do without, and what it is called here."""
@@ -46,18 +36,6 @@ _NEVER_THINKS: Final = re.compile(
     r"|mistral-large-2[45]|mistral-(?:small|medium)-(?:23|24|25)"
 )
 _HIGHEST_TEMPERATURE: Final = 1.5
-_NO_PARAMETERS: Final = Raw(b'{"type":"object","properties":{}}')
-
-
-class _Function(Struct, omit_defaults=True):
-    name: str
-    parameters: Raw
-    description: str | None = None
-    strict: bool | None = None
-
-
-class _Tool(Struct, tag_field="type", tag="function"):
-    function: _Function
 
 
 class _Named(Struct):
@@ -82,13 +60,11 @@ def write_letter(request: ChatRequest, endpoint: Endpoint, unwanted: frozenset[s
         BadRequest: it makes no sense.
         UpstreamError: it holds what this provider does not take and what must not be dropped.
     """
-    fields, parameters, manners = request.fields, request.parameters, _manners_of(endpoint.upstream_model)
-    dropped = [name for name in fields.keys() - _SAID if bytes(fields[name]) != b"null"]
+    parameters, manners = request.parameters, _manners_of(endpoint.upstream_model)
+    dropped = unknown(request, _SAID)
     turns = turns_of(read_messages(request, OWN_PARTS), thinking=manners.thinks)
     body: dict[str, Any] = {"model": endpoint.upstream_model, "messages": turns}
-    for name in (*_PASSED_ON, *_OWN_FIELDS):
-        if name in fields and bytes(fields[name]) != b"null":
-            body[name] = fields[name]
+    put_own(body, request, (*_PASSED_ON, *_OWN_FIELDS))
     if parameters.temperature is not None and parameters.temperature > _HIGHEST_TEMPERATURE:
         body["temperature"] = _HIGHEST_TEMPERATURE
     if parameters.seed is not None:
@@ -102,11 +78,7 @@ def write_letter(request: ChatRequest, endpoint: Endpoint, unwanted: frozenset[s
     _put_tools(body, request, dropped)
     _put_form(body, request)
     _put_effort(body, request, manners, dropped)
-    supported = endpoint.supported_parameters
-    for name, own in _OPTIONAL.items():
-        unfit = name in unwanted or (supported is not None and name not in supported)
-        if unfit and body.pop(own, None) is not None:
-            dropped.append(name)
+    take_back(body, _OPTIONAL, endpoint, unwanted, dropped)
     return encode(body), tuple(sorted(set(dropped)))
 
 
@@ -133,20 +105,13 @@ def _put_seed(body: dict[str, Any], seed: int, dropped: list[str]) -> None:
 
 def _put_tools(body: dict[str, Any], request: ChatRequest, dropped: list[str]) -> None:
     """The tools and how they may be called, which means nothing without any."""
-    tools: list[Any] = []
-    for tool in read_tools(request) if request.parameters.tools else ():
-        if not isinstance(tool, FunctionTool):
-            raise unsaid(f"a tool of type {tool.type[:40]!r}")
-        parameters = tool.parameters if tool.parameters is not NULL else _NO_PARAMETERS
-        tools.append(_Tool(_Function(tool.name, parameters, tool.description, tool.strict)))
+    asked, wanted = read_calling(request)
+    tools = function_letters(asked, strict=True)
     if tools:
         body["tools"] = tools
     elif body.pop("parallel_tool_calls", None) is not None:
         dropped.append("parallel_tool_calls")
-    if "tool_choice" not in request.fields:
-        return
-    wanted = read_tool_choice(request)
-    if wanted is None and bytes(request.fields["tool_choice"]) != b"null":
+    if wanted is None and bytes(request.fields.get("tool_choice", NULL)) != b"null":
         raise unsaid("such a `tool_choice`")
     if wanted is not None and not tools:
         dropped.append("tool_choice")

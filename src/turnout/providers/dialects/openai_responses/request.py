@@ -11,30 +11,29 @@ from turnout.base.jsons import BadJSON, encode, reader
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import NULL
-from turnout.providers.conversation import (
-    read_messages,
-    read_schema,
-)
+from turnout.providers.conversation import read_messages
 from turnout.providers.dialects.openai_responses.items import OWN_PARTS, input_of
 from turnout.providers.dialects.openai_responses.manners import Manners, manners_of
 from turnout.providers.dialects.openai_responses.tools import implied_tools, put_tools, tools_of
 from turnout.providers.failures import unsaid
+from turnout.providers.letters import SAID, put_own, take_back, unknown
 from turnout.providers.reasoning import asked_effort
+from turnout.providers.tools import read_schema
 
 __all__ = ["OWN_FIELDS", "THOUGHTS", "write_letter"]
 
 OWN_FIELDS: Final = ("context_management", "moderation", "prompt_cache_key", "prompt_cache_options",
                      "prompt_cache_retention", "safety_identifier", "truncation")  # fmt: skip
 """The provider's own, which go on as the client sent them."""
-_SAID: Final = frozenset({
-    "debug", "image_config", "include", "include_reasoning", "logprobs", "max_completion_tokens", "max_tokens",
-    "max_tool_calls", "messages", "metadata", "modalities", "model", "models", "n", "parallel_tool_calls", "plugins",
-    "preset", "prompt", "provider", "reasoning", "reasoning_effort", "response_format", "route", "service_tier",
-    "session_id", "stop_server_tools_when", "stream", "stream_options", "temperature", "tool_choice", "tools",
-    "top_logprobs", "top_p", "trace", "transforms", "usage", "user", "verbosity", "web_search_options", *OWN_FIELDS,
-})  # fmt: skip
+_SAID: Final = SAID | {
+    "include", "logprobs", "modalities", "n", "parallel_tool_calls", "service_tier", "top_logprobs", "user",
+    "verbosity", "web_search_options", *OWN_FIELDS,
+}  # fmt: skip
 """Fields that are said in other words, or are for the gateway; any other is dropped."""
-_OPTIONAL: Final = ("temperature", "top_p", "top_logprobs", "user", "service_tier", "parallel_tool_calls", "truncation")
+_OPTIONAL: Final = {
+    name: name
+    for name in ("temperature", "top_p", "top_logprobs", "user", "service_tier", "parallel_tool_calls", "truncation")
+}
 _SAMPLERS: Final = ("temperature", "top_p")
 THOUGHTS: Final = "reasoning.encrypted_content"
 _LOGPROBS: Final = "message.output_text.logprobs"
@@ -57,8 +56,8 @@ def write_letter(request: ChatRequest, endpoint: Endpoint, unwanted: frozenset[s
         BadRequest: it makes no sense.
         UpstreamError: it holds what this provider does not take and what must not be dropped.
     """
-    fields, manners = request.fields, manners_of(endpoint.upstream_model)
-    dropped = [name for name in fields.keys() - _SAID if bytes(fields[name]) != b"null"]
+    manners = manners_of(endpoint.upstream_model)
+    dropped = unknown(request, _SAID)
     body: dict[str, Any] = {"model": endpoint.upstream_model, "store": _NO_STORE}
     tools, names = tools_of(request)
     instructions, body["input"] = input_of(read_messages(request, OWN_PARTS), names, apart=not _asks_for_json(request))
@@ -72,7 +71,9 @@ def write_letter(request: ChatRequest, endpoint: Endpoint, unwanted: frozenset[s
     _put_text(body, request, manners, dropped)
     _put_samplers(body, request, manners, effort, dropped)
     _put_rest(body, request, endpoint)
-    _take_back(body, endpoint, unwanted, dropped)
+    take_back(body, _OPTIONAL, endpoint, unwanted, dropped)
+    if endpoint.service_tier is not None:
+        body["service_tier"] = endpoint.service_tier
     return encode(body), tuple(sorted(set(dropped)))
 
 
@@ -176,24 +177,11 @@ def _put_samplers(
 
 def _put_rest(body: dict[str, Any], request: ChatRequest, endpoint: Endpoint) -> None:
     """What is passed on as it is."""
-    fields, parameters = request.fields, request.parameters
-    for name in OWN_FIELDS:
-        if name in fields and bytes(fields[name]) != b"null":
-            body[name] = fields[name]
+    parameters = request.parameters
+    put_own(body, request, OWN_FIELDS)
     if parameters.user:
         body["user"] = parameters.user
-    tier = endpoint.service_tier or parameters.service_tier
-    if tier is not None:
-        body["service_tier"] = tier
+    if parameters.service_tier is not None and endpoint.service_tier is None:
+        body["service_tier"] = parameters.service_tier
     if request.stream:
         body["stream"] = True
-
-
-def _take_back(body: dict[str, Any], endpoint: Endpoint, unwanted: frozenset[str], dropped: list[str]) -> None:
-    """What this endpoint does not support is not sent after all; a tier that it is itself stays."""
-    supported = endpoint.supported_parameters
-    for name in _OPTIONAL:
-        unfit = name in unwanted or (supported is not None and name not in supported)
-        if unfit and name in body and not (name == "service_tier" and endpoint.service_tier is not None):
-            del body[name]
-            dropped.append(name)

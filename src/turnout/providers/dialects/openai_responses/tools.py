@@ -11,9 +11,9 @@ from turnout.base.jsons import BadJSON, reader
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import NULL
-from turnout.providers.conversation import FunctionTool, NamedTool, ServerTool, read_tool_choice, read_tools
 from turnout.providers.dialects.openai_responses.items import Names
 from turnout.providers.failures import unsaid
+from turnout.providers.tools import AllowedTools, FunctionTool, NamedTool, ServerTool, read_tool_choice, read_tools
 
 __all__ = ["implied_tools", "put_tools", "tools_of"]
 
@@ -182,7 +182,7 @@ def _choice_of(request: ChatRequest) -> Any:  # noqa: ANN401 - a word or an obje
     if isinstance(wanted, NamedTool):
         return _Chosen("function", wanted.name)
     raw = request.fields["tool_choice"]
-    if wanted is not None or bytes(raw) == b"null":
+    if bytes(raw) == b"null" or not (wanted is None or isinstance(wanted, AllowedTools)):
         return wanted
     choice = _choice(raw)
     if choice.type == "function":
