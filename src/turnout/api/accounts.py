@@ -20,7 +20,6 @@ __all__ = ["add_accounts"]
 
 _AT_ONCE: Final = 500  # generations
 _NO_ACCOUNT: Final = "There is no account of that id"
-_IN_PATH: Final = {"in": "path", "name": "id", "required": True, "schema": {"type": "string"}}
 _OF_BUDGET: Final = ("scope", "subject", "window", "account_id")
 
 
@@ -30,9 +29,9 @@ def add_accounts(app: FastAPI, mount: str, office: Office, *, hidden: bool) -> N
     desk = _Accounts(office)
     routes.add("GET", "/accounts", desk.list_accounts)
     routes.add("POST", "/accounts", desk.create)
-    routes.add("GET", "/accounts/{id}", desk.read, {"parameters": [_IN_PATH]})
-    routes.add("PATCH", "/accounts/{id}", desk.change, {"parameters": [_IN_PATH]})
-    routes.add("DELETE", "/accounts/{id}", desk.delete, {"parameters": [_IN_PATH]})
+    routes.add("GET", "/accounts/{id}", desk.read)
+    routes.add("PATCH", "/accounts/{id}", desk.change)
+    routes.add("DELETE", "/accounts/{id}", desk.delete)
     routes.add("GET", "/credits", desk.credits, parameters("account_id"))
     budgets = _Budgets(office)
     routes.add("GET", "/budgets", budgets.list_budgets, parameters(*_OF_BUDGET))

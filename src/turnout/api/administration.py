@@ -79,23 +79,19 @@ def add_administration(
     routes.add("GET", "/admin/settings", desk.settings)
     routes.add("GET", "/admin/doctor", desk.doctor)
     routes.add("GET", "/admin/providers", desk.providers)
-    routes.add("POST", "/admin/providers/{slug}/test", desk.test_provider, _in_path("slug"))
+    routes.add("POST", "/admin/providers/{slug}/test", desk.test_provider)
     routes.add("POST", "/admin/master-key/rotate", desk.rotate)
     routes.add("GET", "/admin/catalog", desk.catalog)
     routes.add("GET", "/admin/catalog/unnamed", desk.unnamed)
     routes.add("POST", "/admin/catalog/sync", desk.sync)
     approval = {"type": "object", "properties": {"approve": {"type": "boolean"}}, "required": ["approve"]}
     body = {"requestBody": {"required": True, "content": {"application/json": {"schema": approval}}}}
-    routes.add("POST", "/admin/catalog/quarantine/{id}", desk.decide, _in_path("id") | body)
+    routes.add("POST", "/admin/catalog/quarantine/{id}", desk.decide, body)
     routes.add("GET", "/admin/backups", desk.backups)
     routes.add("POST", "/admin/backups", desk.back_up)
-    routes.add("GET", "/admin/backups/{name}", desk.download, _in_path("name"))
-    routes.add("DELETE", "/admin/backups/{name}", desk.delete, _in_path("name"))
-    routes.add("POST", "/admin/backups/{name}/restore", desk.restore, _in_path("name"))
-
-
-def _in_path(name: str) -> dict[str, Any]:
-    return {"parameters": [{"in": "path", "name": name, "required": True, "schema": {"type": "string"}}]}
+    routes.add("GET", "/admin/backups/{name}", desk.download)
+    routes.add("DELETE", "/admin/backups/{name}", desk.delete)
+    routes.add("POST", "/admin/backups/{name}/restore", desk.restore)
 
 
 @final

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, Final, final
+from typing import Final, final
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from turnout.accounts.apps import APP_FIELDS, METHOD, allow, redeem, wish_of
 from turnout.accounts.writes import read_body
-from turnout.api.office import Office, Routes, body_of, json_reply
+from turnout.api.office import Office, Routes, body_of, fields_body, json_reply
 from turnout.base.errors import BadRequest
 
 __all__ = ["add_apps"]
@@ -35,13 +35,9 @@ def add_apps(app: FastAPI, mount: str, office: Office, *, hidden: bool) -> None:
     """Add the routes under *mount*."""
     routes = Routes(app, mount, "keys", hidden=hidden)
     desk = _Apps(office)
-    routes.add("POST", "/auth/keys/code", desk.allow, _body(APP_FIELDS, "callback_url", "code_challenge"))
-    routes.add("POST", "/auth/keys", desk.exchange, _body(_EXCHANGE, "code", "code_verifier") | {"security": []})
-
-
-def _body(fields: Any, *required: str) -> dict[str, Any]:  # noqa: ANN401 - only the names matter
-    schema = {"type": "object", "properties": {name: {} for name in fields}, "required": list(required)}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    routes.add("POST", "/auth/keys/code", desk.allow, fields_body(APP_FIELDS, "callback_url", "code_challenge"))
+    body = fields_body(_EXCHANGE, "code", "code_verifier")
+    routes.add("POST", "/auth/keys", desk.exchange, body | {"security": []})
 
 
 @final

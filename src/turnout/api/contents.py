@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from turnout.accounts.contents import content_report
 from turnout.accounts.export import export
 from turnout.accounts.vault import Vault
-from turnout.api.generations import FindGeneration
+from turnout.api.generations import OF_ONE, FindGeneration
 from turnout.api.office import Office, Routes, json_reply, parameters
 from turnout.base.errors import BadRequest, NotFound
 from turnout.domain.account import Generation, Key
@@ -32,8 +32,7 @@ def add_contents(app: FastAPI, mount: str, office: Office, find: FindGeneration,
     """Add the routes under *mount*."""
     routes = Routes(app, mount, "activity", hidden=hidden)
     desk = _Contents(office, find, vault)
-    of_one = {"parameters": [{"in": "query", "name": "id", "required": True, "schema": {"type": "string"}}]}
-    routes.add("GET", "/generation/content", desk.one, of_one)
+    routes.add("GET", "/generation/content", desk.one, OF_ONE)
     routes.add("GET", "/export", desk.export, parameters("account_id"))
 
 

@@ -31,7 +31,7 @@ from turnout.api.guardrails import add_guardrails
 from turnout.api.head import HeadAsGet
 from turnout.api.keys import add_keys
 from turnout.api.models import add_models
-from turnout.api.office import Office
+from turnout.api.office import MOUNTS, Office
 from turnout.api.presets import add_presets
 from turnout.api.query_archive import add_query_archive
 from turnout.api.query_definitions import add_query_definitions
@@ -47,7 +47,6 @@ from turnout.query.teaching import Teaching
 __all__ = ["Control", "control_plane"]
 
 _JSON = "application/json"
-_MOUNTS = ("/api/v1", "/v1")
 _PLAIN_ERRORS = {404: "not_found", 405: "invalid_request", 413: "payload_too_large", 422: "unprocessable"}
 
 
@@ -96,8 +95,8 @@ def control_plane(control: Control) -> FastAPI:
         teaching = Teaching(control.voting, training, control.store, control.clock)
         add_training_tables(app, teaching, lambda request: _caller(control, request))
     office = _office(control)
-    for mount in _MOUNTS:
-        hidden = mount != _MOUNTS[0]
+    for mount in MOUNTS:
+        hidden = mount != MOUNTS[0]
         _add_account(app, office, control, mount, hidden=hidden)
         add_explain(app, mount, control.explain, lambda request: _caller(control, request), hidden=hidden)
         _refuse_other_methods(app, mount)

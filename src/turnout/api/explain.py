@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 
 from turnout.api.decode import chat_request_in
-from turnout.base.errors import PayloadTooLarge
+from turnout.api.office import Caller, body_of
 from turnout.domain.account import Key
 from turnout.domain.chat import ChatRequest
 
@@ -20,19 +20,12 @@ Explain = Callable[[ChatRequest, Key], Awaitable[dict[str, object]]]
 _MOST_BYTES = 8 * 2**20
 
 
-def add_explain(
-    app: FastAPI, mount: str, explain: Explain, caller: Callable[[Request], Awaitable[Key]], *, hidden: bool
-) -> None:
+def add_explain(app: FastAPI, mount: str, explain: Explain, caller: Caller, *, hidden: bool) -> None:
     """Add the route under *mount*."""
 
     async def answer(request: Request) -> dict[str, Any]:
         """The plan of a chat request: every endpoint with its place or the rule that excludes it. Nothing is sent."""
         key = await caller(request)
-        body = bytearray()
-        async for piece in request.stream():
-            body += piece
-            if len(body) > _MOST_BYTES:
-                raise PayloadTooLarge(f"The body is larger than {_MOST_BYTES} bytes")
-        return {"data": await explain(chat_request_in(bytes(body)), key)}
+        return {"data": await explain(chat_request_in(await body_of(request, _MOST_BYTES)), key)}
 
     app.add_api_route(f"{mount}/explain", answer, methods=["POST"], tags=["routing"], include_in_schema=not hidden)

@@ -18,11 +18,12 @@ from turnout.base.money import InvalidPrice, Pico, parse_price
 from turnout.domain.account import Generation, Outcome
 from turnout.domain.activity import Search
 
-__all__ = ["FindGeneration", "add_generations"]
+__all__ = ["OF_ONE", "FindGeneration", "add_generations"]
 
 FindGeneration = Callable[[str, str], Awaitable[Generation | None]]
 """The generation of an id and an account."""
 
+OF_ONE: Final = {"parameters": [{"in": "query", "name": "id", "required": True, "schema": {"type": "string"}}]}
 _ID: Final = re.compile(r"gen-\d{1,12}(-[0-9A-Za-z]{1,64})?", re.ASCII)
 _SECONDS: Final = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
 _OUTCOMES: Final[Mapping[str, Outcome]] = {"answered": "answered", "failed": "failed", "cancelled": "cancelled"}
@@ -39,8 +40,7 @@ def add_generations(app: FastAPI, mount: str, office: Office, find: FindGenerati
     """Add the routes under *mount*."""
     routes = Routes(app, mount, "activity", hidden=hidden)
     desk = _Generations(office, find)
-    of_one = {"parameters": [{"in": "query", "name": "id", "required": True, "schema": {"type": "string"}}]}
-    routes.add("GET", "/generation", desk.one, of_one)
+    routes.add("GET", "/generation", desk.one, OF_ONE)
     routes.add("GET", "/generations", desk.page, parameters(*_PARAMETERS))
 
 

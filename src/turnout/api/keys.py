@@ -13,7 +13,7 @@ from turnout.accounts.issue import issue_key
 from turnout.accounts.reports import key_entry, key_report, spending, spendings
 from turnout.accounts.standing import standings, workspace_of
 from turnout.accounts.writes import KEY_FIELDS, NEW_KEY_FIELDS, changed_key, read_body
-from turnout.api.office import Manager, Office, Routes, body_of, json_reply, parameters
+from turnout.api.office import Manager, Office, Routes, body_of, fields_body, json_reply, parameters
 from turnout.base.errors import BadRequest, Forbidden, NotFound
 from turnout.domain.account import Key
 
@@ -22,7 +22,6 @@ __all__ = ["add_keys"]
 _PAGE: Final = 100
 _NO_KEY: Final = "There is no key of that hash"
 _TRUTH: Final = {"true": True, "1": True, "false": False, "0": False, "": False}
-_IN_PATH: Final = {"in": "path", "name": "hash", "required": True, "schema": {"type": "string"}}
 _LIST: Final = ("offset", "include_disabled", "include_expired", "include_management", "workspace_id", "account_id")
 
 
@@ -31,17 +30,12 @@ def add_keys(app: FastAPI, mount: str, office: Office, *, hidden: bool) -> None:
     routes = Routes(app, mount, "keys", hidden=hidden)
     desk = _Keys(office)
     routes.add("GET", "/keys", desk.list_keys, parameters(*_LIST))
-    routes.add("POST", "/keys", desk.create, _body(NEW_KEY_FIELDS, "name"))
-    routes.add("GET", "/keys/{hash}", desk.read, {"parameters": [_IN_PATH]})
-    routes.add("PATCH", "/keys/{hash}", desk.change, {"parameters": [_IN_PATH], **_body(KEY_FIELDS)})
-    routes.add("DELETE", "/keys/{hash}", desk.delete, {"parameters": [_IN_PATH]})
+    routes.add("POST", "/keys", desk.create, fields_body(NEW_KEY_FIELDS, "name"))
+    routes.add("GET", "/keys/{hash}", desk.read)
+    routes.add("PATCH", "/keys/{hash}", desk.change, fields_body(KEY_FIELDS))
+    routes.add("DELETE", "/keys/{hash}", desk.delete)
     routes.add("GET", "/key", desk.own)
     Routes(app, mount, "keys", hidden=True).add("GET", "/auth/key", desk.own)
-
-
-def _body(fields: Any, *required: str) -> dict[str, Any]:  # noqa: ANN401 - only the names matter
-    schema = {"type": "object", "properties": {name: {} for name in fields}, "required": list(required)}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 @final

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
 from typing import Any, Final, final
 
 import msgspec
@@ -13,7 +12,8 @@ from fastapi import FastAPI, Request, Response
 from turnout.api.desk import CatalogDesk
 from turnout.api.listing_parameters import BENCHMARK_PARAMETERS, LISTING_PARAMETERS, PAGE_PARAMETERS
 from turnout.api.messages.models import ASKED_BY, model_for_messages, models_for_messages
-from turnout.api.shelf import BY_LANGUAGE, MOUNTS, PUBLIC, Shelf
+from turnout.api.office import MOUNTS, Caller, Routes
+from turnout.api.shelf import BY_LANGUAGE, PUBLIC, Shelf
 from turnout.base.errors import BadRequest, NotFound, Unauthenticated
 from turnout.base.stored import Stored, is_known
 from turnout.catalog.feeds import atom, feed_items, rss
@@ -21,7 +21,6 @@ from turnout.catalog.grouped import flat_reply, grouped_reply
 from turnout.catalog.listing import MEASURED_SECONDS
 from turnout.catalog.offers import benchmarks_reply, image_endpoints_reply, parse_benchmark_query, zdr_reply
 from turnout.catalog.query import Query, parse_query, query_pairs
-from turnout.domain.account import Key
 
 __all__ = ["add_models"]
 
@@ -34,95 +33,48 @@ _ATOM: Final = b"application/atom+xml; charset=utf-8"
 _HOST: Final = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]{1,255}(/[\w./-]*)?", re.ASCII)
 _FORMATS: Final = frozenset({"", "grouped", "flat"})
 _NOTHING: Final = "There is no model of that name"
+_OPEN: Final[dict[str, Any]] = {"security": []}
+"""Of routes that want no key."""
 
-_Caller = Callable[[Request], Awaitable[Key]]
 
-
-def add_models(app: FastAPI, desk: CatalogDesk, caller: _Caller) -> None:
+def add_models(app: FastAPI, desk: CatalogDesk, caller: Caller) -> None:
     """Add the routes of the catalog under each mount. *caller* finds the key of a request, or raises."""
     counter = _Counter(desk, caller)
     for mount in MOUNTS:
-        routes = _Routes(app, mount, shown=mount == MOUNTS[0])
-        _add_listings(routes, counter)
-        _add_single_models(routes, counter)
-        _add_others(routes, counter)
-    whole = _Routes(app, "", shown=True)
-    whole.add("/models.rss", counter.rss)
-    whole.add("/models.atom", counter.atom)
-    whole.add(
-        "/api/ai/models", counter.grouped, (_parameter("format", {"type": "string", "enum": ["flat"]}),), key=True
-    )
+        hidden = mount != MOUNTS[0]
+        _add_shown(Routes(app, mount, "catalog", hidden=hidden), counter)
+        unlisted = Routes(app, mount, "catalog", hidden=True)
+        unlisted.add("GET", "/models.rss", counter.rss, _OPEN)
+        unlisted.add("GET", "/models.atom", counter.atom, _OPEN)
+        unlisted.add("GET", "/models/{author}/{slug:path}", counter.retrieve, _OPEN)
+    whole = Routes(app, "", "catalog", hidden=False)
+    whole.add("GET", "/models.rss", counter.rss, _OPEN)
+    whole.add("GET", "/models.atom", counter.atom, _OPEN)
+    form = {"in": "query", "name": "format", "required": False, "schema": {"type": "string", "enum": ["flat"]}}
+    whole.add("GET", "/api/ai/models", counter.grouped, {"parameters": [form]})
 
 
-def _add_listings(routes: _Routes, counter: _Counter) -> None:
-    routes.add("/models", counter.models, LISTING_PARAMETERS)
-    routes.add("/models/count", counter.count, LISTING_PARAMETERS)
-    routes.add("/models/user", counter.of_user, LISTING_PARAMETERS, key=True)
-    routes.add("/embeddings/models", counter.embeddings, PAGE_PARAMETERS)
-    routes.add("/images/models", counter.images)
-    routes.add("/models.rss", counter.rss, hidden=True)
-    routes.add("/models.atom", counter.atom, hidden=True)
-
-
-def _add_single_models(routes: _Routes, counter: _Counter) -> None:
+def _add_shown(routes: Routes, counter: _Counter) -> None:
+    listing = {"parameters": LISTING_PARAMETERS}
+    routes.add("GET", "/models", counter.models, listing | _OPEN)
+    routes.add("GET", "/models/count", counter.count, listing | _OPEN)
+    routes.add("GET", "/models/user", counter.of_user, listing)
+    routes.add("GET", "/embeddings/models", counter.embeddings, {"parameters": PAGE_PARAMETERS} | _OPEN)
+    routes.add("GET", "/images/models", counter.images, _OPEN)
     # A name may have more than one slash: what a server of the operator's calls its models.
-    routes.add("/model/{author}/{slug:path}", counter.model)
-    routes.add("/models/{author}/{slug:path}/endpoints", counter.endpoints)
-    routes.add("/images/models/{author}/{slug:path}/endpoints", counter.image_endpoints)
-    routes.add("/models/{author}/{slug:path}", counter.retrieve, hidden=True)
-
-
-def _add_others(routes: _Routes, counter: _Counter) -> None:
-    routes.add("/providers", counter.providers)
-    routes.add("/endpoints/zdr", counter.zdr)
-    routes.add("/benchmarks", counter.benchmarks, BENCHMARK_PARAMETERS)
-
-
-def _parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"in": "query", "name": name, "required": False, "schema": schema}
-
-
-@final
-class _Routes:
-    """Adds routes to an application; those under the second mount do not stand in its document."""
-
-    def __init__(self, app: FastAPI, mount: str, *, shown: bool) -> None:
-        self._app = app
-        self._mount = mount
-        self._shown = shown
-
-    def add(
-        self,
-        path: str,
-        endpoint: Callable[[Request], Awaitable[Response]],
-        parameters: tuple[dict[str, Any], ...] = (),
-        *,
-        key: bool = False,
-        hidden: bool = False,
-    ) -> None:
-        in_path = tuple(
-            {"in": "path", "name": name, "required": True, "schema": {"type": "string"}}
-            for name in re.findall(r"{(\w+)", path)
-        )
-        extra: dict[str, Any] = {"parameters": [*in_path, *parameters]} if in_path or parameters else {}
-        if key:
-            extra["security"] = [{"key": []}]
-        self._app.add_api_route(
-            self._mount + path,
-            endpoint,
-            methods=["GET"],
-            tags=["catalog"],
-            include_in_schema=self._shown and not hidden,
-            response_model=None,
-            openapi_extra=extra or None,
-        )
+    routes.add("GET", "/model/{author}/{slug:path}", counter.model, _OPEN)
+    routes.add("GET", "/models/{author}/{slug:path}/endpoints", counter.endpoints, _OPEN)
+    routes.add("GET", "/images/models/{author}/{slug:path}/endpoints", counter.image_endpoints, _OPEN)
+    routes.add("GET", "/providers", counter.providers, _OPEN)
+    routes.add("GET", "/endpoints/zdr", counter.zdr, _OPEN)
+    routes.add("GET", "/benchmarks", counter.benchmarks, {"parameters": BENCHMARK_PARAMETERS} | _OPEN)
 
 
 @final
 class _Counter:
     """The routes' own functions: a request in, a reply out."""
 
-    def __init__(self, desk: CatalogDesk, caller: _Caller) -> None:
+    def __init__(self, desk: CatalogDesk, caller: Caller) -> None:
         self._desk = desk
         self._caller = caller
         self._grouped: tuple[object, dict[str, Stored]] = (None, {})

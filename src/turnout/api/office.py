@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, final
 
@@ -14,24 +15,44 @@ from turnout.base.jsons import encode
 from turnout.contracts.store import Store
 from turnout.domain.account import Account, Key
 
-__all__ = ["JSON", "Manager", "Office", "Routes", "body_of", "json_reply", "page_of", "parameters"]
+__all__ = [
+    "JSON",
+    "MOUNTS",
+    "QUERY_MOUNTS",
+    "Caller",
+    "Manager",
+    "Office",
+    "Routes",
+    "bare_reply",
+    "body_of",
+    "fields_body",
+    "json_reply",
+    "page_of",
+    "parameters",
+]
 
 JSON: Final = "application/json"
+MOUNTS: Final = ("/api/v1", "/v1")
+"""Where all routes are; the document has those of the first one."""
+QUERY_MOUNTS: Final = (*MOUNTS, "")
+Caller = Callable[[Request], Awaitable[Key]]
+"""Finds the key of a request, or raises Unauthenticated."""
 _MOST_BYTES: Final = 65_536
 _PAGE: Final = 50
 _MOST_ENTRIES: Final = 100
 _NO_ACCOUNT: Final = "There is no account of that id"
+_IN_PATH: Final = re.compile(r"{(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """What these routes work with. ``caller`` finds the key of a request, or raises Unauthenticated;
-    ``check_plugins`` raises BadRequest for entries of a key that nothing could be done with.
+    """What these routes work with; ``check_plugins`` raises BadRequest for entries of a key that nothing could be done
+    with.
     """
 
     store: Store
     clock: Clock
-    caller: Callable[[Request], Awaitable[Key]]
+    caller: Caller
     provider_name: Callable[[str], str]
     canonical: Callable[[str], str]
     check_plugins: Callable[[Sequence[str]], None]
@@ -94,7 +115,19 @@ class Routes:
         endpoint: Callable[..., Awaitable[Response]],
         document: Mapping[str, Any] | None = None,
     ) -> None:
-        """Let *endpoint* answer; *document* is merged into the operation of the OpenAPI document."""
+        """Let *endpoint* answer; *document* is merged into the operation of the OpenAPI document, which has the
+        parameters of the path by itself.
+        """
+        extra: dict[str, Any] = {"security": [{"key": []}], **(document or {})}
+        stated = list(extra.pop("parameters", ()))
+        schema = {"type": "string", "minLength": 1}
+        named = [
+            {"in": "path", "name": name, "required": True, "schema": schema}
+            for name in _IN_PATH.findall(path)
+            if all(one["name"] != name for one in stated)
+        ]
+        if named or stated:
+            extra["parameters"] = [*named, *stated]
         self._app.add_api_route(
             self._mount + path,
             endpoint,
@@ -102,7 +135,7 @@ class Routes:
             tags=[self._tag],
             include_in_schema=not self._hidden,
             response_model=None,
-            openapi_extra={"security": [{"key": []}], **(document or {})},
+            openapi_extra=extra,
         )
 
 
@@ -110,6 +143,17 @@ def parameters(*names: str) -> dict[str, Any]:
     """Query parameters of an operation, all of them texts that may be left out."""
     schema = {"type": "string"}
     return {"parameters": [{"in": "query", "name": name, "required": False, "schema": schema} for name in names]}
+
+
+def fields_body(names: Iterable[str], *required: str) -> dict[str, Any]:
+    """The body of an operation: an object with fields of these names."""
+    schema = {"type": "object", "properties": {name: {} for name in names}, "required": list(required)}
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
+
+
+def bare_reply(value: object) -> Response:
+    """An answer that says nothing of keeping it."""
+    return Response(encode(value), media_type=JSON)
 
 
 def json_reply(value: object, status: int = 200) -> Response:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from turnout.accounts.standing import date, workspace_of
 from turnout.accounts.writes import read_body, read_line, read_optional_line
-from turnout.api.office import Office, Routes, body_of, json_reply, page_of, parameters
+from turnout.api.office import JSON, Office, Routes, body_of, json_reply, page_of, parameters
 from turnout.api.preset_bodies import READERS, Draft
 from turnout.base.errors import BadRequest, NotFound
 from turnout.base.slugs import is_preset_slug
@@ -23,27 +23,22 @@ __all__ = ["add_presets"]
 _NO_PRESET: Final = "There is no preset of that name"
 _NO_VERSION: Final = "The preset has no such version"
 _MOST_BYTES: Final = 2**20
-_IN_PATH: Final = {"in": "path", "name": "slug", "required": True, "schema": {"type": "string", "minLength": 1}}
-_VERSION: Final = {"in": "path", "name": "version", "required": True, "schema": {"type": "string", "minLength": 1}}
-_BODY: Final = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
-_PAGE: Final = parameters("offset", "limit")["parameters"]
+_BODY: Final = {"requestBody": {"required": True, "content": {JSON: {"schema": {"type": "object"}}}}}
+_PAGE: Final = parameters("offset", "limit")
 
 
 def add_presets(app: FastAPI, mount: str, office: Office, *, hidden: bool) -> None:
     """Add the routes under *mount*."""
     routes = Routes(app, mount, "presets", hidden=hidden)
     desk = _Presets(office)
-    of_one = {"parameters": [_IN_PATH]}
-    routes.add("GET", "/presets", desk.list_presets, {"parameters": _PAGE})
-    routes.add("GET", "/presets/{slug}", desk.read, of_one)
-    routes.add("PATCH", "/presets/{slug}", desk.change, of_one | {"requestBody": _BODY})
-    routes.add("DELETE", "/presets/{slug}", desk.delete, of_one)
+    routes.add("GET", "/presets", desk.list_presets, _PAGE)
+    routes.add("GET", "/presets/{slug}", desk.read)
+    routes.add("PATCH", "/presets/{slug}", desk.change, _BODY)
+    routes.add("DELETE", "/presets/{slug}", desk.delete)
     for family, reader in READERS.items():
-        routes.add(
-            "POST", f"/presets/{{slug}}/{family}", desk.creating(family, reader), of_one | {"requestBody": _BODY}
-        )
-    routes.add("GET", "/presets/{slug}/versions", desk.versions, {"parameters": [_IN_PATH, *_PAGE]})
-    routes.add("GET", "/presets/{slug}/versions/{version}", desk.version, {"parameters": [_IN_PATH, _VERSION]})
+        routes.add("POST", f"/presets/{{slug}}/{family}", desk.creating(family, reader), _BODY)
+    routes.add("GET", "/presets/{slug}/versions", desk.versions, _PAGE)
+    routes.add("GET", "/presets/{slug}/versions/{version}", desk.version)
 
 
 def _status(raw: Raw) -> PresetStatus:

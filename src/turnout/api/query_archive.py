@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
@@ -11,9 +10,9 @@ from fastapi import FastAPI, Query, Request, Response
 from msgspec import Raw
 
 from turnout.api.moments import moment_text
+from turnout.api.office import QUERY_MOUNTS, Caller, bare_reply
 from turnout.base.clock import Clock
 from turnout.base.errors import BadRequest, NotFound
-from turnout.base.jsons import encode
 from turnout.contracts.archive import Archive
 from turnout.domain.account import Key
 from turnout.domain.archive import ArchivedCompletion
@@ -27,9 +26,6 @@ from turnout.query.rules import Fields, refused
 __all__ = ["add_query_archive"]
 
 _Kind = Literal["query", "score", "multichat"]
-_Caller = Callable[[Request], Awaitable[Key]]
-_MOUNTS: Final = ("/api/v1", "/v1", "")
-_JSON: Final = "application/json"
 _MODELS: Final[dict[_Kind, DefinitionKind]] = {
     "query": "query_model",
     "score": "score_model",
@@ -38,12 +34,12 @@ _MODELS: Final[dict[_Kind, DefinitionKind]] = {
 _NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
-def add_query_archive(app: FastAPI, voting: Voting, archive: Archive, clock: Clock, caller: _Caller) -> None:
+def add_query_archive(app: FastAPI, voting: Voting, archive: Archive, clock: Clock, caller: Caller) -> None:
     """Add the routes of all families under each mount and at the root. *caller* finds the key of a request."""
-    for mount in _MOUNTS:
+    for mount in QUERY_MOUNTS:
         for kind in get_args(_Kind):
             path = f"{mount}/{kind}/completions"
-            shown = mount == _MOUNTS[0]
+            shown = mount == QUERY_MOUNTS[0]
             _add_reading(app, path, kind, archive, caller, shown=shown)
             _add_estimate(app, path, kind, voting, caller, shown=shown)
             _add_names(app, mount + KINDS[_MODELS[kind]].path, _MODELS[kind], (voting, caller), shown=shown)
@@ -51,7 +47,7 @@ def add_query_archive(app: FastAPI, voting: Voting, archive: Archive, clock: Clo
                 _add_marks(app, path, kind, (voting, archive, clock, caller), shown=shown)
 
 
-def _add_reading(app: FastAPI, path: str, kind: _Kind, archive: Archive, caller: _Caller, *, shown: bool) -> None:
+def _add_reading(app: FastAPI, path: str, kind: _Kind, archive: Archive, caller: Caller, *, shown: bool) -> None:
     @app.get(path, tags=["query"], include_in_schema=shown, response_model=None)
     async def listing(
         request: Request,
@@ -61,13 +57,13 @@ def _add_reading(app: FastAPI, path: str, kind: _Kind, archive: Archive, caller:
         """One's own completions, newest first."""
         key = await caller(request)
         found = await archive.completions(kind, key.account_id, count=count, offset=offset)
-        return _json({"data": [_entry(kind, one.id, one.created, one.preview) for one in found]})
+        return bare_reply({"data": [_entry(kind, one.id, one.created, one.preview) for one in found]})
 
     @app.get(path + "/{id}", tags=["query"], include_in_schema=shown, response_model=None)
     async def read(request: Request, id: str) -> Response:  # noqa: A002 - the parameter's promised name
         """What was asked, what was answered, and what was true. One's own, or what somebody has published."""
         kept = await _found(archive, kind, id, await caller(request))
-        return _json(_shown(kept))
+        return bare_reply(_shown(kept))
 
     @app.post(path + "/{id}/publish", tags=["query"], include_in_schema=shown, response_model=None)
     async def publish(request: Request, id: str) -> Response:  # noqa: A002 - as above
@@ -79,16 +75,16 @@ def _add_reading(app: FastAPI, path: str, kind: _Kind, archive: Archive, caller:
         return Response()
 
 
-def _add_estimate(app: FastAPI, path: str, kind: _Kind, voting: Voting, caller: _Caller, *, shown: bool) -> None:
+def _add_estimate(app: FastAPI, path: str, kind: _Kind, voting: Voting, caller: Caller, *, shown: bool) -> None:
     @app.post(path + "/estimate", tags=["query"], include_in_schema=shown, response_model=None)
     async def estimate(request: Request) -> Response:
         """What a completion may cost, in dollars, by voter. The body is that of the completion; nobody is asked."""
         key = await caller(request)
-        return _json(await voting.estimate(kind, await request.body(), key))
+        return bare_reply(await voting.estimate(kind, await request.body(), key))
 
 
 def _add_marks(
-    app: FastAPI, path: str, kind: _Kind, parts: tuple[Voting, Archive, Clock, _Caller], *, shown: bool
+    app: FastAPI, path: str, kind: _Kind, parts: tuple[Voting, Archive, Clock, Caller], *, shown: bool
 ) -> None:
     voting, archive, clock, caller = parts
 
@@ -110,7 +106,7 @@ def _add_marks(
         return Response()
 
 
-def _add_names(app: FastAPI, path: str, kind: DefinitionKind, parts: tuple[Voting, _Caller], *, shown: bool) -> None:
+def _add_names(app: FastAPI, path: str, kind: DefinitionKind, parts: tuple[Voting, Caller], *, shown: bool) -> None:
     voting, caller = parts
 
     @app.put(path + "/{id}/name", tags=["query"], include_in_schema=shown, response_model=None)
@@ -124,7 +120,7 @@ def _add_names(app: FastAPI, path: str, kind: DefinitionKind, parts: tuple[Votin
             raise refused("name", "must be 1 to 64 letters, digits, dots, dashes and underscores", name)
         defined = await voting.registry.find(kind, id)
         await voting.registry.stored.name_definition(kind, key.account_id, name, defined.id)
-        return _json({"model": f"{key.account_id}/{name}"})
+        return bare_reply({"model": f"{key.account_id}/{name}"})
 
 
 async def _own(archive: Archive, kind: _Kind, name: str, key: Key) -> ArchivedCompletion:
@@ -159,7 +155,3 @@ def _shown(kept: ArchivedCompletion) -> dict[str, Any]:
     elif kept.kind != "multichat" and truth is not None:
         shown["correct_confidence_id"] = truth
     return shown | {"published": kept.published}
-
-
-def _json(value: object) -> Response:
-    return Response(encode(value), media_type=_JSON)

@@ -9,13 +9,13 @@ from fastapi import FastAPI, Request, Response
 
 from turnout.api.addresses import AddressLimit
 from turnout.api.moments import moment_of, moment_text
+from turnout.api.office import QUERY_MOUNTS, Caller, bare_reply, body_of
 from turnout.api.query_bodies import DEFINITION_BODIES
 from turnout.base.clock import Clock
-from turnout.base.errors import BadRequest, PayloadTooLarge, Unauthenticated
-from turnout.base.jsons import encode, excerpt
+from turnout.base.errors import BadRequest, Unauthenticated
+from turnout.base.jsons import excerpt
 from turnout.base.money import Pico, json_number
 from turnout.contracts.definitions import DefinitionSort, Span
-from turnout.domain.account import Key
 from turnout.domain.query import DefinitionKind, Roster, UseTotals
 from turnout.query.kinds import KINDS, Defined, Kind
 from turnout.query.registry import Registry, definition_in
@@ -23,10 +23,8 @@ from turnout.query.tables import Judged
 
 __all__ = ["add_query_definitions"]
 
-_Caller = Callable[[Request], Awaitable[Key]]
 _Judge = Callable[[str, Roster], Awaitable[Judged | None]]
 
-_MOUNTS: Final = ("/api/v1", "/v1", "")
 _MOST_BYTES: Final = 512 * 2**10
 _MOST_ANONYMOUS_BYTES: Final = 64 * 2**10
 _BURST: Final = 240
@@ -40,16 +38,16 @@ _MOMENT: Final = {"type": "string", "format": "date-time"}
 
 
 def add_query_definitions(
-    app: FastAPI, registry: Registry, clock: Clock, caller: _Caller, judged: _Judge | None = None
+    app: FastAPI, registry: Registry, clock: Clock, caller: Caller, judged: _Judge | None = None
 ) -> None:
     """Add the routes of all kinds under each mount and at the root. *caller* finds the key of a request, or raises.
 
     *judged* tells how good the confidences of a model are on what an account has marked.
     """
     desk = _Desk(registry, caller, AddressLimit(_BURST, _PER_MINUTE, clock.monotonic), judged)
-    for mount in _MOUNTS:
+    for mount in QUERY_MOUNTS:
         for name, kind in KINDS.items():
-            _add_kind(app, desk, f"{mount}{kind.path}", name, shown=mount == _MOUNTS[0])
+            _add_kind(app, desk, f"{mount}{kind.path}", name, shown=mount == QUERY_MOUNTS[0])
 
 
 def _add_kind(app: FastAPI, desk: _Desk, path: str, kind: DefinitionKind, *, shown: bool) -> None:
@@ -116,7 +114,7 @@ _LISTING: Final = (
 class _Desk:
     """Answers for all kinds. A caller without a key is nobody, and counted by address."""
 
-    def __init__(self, registry: Registry, caller: _Caller, limit: AddressLimit, judged: _Judge | None) -> None:
+    def __init__(self, registry: Registry, caller: Caller, limit: AddressLimit, judged: _Judge | None) -> None:
         self._judged = judged
         self._registry = registry
         self._caller = caller
@@ -124,7 +122,7 @@ class _Desk:
 
     async def register(self, kind: DefinitionKind, request: Request) -> Response:
         account = await self._account(KINDS[kind], request)
-        body = await _body(request, _MOST_BYTES if account else _MOST_ANONYMOUS_BYTES)
+        body = await body_of(request, _MOST_BYTES if account else _MOST_ANONYMOUS_BYTES)
         query = _Query(request)
         statistics = self._statistics(query, account)
         defined = await self._registry.register(kind, definition_in(body), account)
@@ -148,12 +146,12 @@ class _Desk:
             count=query.whole("count", 1, _LONGEST_PAGE, _USUAL_PAGE),
             offset=query.whole("offset", 0, 10**9, 0),
         )
-        return _json({"data": list(found)})
+        return bare_reply({"data": list(found)})
 
     async def count(self, kind: DefinitionKind, request: Request) -> Response:
         account = await self._account(KINDS[kind], request)
         owner = self._owner(KINDS[kind], _Query(request), account)
-        return _json({"count": await self._registry.stored.count_definitions(kind, owner)})
+        return bare_reply({"count": await self._registry.stored.count_definitions(kind, owner)})
 
     async def _account(self, kind: Kind, request: Request) -> str:
         """The account of the caller; empty for one without a key, where that is allowed."""
@@ -195,7 +193,7 @@ class _Desk:
                 shown["created"] = moment_text(row.created)
             shown |= _query_counters(totals) if kind.query else _score_counters(totals, kind)
             shown |= await self._quality(defined, account)
-        return _json(shown)
+        return bare_reply(shown)
 
     async def _quality(self, defined: Defined, account: str) -> dict[str, Any]:
         """How good the confidences of a model are, where the caller has marked completions of it."""
@@ -260,15 +258,6 @@ def _needs_key() -> Unauthenticated:
     return Unauthenticated("`me` needs an API key, sent as `Authorization: Bearer <key>`")
 
 
-async def _body(request: Request, most: int) -> bytes:
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > most:
-            raise PayloadTooLarge(f"The body is larger than {most} bytes")
-    return bytes(body)
-
-
 def _query_counters(totals: UseTotals) -> dict[str, Any]:
     return {
         "requests": totals.requests,
@@ -291,7 +280,3 @@ def _score_counters(totals: UseTotals, kind: Kind) -> dict[str, Any]:
         "total_cost": json_number(Pico(totals.cost + totals.embedding_cost)),
         **dict(zip(names, means, strict=True)),
     }
-
-
-def _json(value: object) -> Response:
-    return Response(encode(value), media_type="application/json")

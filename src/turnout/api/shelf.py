@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, final
 
+from turnout.api.office import MOUNTS
 from turnout.base.stored import Stored
 from turnout.catalog.listing import Listing
 from turnout.catalog.offers import image_models_reply, providers_reply
 from turnout.catalog.query import Query
 
-__all__ = ["BY_LANGUAGE", "MOUNTS", "PUBLIC", "Shelf", "shelf_of"]
+__all__ = ["BY_LANGUAGE", "PUBLIC", "Shelf", "shelf_of"]
 
-MOUNTS: Final = ("/api/v1", "/v1")
 PUBLIC: Final = b"public, max-age=60, stale-while-revalidate=300"
 """Anybody may keep it for a minute, and serve it for five more while asking anew."""
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from turnout.api.moments import moment_text
+from turnout.api.office import QUERY_MOUNTS, Caller, bare_reply
 from turnout.base.errors import BadRequest, NotFound
-from turnout.base.jsons import encode
 from turnout.domain.account import Key
 from turnout.domain.training import TrainingTable
 from turnout.query.registry import definition_in
@@ -19,23 +18,21 @@ from turnout.query.teaching import Pupil, Taught, Teaching
 
 __all__ = ["add_training_tables"]
 
-_Caller = Callable[[Request], Awaitable[Key]]
-_MOUNTS: Final = ("/api/v1", "/v1", "")
 _LINES: Final = "application/x-ndjson"
 _Count = Annotated[int, Query(ge=1, le=1000)]
 _Model = Annotated[str | None, Query(description="A model that learns in the table; else the one it began with.")]
 
 
-def add_training_tables(app: FastAPI, teaching: Teaching, caller: _Caller) -> None:
+def add_training_tables(app: FastAPI, teaching: Teaching, caller: Caller) -> None:
     """Add the routes under each mount and at the root. *caller* finds the key of a request."""
-    for mount in _MOUNTS:
-        path, shown = f"{mount}/training_tables", mount == _MOUNTS[0]
+    for mount in QUERY_MOUNTS:
+        path, shown = f"{mount}/training_tables", mount == QUERY_MOUNTS[0]
         _add_tables(app, path, teaching, caller, shown=shown)
         _add_rows(app, path + "/{id}", teaching, caller, shown=shown)
         _add_files(app, path + "/{id}", teaching, caller, shown=shown)
 
 
-def _add_tables(app: FastAPI, path: str, teaching: Teaching, caller: _Caller, *, shown: bool) -> None:
+def _add_tables(app: FastAPI, path: str, teaching: Teaching, caller: Caller, *, shown: bool) -> None:
     @app.get(path, tags=["query"], include_in_schema=shown, response_model=None)
     async def listing(
         request: Request, count: _Count = 100, offset: Annotated[int, Query(ge=0, le=10**9)] = 0
@@ -43,14 +40,14 @@ def _add_tables(app: FastAPI, path: str, teaching: Teaching, caller: _Caller, *,
         """One's own training tables, newest first."""
         key = await caller(request)
         tables = await teaching.tables(key.account_id, count, offset)
-        return _json({"data": [_shown(table) for table in tables]})
+        return bare_reply({"data": [_shown(table) for table in tables]})
 
     @app.get(path + "/{id}", tags=["query"], include_in_schema=shown, response_model=None)
     async def read(request: Request, id: str, model: _Model = None) -> Response:  # noqa: A002 - the parameter's promised name
         """One table: what each voter got right, and how good confidences are."""
         key = await caller(request)
         table = await teaching.table(key.account_id, id)
-        return _json(_shown(table) | await teaching.statistics(key.account_id, id, model))
+        return bare_reply(_shown(table) | await teaching.statistics(key.account_id, id, model))
 
     @app.delete(path + "/{id}", tags=["query"], include_in_schema=shown, response_model=None)
     async def delete(request: Request, id: str) -> Response:  # noqa: A002 - as above
@@ -58,22 +55,22 @@ def _add_tables(app: FastAPI, path: str, teaching: Teaching, caller: _Caller, *,
         key = await caller(request)
         if not await teaching.training.remove_table(key.account_id, id):
             raise NotFound("There is no training table of that id")
-        return _json({"deleted": True})
+        return bare_reply({"deleted": True})
 
     @app.post(path + "/{id}/preview", tags=["query"], include_in_schema=shown, response_model=None)
     async def preview(request: Request, id: str) -> Response:  # noqa: A002 - as above
         """What each voter would weigh for a prompt, and what that rests on. Nobody votes."""
         key = await caller(request)
-        return _json(await teaching.preview(_pupil_of(key, request), id, await _body(request)))
+        return bare_reply(await teaching.preview(_pupil_of(key, request), id, await _body(request)))
 
 
-def _add_rows(app: FastAPI, path: str, teaching: Teaching, caller: _Caller, *, shown: bool) -> None:
+def _add_rows(app: FastAPI, path: str, teaching: Teaching, caller: Caller, *, shown: bool) -> None:
     @app.get(path + "/rows", tags=["query"], include_in_schema=shown, response_model=None)
     async def rows(request: Request, id: str, count: _Count = 100, after: str | None = None) -> Response:  # noqa: A002 - the parameter's promised name
         """Rows in the order in which they were written; `next` is the `after` of the next page."""
         key = await caller(request)
         found, place = await teaching.rows(key.account_id, id, _place(after), count)
-        return _json({"data": found, "next": place})
+        return bare_reply({"data": found, "next": place})
 
     @app.post(path + "/rows", tags=["query"], include_in_schema=shown, response_model=None)
     async def add(request: Request, id: str) -> Response:  # noqa: A002 - as above
@@ -88,7 +85,7 @@ def _add_rows(app: FastAPI, path: str, teaching: Teaching, caller: _Caller, *, s
         fields = Fields(await _body(request))
         names = fields.texts("ids") or ()
         fields.end()
-        return _json({"deleted": await teaching.training.remove(key.account_id, id, names)})
+        return bare_reply({"deleted": await teaching.training.remove(key.account_id, id, names)})
 
     @app.delete(path + "/rows/{row}", tags=["query"], include_in_schema=shown, response_model=None)
     async def delete_one(request: Request, id: str, row: str) -> Response:  # noqa: A002 - as above
@@ -96,10 +93,10 @@ def _add_rows(app: FastAPI, path: str, teaching: Teaching, caller: _Caller, *, s
         key = await caller(request)
         if not await teaching.training.remove(key.account_id, id, [row]):
             raise NotFound("There is no row of that id")
-        return _json({"deleted": 1})
+        return bare_reply({"deleted": 1})
 
 
-def _add_files(app: FastAPI, path: str, teaching: Teaching, caller: _Caller, *, shown: bool) -> None:
+def _add_files(app: FastAPI, path: str, teaching: Teaching, caller: Caller, *, shown: bool) -> None:
     @app.get(path + "/export", tags=["query"], include_in_schema=shown, response_model=None)
     async def export(request: Request, id: str) -> Response:  # noqa: A002 - the parameter's promised name
         """All rows with their vectors, as lines of JSON."""
@@ -149,8 +146,4 @@ def _shown(table: TrainingTable) -> dict[str, Any]:
 
 
 def _told(taught: Taught) -> Response:
-    return _json({"added": len(taught.ids), "asked": taught.asked, "ids": taught.ids, "failed": taught.failed})
-
-
-def _json(value: object) -> Response:
-    return Response(encode(value), media_type="application/json")
+    return bare_reply({"added": len(taught.ids), "asked": taught.asked, "ids": taught.ids, "failed": taught.failed})
