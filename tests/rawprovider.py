@@ -18,7 +18,8 @@ Script = bytes | Callable[[socketserver.StreamRequestHandler, Mapping[str, str]]
 class RawProvider:
     """Serves ``POST`` on loopback; *scripts* gives, by model name, the bytes of the answer or who writes them.
 
-    Bytes end with the connection; the headers that others get have the ``body`` beside them. ``asked`` counts requests by model. Use as a context manager.
+    Bytes end with the connection; the headers that others get have the ``body`` beside them. ``asked`` counts requests
+    by model. Use as a context manager.
     """
 
     def __init__(self, scripts: Mapping[str, Script]) -> None:

@@ -23,9 +23,12 @@ __all__ = ["PLUGIN"]
 
 _SEALED: Final = frozenset({
     "role", "type", "id", "tool_call_id", "data", "file_data", "signature", "encrypted_content", "format", "detail",
-    "reasoning_details", "cache_control", "media_type", "mime_type",
+    "cache_control", "media_type", "mime_type",
 })  # fmt: skip
 """What is no text of anybody's, or would not be valid any more if a letter of it changed."""
+_THOUGHTS: Final = "reasoning_details"
+_PROOFS: Final = frozenset({"signature", "encrypted_content"})
+"""What a provider vouches for thoughts with: gone with the first letter that has changed."""
 _INPUTS: Final = ("documents", "input", "inputs", "instructions", "prediction", "prompt", "query", "text")
 """By what names requests hold texts beside their messages."""
 _ARGUMENTS: Final = "arguments"
@@ -77,7 +80,7 @@ class Guardrails(Work):
         else:
             self._mend(completion, screen)
         self._tell("answer", self._answered)
-        return completion
+        return replace(completion) if screen.hides else completion  # another one, which is not passed on as it came
 
     def _mend(self, completion: Completion, screen: Screen) -> None:
         for choice in completion.choices:
@@ -156,7 +159,9 @@ class _Walk:
             return self.text(value, arguments=name == _ARGUMENTS)
         if isinstance(value, dict):
             changed = {key: one if key in _SEALED else self.value(one, key) for key, one in value.items()}
-            return changed if any(changed[key] is not one for key, one in value.items()) else value
+            if all(changed[key] is one for key, one in value.items()):
+                return value
+            return _unproved(changed) if name == _THOUGHTS else changed
         if isinstance(value, list | tuple):
             listed = [self.value(one, name) for one in value]
             return listed if any(one is not before for one, before in zip(listed, value, strict=True)) else value
@@ -201,12 +206,17 @@ class _Stream:
     def _passed(self, choice: ChunkChoice) -> Raw:
         delta = _decode_delta(choice.delta)
         texts = list(_texts(delta))
-        changed = bool(texts) and self._end(delta, choice.index, {place for _, _, place, _ in texts})
+        proved = [one for one in delta.get(_THOUGHTS) or () if isinstance(one, dict) and _PROOFS & one.keys()]
+        changed = bool(texts or proved) and self._end(delta, choice.index, {place for _, _, place, _ in texts})
         for holder, key, place, text in texts:
             passed = self._stretch((choice.index, *place)).take(text, "answer")
             if self._screen.hides:
                 changed |= passed != text
                 holder[key] = passed
+        for detail in proved:
+            if self._altered(choice.index, detail.get("index", 0)):
+                delta[_THOUGHTS] = [_unproved(one) if one is detail else one for one in delta[_THOUGHTS]]
+                changed = True
         if choice.finish_reason is not None:
             changed |= self._end(delta, choice.index, set())
         return Raw(encode(delta)) if changed else choice.delta
@@ -236,8 +246,16 @@ class _Stream:
                 delta["tool_calls"] = [*(delta.get("tool_calls") or ()), called]
             else:
                 detail = {"type": f"reasoning.{kind}", kind: rest, "index": number}
-                delta["reasoning_details"] = [*(delta.get("reasoning_details") or ()), detail]
+                delta[_THOUGHTS] = [detail, *(delta.get(_THOUGHTS) or ())]  # before what vouches for it
         return ended
+
+    def _altered(self, index: int, number: int) -> bool:
+        """Whether something was taken out of a choice's thoughts of that number."""
+        return any(one.altered for kind in _SPOKEN if (one := self._stretches.get((index, kind, number))) is not None)
+
+
+def _unproved(detail: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in detail.items() if name not in _PROOFS}
 
 
 def _texts(delta: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, tuple[str, int], str]]:
@@ -245,7 +263,7 @@ def _texts(delta: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, tuple[s
     for kind in _TEXTS:
         if isinstance(text := delta.get(kind), str) and text:
             yield delta, kind, (kind, 0), text
-    for number, detail in enumerate(delta.get("reasoning_details") or ()):
+    for number, detail in enumerate(delta.get(_THOUGHTS) or ()):
         for kind in _SPOKEN:
             if isinstance(detail, dict) and isinstance(text := detail.get(kind), str) and text:
                 yield detail, kind, (kind, detail.get("index", number)), text

@@ -79,7 +79,7 @@ def screen_of(screening: Screening) -> Screen:
 @final
 class Stretch:
     """One text on its way through a screen, in one piece or in many. ``arguments``: it is JSON, whose escapes stand for
-    what they mean, and where a number gives way to a text.
+    what they mean, and where a number gives way to a text. ``altered``: something was taken out of it.
     """
 
     def __init__(self, screen: Screen, rules: tuple[Rule, ...], findings: Findings, *, arguments: bool = False) -> None:
@@ -89,6 +89,7 @@ class Stretch:
         self._arguments = arguments
         self._raw = self._read = b""
         self._done = 0
+        self.altered = False
         self._quoted = False
         self._tail = b""
 
@@ -152,6 +153,7 @@ class Stretch:
         for start, end, rule in sorted((one for one in hits if one[2].action == "redact"), key=_by_place):
             if start >= place:
                 pieces += [self._between(place, start), self._label(rule)]
+            self.altered = True
             if end > place:
                 self._skip(max(start, place), end)
                 place = end

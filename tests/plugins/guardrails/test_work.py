@@ -1,4 +1,4 @@
-"""Claims about who waits while a long text is searched."""
+"""Claims about what of requests and answers is searched, and about who waits meanwhile."""
 
 from __future__ import annotations
 
@@ -59,3 +59,13 @@ async def test_what_stands_beside_the_messages_is_searched_too(field: str) -> No
     request = chat_request_in(encode({"model": "a/b", "messages": [{"role": "user", "content": "x"}], field: told}))
     screened = await work().before(request)
     assert b"to [EMAIL]" in bytes(screened.fields[field])
+
+
+async def test_thoughts_that_are_changed_lose_what_vouched_for_them() -> None:
+    thoughts = [{"type": "reasoning.text", "text": f"to {name}", "signature": "s"} for name in ("bob@example.com", "x")]
+    said = {"role": "assistant", "content": "x", "reasoning_details": thoughts}
+    screened = await work().before(chat_request_in(encode({"model": "a/b", "messages": [said]})))
+    assert msgspec.json.decode(screened.fields["messages"])[0]["reasoning_details"] == [
+        {"type": "reasoning.text", "text": "to [EMAIL]"},
+        thoughts[1],
+    ]
