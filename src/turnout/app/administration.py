@@ -304,12 +304,13 @@ def _origin(provider: Provider, loaded: config.Loaded) -> dict[str, str] | None:
 
 
 def _health(figures: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """The worst of a provider's endpoints, and how many have traffic."""
+    """The worst of a provider's endpoints, how many have traffic, and how many of those are unwell."""
     if not figures:
         return None
     uptimes = [one["uptime_last_30m"] for one in figures if one.get("uptime_last_30m") is not None]
     return {
         "endpoints": len(figures),
+        "unwell": sum(one.get("status", 0) != 0 for one in figures),
         "status": min(one.get("status", 0) for one in figures),
         "uptime_last_30m": min(uptimes, default=None),
     }

@@ -23,7 +23,7 @@ export interface GatewayProvider {
   credential: { origin: string; variable: string } | null;
   variables: string[];
   endpoints: number;
-  health: { endpoints: number; status: number; uptime_last_30m: number | null } | null;
+  health: { endpoints: number; unwell: number; status: number; uptime_last_30m: number | null } | null;
 }
 
 export interface Verdict {
