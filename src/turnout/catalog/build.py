@@ -19,7 +19,7 @@ from turnout.catalog.rows import OURS, SAMPLE, Row
 from turnout.domain.catalog import CatalogSnapshot, Model
 from turnout.domain.provider import Provider
 
-__all__ = ["Merge", "adhoc_model", "build", "canonical_slugs", "merge", "open_providers", "retired_since"]
+__all__ = ["Merge", "adhoc_model", "canonical_slugs", "merge", "open_providers"]
 
 _LONGEST_NAME = 256
 
@@ -44,19 +44,6 @@ class Merge:
         )
 
 
-def build(
-    rows: Iterable[Row],
-    declared: Sequence[DeclaredModel],
-    providers: Mapping[str, Provider],
-    *,
-    built: float,
-    generation: int = 0,
-    known: Known = NOTHING,
-) -> CatalogSnapshot:
-    """The snapshot of :func:`merge`."""
-    return merge(rows, declared, providers, built=built, generation=generation, known=known).snapshot
-
-
 def merge(
     rows: Iterable[Row],
     declared: Sequence[DeclaredModel],
@@ -78,25 +65,18 @@ def merge(
     *built* is wall-clock time in unix seconds. *known* has what no source says, and permanent slugs of earlier
     snapshots.
     """
-    kept = [row for row in merged_rows(rows) if row.provider in providers]
-    priced = {row.provider for row in kept if row.pricing is not None and row.upstream_model}
-    taken = [row for row in kept if row.source != SAMPLE and (row.pricing is not None or not _is_a_gift(row))]
-    offers = grouped(taken, providers, known.renamed)
-    for row in kept:
-        if row.source == SAMPLE or (row.listed and row.provider not in priced):
-            own = f"{row.provider}/{row.upstream_model}"
-            offers.setdefault(own, []).append(Offer(row, Identity(own)))
+    offers = _offers(rows, providers, known)
     by_id = {model.id: model for model in declared}
     routers = {router.id: router for router in known.routers if router.id not in by_id}
+    shown, hidden = (routers, {}) if known.listed_routers else ({}, routers)
     models = {
         model_id: routers.get(model_id)
         or model_of(model_id, offers.get(model_id, ()), by_id.get(model_id), providers, known)
-        for model_id in sorted({*offers, *by_id, *(routers if known.listed_routers else ())})
+        for model_id in sorted({*offers, *by_id, *shown})
     }
-    ended = {model_id for model_id in models.keys() - by_id.keys() if _ended(offers.get(model_id, ()))}
-    unlisted = {model_id: _with_end(models.pop(model_id), offers[model_id], built) for model_id in sorted(ended)}
-    gone = [*known.retired, *(routers.values() if not known.listed_routers else ())]
-    unlisted |= {model.id: model for model in gone if model.id not in models and model.id not in unlisted}
+    gone = {model.id: model for model in (*known.retired, *hidden.values()) if model.id not in models}
+    ended = [model_id for model_id in models if model_id not in by_id and _ended(offers.get(model_id, ()))]
+    unlisted = {model_id: _with_end(models.pop(model_id), offers[model_id], built) for model_id in ended} | gone
     stated = {alias.lower(): model.id for model in declared for alias in model.aliases}
     models, names = _named(models, stated, known.canonical)
     _add_names(names, models, unlisted, known.aliases)
@@ -116,19 +96,6 @@ def merge(
 def canonical_slugs(snapshot: CatalogSnapshot) -> dict[str, str]:
     """The permanent slug of each model, to be kept and given to the next merge in ``Known.canonical``."""
     return {model.id: model.canonical_slug for model in snapshot.models.values()}
-
-
-def retired_since(former: CatalogSnapshot, snapshot: CatalogSnapshot, day: str) -> CatalogSnapshot:
-    """*snapshot* in which the models that only *former* has still resolve, without endpoints, as ended on *day*."""
-    gone = {
-        model_id: replace(model, endpoints=(), expiration_date=model.expiration_date or day)
-        for model_id, model in {**former.unlisted, **former.models}.items()
-        if snapshot.find(model_id) is None and not any(_is_fake(former, e.provider) for e in model.endpoints)
-    }
-    names = {name: target for name, target in former.names.items() if target in gone and name not in snapshot.models}
-    if not gone:
-        return snapshot
-    return replace(snapshot, unlisted={**gone, **snapshot.unlisted}, names={**names, **snapshot.names})
 
 
 def open_providers(snapshot: CatalogSnapshot) -> dict[str, Provider]:
@@ -159,14 +126,22 @@ def adhoc_model(name: str, providers: Mapping[str, Provider]) -> Model | None:
     return model_of(model_id, (Offer(row, Identity(model_id)),), None, {provider.slug: provider}, NOTHING)
 
 
+def _offers(rows: Iterable[Row], providers: Mapping[str, Provider], known: Known) -> dict[str, list[Offer]]:
+    """What *providers* serve, by the model's id."""
+    kept = [row for row in merged_rows(rows) if row.provider in providers]
+    priced = {row.provider for row in kept if row.pricing is not None and row.upstream_model}
+    taken = [row for row in kept if row.source != SAMPLE and (row.pricing is not None or not _is_a_gift(row))]
+    offers = grouped(taken, providers, known.renamed)
+    for row in kept:
+        if row.source == SAMPLE or (row.listed and row.provider not in priced):
+            own = f"{row.provider}/{row.upstream_model}"
+            offers.setdefault(own, []).append(Offer(row, Identity(own)))
+    return offers
+
+
 def _is_a_gift(row: Row) -> bool:
     """Whether a row without a price would seem free: all do, but additions to others and what we ship as unpriced."""
     return bool(row.upstream_model) and row.source != OURS
-
-
-def _is_fake(snapshot: CatalogSnapshot, provider: str) -> bool:
-    known = snapshot.providers.get(provider)
-    return known is not None and known.dialect == "fake"
 
 
 def _is_callable(model: Model, providers: Mapping[str, Provider]) -> bool:

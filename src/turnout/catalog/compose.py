@@ -19,7 +19,7 @@ from turnout.catalog.kinds import outputs_by_name
 from turnout.catalog.known import Known
 from turnout.catalog.rows import BUNDLED, PARAMETERS, Row, trust
 from turnout.catalog.weights import hugging_face_id, is_repository
-from turnout.domain.catalog import Benchmarks, Model
+from turnout.domain.catalog import Benchmarks, Endpoint, Model
 from turnout.domain.provider import Provider
 from turnout.domain.usage import Pricing
 
@@ -50,13 +50,9 @@ def model_of(
     while others cost something; service tiers after all. Facts come from the most trusted source, see
     :func:`best_fact`.
     """
-    sold = any(offer.row.pricing is not None and not offer.row.pricing.free for offer in offers)
-    ranked = sorted(offers, key=lambda offer: _rank(model_id, offer, sold=sold))
-    derived = [endpoint_of(model_id, offer, providers[offer.row.provider]) for offer in ranked]
     stated = stated or DeclaredModel(id=model_id)
-    if (length := known.contexts.get(model_id)) is not None and all(_is_bundled(o.row) for o in offers):
-        derived = [replace(endpoint, context_length=length) for endpoint in derived]
-    endpoints = with_stated(model_id, derived, stated, providers)
+    ranked = _ranked(model_id, offers)
+    endpoints = _endpoints(model_id, ranked, stated, providers, known)
     rows = [offer.row for offer in by_authority(model_id, ranked)]
 
     def fact(name: str) -> Any:  # noqa: ANN401 - fields of any type
@@ -126,6 +122,20 @@ def best_fact(model_id: str, rows: Sequence[Row], name: str) -> tuple[Any, Row] 
         if best is None or rank < best[0]:
             best = (rank, value, row)
     return None if best is None else best[1:]
+
+
+def _ranked(model_id: str, offers: Sequence[Offer]) -> list[Offer]:
+    sold = any(offer.row.pricing is not None and not offer.row.pricing.free for offer in offers)
+    return sorted(offers, key=lambda offer: _rank(model_id, offer, sold=sold))
+
+
+def _endpoints(
+    model_id: str, offers: Sequence[Offer], stated: DeclaredModel, providers: Mapping[str, Provider], known: Known
+) -> list[Endpoint]:
+    derived = [endpoint_of(model_id, offer, providers[offer.row.provider]) for offer in offers]
+    if (length := known.contexts.get(model_id)) is not None and all(_is_bundled(offer.row) for offer in offers):
+        derived = [replace(endpoint, context_length=length) for endpoint in derived]
+    return with_stated(model_id, derived, stated, providers)
 
 
 def _is_bundled(row: Row) -> bool:
