@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import UNSET, Struct, UnsetType
 
 from turnout.base.jsons import encode
 from turnout.base.money import PICO_PER_DOLLAR
 from turnout.domain.usage import Cost, Usage
 
-__all__ = ["as_own", "usage_json"]
+__all__ = ["as_own", "costs", "usage_json"]
 
 
 class _Prompt(Struct, gc=False):
@@ -73,6 +75,23 @@ def usage_json(usage: Usage, price: Cost) -> bytes:
     if usage.web_searches or usage.tools_requested:
         _add_server_tools(told, usage)
     return encode(told)
+
+
+def costs(price: Cost, read: str, written: str) -> dict[str, Any]:
+    """What an answer costs, for families with a usage of their own; what goes in and what comes out have these names.
+
+    As there, in US dollars.
+    """
+    own = None if price.own is None else price.own / PICO_PER_DOLLAR
+    return {
+        "cost": price.total / PICO_PER_DOLLAR,
+        "is_byok": own is not None,
+        "cost_details": {
+            "upstream_inference_cost": own,
+            f"upstream_inference_{read}_cost": price.prompt / PICO_PER_DOLLAR,
+            f"upstream_inference_{written}_cost": price.completion / PICO_PER_DOLLAR,
+        },
+    }
 
 
 def as_own(text: bytes, own: int) -> bytes:

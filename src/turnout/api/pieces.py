@@ -6,9 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-__all__ = ["CallPiece", "Citation", "Delta", "goes_on", "join", "read_delta", "speechless", "thoughts_in"]
+__all__ = [
+    "CallPiece",
+    "Citation",
+    "Delta",
+    "bare_text",
+    "fields_in",
+    "goes_on",
+    "is_object",
+    "join",
+    "read_delta",
+    "speechless",
+    "thoughts_in",
+    "veiled",
+]
 
 
 class _Function(Struct):
@@ -82,7 +95,33 @@ class Delta(Struct):
 read_delta: Callable[[bytes], Delta] = msgspec.json.Decoder(Delta).decode
 """A delta from its JSON; raises DecodeError for what no adapter makes."""
 
+_object = msgspec.json.Decoder(dict[str, Raw]).decode
+_BARE = b'{"content":"'
 _GROWING = ("text", "summary")
+
+
+def bare_text(delta: bytes) -> bytes | None:
+    """The content of *delta* as JSON where it says nothing else, as most do: such ones need not be read."""
+    if delta.startswith(_BARE) and delta.endswith(b'"}') and delta.find(b'":', len(_BARE)) < 0:
+        return delta[len(_BARE) - 1 : -1]
+    return None
+
+
+def fields_in(text: bytes | str) -> dict[str, Any]:
+    """The fields of a JSON object, each as it was written; none where it is no object."""
+    try:
+        return _object(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return {}
+
+
+def is_object(text: str) -> bool:
+    """Whether *text* is a whole JSON object: the arguments of a call that lack nothing."""
+    try:
+        _object(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return False
+    return True
 
 
 def thoughts_in(delta: Delta) -> list[dict[str, Any]]:
@@ -99,6 +138,13 @@ def thoughts_in(delta: Delta) -> list[dict[str, Any]]:
 def speechless(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Thoughts that only their maker can read: all that is left of them for a client that does not want to see any."""
     return [one for one in details if one.get("type") == "reasoning.encrypted"]
+
+
+def veiled(delta: Delta) -> Delta:
+    """*delta* for a client that does not want to see thoughts; it is changed."""
+    if delta.reasoning or delta.reasoning_details:
+        delta.reasoning, delta.reasoning_details = None, speechless(delta.reasoning_details or [])
+    return delta
 
 
 def goes_on(last: dict[str, Any], piece: dict[str, Any]) -> bool:

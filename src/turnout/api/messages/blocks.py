@@ -7,7 +7,7 @@ from typing import Any, Final, final
 
 import msgspec
 
-from turnout.api.pieces import CallPiece, Citation, Delta, goes_on, join, thoughts_in
+from turnout.api.pieces import CallPiece, Citation, Delta, goes_on, is_object, join, thoughts_in
 from turnout.api.seals import sealed
 from turnout.base.jsons import encode
 
@@ -27,8 +27,6 @@ _TOOL_USE: Final[Mapping[str, Any]] = {"type": "tool_use", "caller": _CALLER}
 _SERVER_USE: Final[Mapping[str, Any]] = {"type": "server_tool_use", "caller": _CALLER}
 _MCP_USE: Final[Mapping[str, Any]] = {"type": "mcp_tool_use"}
 _PLAIN_KEYS: Final = frozenset({"type", "text", "format", "index", "signature", "position"})
-
-_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 @final
@@ -114,7 +112,7 @@ class Blocks:
         """A tool call or more of one."""
         if self._kind == "tool" and piece.index == self._call:
             return self._piece(piece)
-        if piece.index in self._waiting or (self._kind == "tool" and not _is_whole(self._arguments)):
+        if piece.index in self._waiting or (self._kind == "tool" and not is_object(self._arguments)):
             self._waiting.setdefault(piece.index, []).append(piece)
             return b""
         return self._begin(piece.index, piece) + self._piece(piece)
@@ -165,13 +163,13 @@ def _server_blocks(detail: dict[str, Any]) -> list[dict[str, Any]]:
     if name:
         kind: dict[str, Any] = {**_MCP_USE, "server_name": server} if server else {**_SERVER_USE}
         asked = detail.get("arguments") or "{}"
-        if not _is_whole(asked):
+        if not is_object(asked):
             return []
         blocks.append(
             kind | {"id": detail.get("tool_call_id") or "", "name": name, "input": msgspec.Raw(asked.encode())}
         )
     if found := detail.get("result"):
-        result = msgspec.json.decode(found) if _is_whole(found) else {}
+        result = msgspec.json.decode(found) if is_object(found) else {}
         if not str(result.get("type", "")).endswith("_tool_result"):
             return []
         blocks.append(result)
@@ -181,7 +179,7 @@ def _server_blocks(detail: dict[str, Any]) -> list[dict[str, Any]]:
 def call_block(call: CallPiece) -> dict[str, Any]:
     """The block of a whole tool call. Arguments that are no object are put into one."""
     arguments: Any = msgspec.Raw(call.arguments.encode() or b"{}")
-    if not _is_whole(call.arguments or "{}"):
+    if not is_object(call.arguments or "{}"):
         arguments = {"arguments": call.arguments}
     return {**_TOOL_USE, "id": call.id or "", "name": call.name, "input": arguments}
 
@@ -214,11 +212,3 @@ def _is_readable(detail: dict[str, Any]) -> bool:
 def _begins(detail: dict[str, Any]) -> bool:
     """Whether a thought of the language's own begins with no word yet, or is one that shows none."""
     return detail.get("type") == "reasoning.text" and detail.get("format") == _CLAUDE
-
-
-def _is_whole(arguments: str) -> bool:
-    try:
-        _object(arguments.encode())
-    except (msgspec.DecodeError, UnicodeDecodeError, UnicodeEncodeError, RecursionError):
-        return False
-    return True

@@ -8,12 +8,13 @@ from typing import Any, Final, final
 import msgspec
 from msgspec import Raw, Struct
 
+from turnout.api.chat import hides_reasoning
+from turnout.api.figures import costs
 from turnout.api.messages.blocks import Blocks, call_block, cited, closed_thoughts, image_block
 from turnout.api.messages.refusal import error_object
-from turnout.api.pieces import Delta, read_delta, speechless, thoughts_in
+from turnout.api.pieces import Delta, bare_text, fields_in, read_delta, speechless, thoughts_in, veiled
 from turnout.base.errors import TurnoutError
-from turnout.base.jsons import BadJSON, encode, reader
-from turnout.base.money import PICO_PER_DOLLAR
+from turnout.base.jsons import encode
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import NULL, Chunk, Completion
 from turnout.domain.usage import NO_USAGE, Cost, Usage
@@ -31,7 +32,6 @@ _OWN_STOPS: Final = frozenset({
 _TIERS: Final = frozenset({"standard", "priority", "batch"})
 _MESSAGE_STOP: Final = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 _EVENT: Final = b"event: %b\ndata: %b\n\n"
-_PLAIN: Final = b'{"content":"'
 _REFUSAL: Final = "refusal"
 
 
@@ -40,7 +40,6 @@ class _Kind(Struct):
 
 
 _kind = msgspec.json.Decoder(_Kind).decode
-_fields = reader(dict[str, Raw])
 
 
 @final
@@ -51,7 +50,7 @@ class MessagesEncoder:
         self._id = generation_id
         self._model = request.parameters.model or ""
         self._provider = ""
-        self._hides = _hides_thoughts(request)
+        self._hides = hides_reasoning(request)
         self._blocks = Blocks()
         self._started = self._relays = False
         self._finish: str | None = None
@@ -66,12 +65,12 @@ class MessagesEncoder:
 
     def whole(self, completion: Completion, usage: Usage, price: Cost) -> bytes:
         """The message."""
-        if completion.verbatim is not None and (fields := _read(completion.verbatim)):
-            used = _read(bytes(fields.get("usage", NULL))) | _costs(price)
+        if completion.verbatim is not None and (fields := fields_in(completion.verbatim)):
+            used = fields_in(bytes(fields.get("usage", NULL))) | _costs(price)
             named = {"id": self._id, "model": self._model, "provider": self._provider, "usage": used}
             return encode(fields | named)
         choice = completion.choices[0]
-        said = _message(choice.message)
+        said = read_delta(encode(choice.message))
         content = self._content(said)
         called = bool(said.tool_calls)
         self._refusal, self._tier = said.refusal, completion.service_tier
@@ -93,9 +92,9 @@ class MessagesEncoder:
                 if choice.finish_reason is not None:
                     self._finish, self._native = choice.finish_reason, choice.native_finish_reason
                 delta = bytes(choice.delta)
-                if delta.startswith(_PLAIN) and delta.endswith(b'"}') and delta.find(b'":', len(_PLAIN)) < 0:
-                    if len(delta) > len(_PLAIN) + 2:
-                        events.append(self._blocks.text(delta[len(_PLAIN) - 1 : -1]))
+                if (text := bare_text(delta)) is not None:
+                    if len(text) > 2:
+                        events.append(self._blocks.text(text))
                 elif len(delta) > 2:
                     events.append(self._told(read_delta(delta)))
         return b"".join(events)
@@ -103,7 +102,7 @@ class MessagesEncoder:
     def end(self, usage: Usage, price: Cost) -> bytes:
         """The end of the last block, why and with what usage the message ends, and its end."""
         if self._relays:
-            used: dict[str, Any] = _read(bytes(self._last.get("usage", NULL))) or usage_of(usage, self._tier)
+            used: dict[str, Any] = fields_in(bytes(self._last.get("usage", NULL))) or usage_of(usage, self._tier)
             delta: Any = self._last.get("delta") or self._ending(called=False)
             last = self._last | {"type": "message_delta", "delta": delta, "usage": used | _costs(price)}
             return _EVENT % (b"message_delta", encode(last)) + _MESSAGE_STOP
@@ -121,10 +120,8 @@ class MessagesEncoder:
         return _EVENT % (b"error", encode({"type": "error", "error": error_object(error)}))
 
     def _told(self, delta: Delta) -> bytes:
-        if self._hides and (delta.reasoning or delta.reasoning_details):
-            delta.reasoning, delta.reasoning_details = None, speechless(delta.reasoning_details or [])
         self._refusal = delta.refusal or self._refusal
-        return self._blocks.take(delta)
+        return self._blocks.take(veiled(delta) if self._hides else delta)
 
     def _relay(self, event: bytes) -> bytes:
         """What the provider said, under our names; its last word about usage waits until that is priced."""
@@ -138,13 +135,13 @@ class MessagesEncoder:
         if kind == "content_block_delta":
             return b"event: content_block_delta\ndata: %b\n\n" % event
         if kind == "message_start":
-            fields = _read(event)
-            message = _read(bytes(fields.get("message", NULL)))
+            fields = fields_in(event)
+            message = fields_in(bytes(fields.get("message", NULL)))
             named = {"id": self._id, "model": self._model, "provider": self._provider}
             self._started = True
             return _EVENT % (b"message_start", encode(fields | {"message": message | named}))
         if kind == "message_delta":
-            self._last = _merged(self._last, _read(event))
+            self._last = _merged(self._last, fields_in(event))
             return b""
         return _EVENT % (kind.encode(), event) if kind.isidentifier() else b"data: %b\n\n" % event
 
@@ -217,15 +214,7 @@ def usage_of(usage: Usage, tier: str | None) -> dict[str, Any]:
 
 
 def _costs(price: Cost) -> dict[str, Any]:
-    return {
-        "cost": price.total / PICO_PER_DOLLAR,
-        "is_byok": price.own is not None,
-        "cost_details": {
-            "upstream_inference_cost": None if price.own is None else price.own / PICO_PER_DOLLAR,
-            "upstream_inference_prompt_cost": price.prompt / PICO_PER_DOLLAR,
-            "upstream_inference_completions_cost": price.completion / PICO_PER_DOLLAR,
-        },
-    }
+    return costs(price, "prompt", "completions")
 
 
 def _stop_reason(finish: str | None, native: str | None, *, called: bool) -> str:
@@ -236,15 +225,6 @@ def _stop_reason(finish: str | None, native: str | None, *, called: bool) -> str
     return "tool_use" if stop == "end_turn" and called else stop
 
 
-def _message(fields: dict[str, Raw]) -> Delta:
-    return read_delta(encode(fields))
-
-
-def _hides_thoughts(request: ChatRequest) -> bool:
-    reasoning = request.parameters.reasoning
-    return reasoning is not None and reasoning.exclude is True
-
-
 def _merged(first: dict[str, Raw], second: dict[str, Raw]) -> dict[str, Raw]:
     """Two last words as one: a provider may say of its usage what it has not said of why it stopped."""
     if not first:
@@ -252,17 +232,9 @@ def _merged(first: dict[str, Raw], second: dict[str, Raw]) -> dict[str, Raw]:
     merged = first | second
     for name in ("delta", "usage"):
         if name in first and name in second:
-            merged[name] = Raw(encode(_read(bytes(first[name])) | _without_nulls(_read(bytes(second[name])))))
+            merged[name] = Raw(encode(fields_in(bytes(first[name])) | _without_nulls(fields_in(bytes(second[name])))))
     return merged
 
 
 def _without_nulls(fields: dict[str, Raw]) -> dict[str, Raw]:
     return {name: value for name, value in fields.items() if bytes(value) != b"null"}
-
-
-def _read(text: bytes) -> dict[str, Any]:
-    """The fields of an object; none where it is no object."""
-    try:
-        return _fields(text)
-    except BadJSON:
-        return {}

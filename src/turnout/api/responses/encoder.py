@@ -11,20 +11,19 @@ import msgspec
 from msgspec import Raw, Struct
 
 from turnout.api.chat import hides_reasoning
-from turnout.api.pieces import Delta, read_delta, speechless, thoughts_in
+from turnout.api.figures import costs
+from turnout.api.pieces import Delta, bare_text, fields_in, read_delta, thoughts_in, veiled
 from turnout.api.responses.outputs import Outputs
 from turnout.api.responses.refusal import error_field
 from turnout.api.responses.tools import tell_tools
 from turnout.base.errors import TurnoutError
-from turnout.base.jsons import BadJSON, encode, reader
-from turnout.base.money import PICO_PER_DOLLAR
+from turnout.base.jsons import encode, reader
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import NULL, Chunk, Completion
 from turnout.domain.usage import Cost, Usage
 
 __all__ = ["ResponsesEncoder"]
 
-_PLAIN: Final = b'{"content":"'
 _REASONS: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}
 _CUT_OFF: Final = frozenset({"max_tokens_exceeded", "token_limit_exceeded"})
 """Errors that mean no more than that the answer has become too long."""
@@ -65,7 +64,6 @@ class _Event(Struct):
 
 
 _event = msgspec.json.Decoder(_Event).decode
-_fields = reader(dict[str, Raw])
 _raws = reader(list[Raw])
 
 
@@ -96,7 +94,7 @@ class ResponsesEncoder:
 
     def whole(self, completion: Completion, usage: Usage, price: Cost) -> bytes:
         """The response."""
-        if completion.verbatim is not None and (fields := _read(completion.verbatim)):
+        if completion.verbatim is not None and (fields := fields_in(completion.verbatim)):
             return encode(self._named(fields, _usage_of(usage, price)))
         choice = completion.choices[0]
         self._finish, self._tier = choice.finish_reason, completion.service_tier
@@ -121,9 +119,9 @@ class ResponsesEncoder:
                 if choice.finish_reason is not None:
                     self._finish = choice.finish_reason
                 delta = bytes(choice.delta)
-                if delta.startswith(_PLAIN) and delta.endswith(b'"}') and delta.find(b'":', len(_PLAIN)) < 0:
-                    if len(delta) > len(_PLAIN) + 2:
-                        events.append(self._items.text(delta[len(_PLAIN) - 1 : -1], choice.logprobs))
+                if (text := bare_text(delta)) is not None:
+                    if len(text) > 2:
+                        events.append(self._items.text(text, choice.logprobs))
                 elif len(delta) > 2:
                     events.append(self._items.take(self._shown(read_delta(delta)), choice.logprobs))
         return b"".join(events)
@@ -132,7 +130,7 @@ class ResponsesEncoder:
         """The end of all items, and the whole response."""
         used = _usage_of(usage, price)
         if self._relays:
-            response = self._named(_read(bytes(self._last.get("response", NULL))) or self._seen, used)
+            response = self._named(fields_in(bytes(self._last.get("response", NULL))) or self._seen, used)
             status = bytes(response.get("status", b"")).strip(b'"').decode()
             name = f"response.{status}" if f"response.{status}" in _LAST else "response.completed"
             return self._after_theirs().event(name.encode(), _held(response))
@@ -166,9 +164,7 @@ class ResponsesEncoder:
         return "incomplete" if self._finish in _REASONS else "completed"
 
     def _shown(self, delta: Delta) -> Delta:
-        if self._hides and (delta.reasoning or delta.reasoning_details):
-            delta.reasoning, delta.reasoning_details = None, speechless(delta.reasoning_details or [])
-        return delta
+        return veiled(delta) if self._hides else delta
 
     def _say(self, said: Delta, logprobs: Raw) -> None:
         """A whole message, in the order of a stream: thoughts stand where they were in the text."""
@@ -226,12 +222,12 @@ class ResponsesEncoder:
             self._latest = event
             return b"event: response.output_text.delta\ndata: %b\n\n" % event
         if kind in _LAST:
-            self._last = _read(event)
+            self._last = fields_in(event)
             return b""
         self._latest = event
         if kind in {"response.created", "response.in_progress", "response.queued"}:
-            fields = _read(event)
-            self._seen = _read(bytes(fields.get("response", NULL)))
+            fields = fields_in(event)
+            self._seen = fields_in(bytes(fields.get("response", NULL)))
             event = encode(fields | {"response": self._named(self._seen, None)})
         return b"event: %b\ndata: %b\n\n" % (kind.encode(), event) if _NAME.fullmatch(kind) else b"data: %b\n\n" % event
 
@@ -245,7 +241,7 @@ class ResponsesEncoder:
     def _named(self, response: dict[str, Raw], used: dict[str, Any] | None) -> dict[str, Any]:
         """The provider's own *response* under our names, with what it costs."""
         if used is not None:
-            stated = _read(bytes(response.get("usage", NULL)))
+            stated = fields_in(bytes(response.get("usage", NULL)))
             used = {**stated, **{name: used[name] for name in _COSTS}} if stated else used
         named = {"id": self._id, "model": self._model, "provider": self._provider}
         return {**response, **named} if used is None else {**response, **named, "usage": used}
@@ -265,13 +261,7 @@ def _usage_of(usage: Usage, price: Cost) -> dict[str, Any]:
         "output_tokens": completion,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": prompt + completion,
-        "cost": price.total / PICO_PER_DOLLAR,
-        "is_byok": price.own is not None,
-        "cost_details": {
-            "upstream_inference_cost": None if price.own is None else price.own / PICO_PER_DOLLAR,
-            "upstream_inference_input_cost": price.prompt / PICO_PER_DOLLAR,
-            "upstream_inference_output_cost": price.completion / PICO_PER_DOLLAR,
-        },
+        **costs(price, "input", "output"),
     }
     if usage.web_searches or usage.tools_requested:
         used["server_tool_use_details"] = {
@@ -287,11 +277,3 @@ def _numbered(said: Delta) -> list[Any] | None:
     for place, call in enumerate(said.tool_calls or ()):
         call.index = place
     return said.tool_calls
-
-
-def _read(text: bytes) -> dict[str, Raw]:
-    """The fields of an object; none where it is no object."""
-    try:
-        return _fields(text)
-    except BadJSON:
-        return {}

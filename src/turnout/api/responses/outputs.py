@@ -7,7 +7,7 @@ from typing import Any, Final, final
 import msgspec
 from msgspec import Raw, Struct, field
 
-from turnout.api.pieces import CallPiece, Citation, Delta, goes_on, join, thoughts_in
+from turnout.api.pieces import CallPiece, Citation, Delta, fields_in, goes_on, is_object, join, thoughts_in
 from turnout.api.responses.items import FORMAT
 from turnout.api.responses.tools import Told
 from turnout.api.seals import sealed
@@ -34,7 +34,6 @@ class _Tokens(Struct):
 
 
 _written = msgspec.json.Decoder(_Written).decode
-_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _tokens = msgspec.json.Decoder(_Tokens).decode
 
 
@@ -226,7 +225,7 @@ class Outputs:
     def _think(self, piece: dict[str, Any]) -> bytes:
         """A thought or more of one; what a tool of the provider's own did; how the text that follows is meant."""
         kind, ours = piece.get("type"), piece.get("format") == FORMAT
-        if ours and kind == "reasoning.server_tool_call" and (result := _result_of(piece)):
+        if ours and kind == "reasoning.server_tool_call" and (result := fields_in(piece.get("result") or "")):
             return self._did(piece, result)
         opened = self._open
         if opened is not None and opened.kind == "reasoning" and opened.details:
@@ -325,7 +324,7 @@ class Outputs:
         return closed + self._added(call.place, encode(fields | begun))
 
     def _close_whole_calls(self) -> bytes:
-        whole = [index for index, call in self._calls.items() if _is_whole("".join(call.pieces))]
+        whole = [index for index, call in self._calls.items() if is_object("".join(call.pieces))]
         return b"".join([self._close_call(index) for index in whole])
 
     def _close_call(self, index: int) -> bytes:
@@ -392,24 +391,9 @@ def _is_same_thought(last: dict[str, Any], piece: dict[str, Any]) -> bool:
     )
 
 
-def _result_of(detail: dict[str, Any]) -> dict[str, Raw]:
-    try:
-        return _object((detail.get("result") or "").encode())
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return {}
-
-
 def _plain(arguments: str) -> str:
     """The text for a tool that takes plain text."""
     try:
         return _written(arguments.encode()).input
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return arguments
-
-
-def _is_whole(arguments: str) -> bool:
-    try:
-        _object(arguments.encode())
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return False
-    return True
