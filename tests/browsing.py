@@ -43,7 +43,7 @@ class Desk:
         """An empty page in a browser of its own: no cookies, nothing remembered."""
         shape = {"width": size[0], "height": size[1]}
         context = self._browser.new_context(viewport=shape, base_url=self.gateway.url, **options)  # type: ignore[arg-type]
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         self._contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))

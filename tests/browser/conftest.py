@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from browsing import Desk
 from gateway import Gateway
 from turnout.web.assets import Assets
+
+expect.set_options(timeout=20_000)  # milliseconds: the machine may be busy
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _REQUIRED = os.environ.get("TURNOUT_TEST_BROWSER") == "required"

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from browsing import Desk
 from hostile import HOSTILE
@@ -118,14 +118,14 @@ def test_the_state_of_the_page_is_its_address(desk: Desk) -> None:
     page = desk.open("/models")
     page.get_by_role("button", name="image").first.click()
     page.get_by_label("Order").select_option("newest")
-    assert page.url.endswith("?input_modalities=image&sort=newest")
-    assert "/api/v1/models?input_modalities=image&sort=newest'" in (
-        page.get_by_role("button", name="Copy as API query").get_attribute("title") or ""
+    expect(page).to_have_url(re.compile(r"\?input_modalities=image&sort=newest$"))
+    expect(page.get_by_role("button", name="Copy as API query")).to_have_attribute(
+        "title", re.compile("/api/v1/models\\?input_modalities=image&sort=newest'")
     )
     page.reload(wait_until="networkidle")
-    assert page.get_by_role("button", name="image").first.get_attribute("aria-pressed") == "true"
+    expect(page.get_by_role("button", name="image").first).to_have_attribute("aria-pressed", "true")
     page.go_back(wait_until="networkidle")
-    assert page.get_by_label("Order").input_value() == ""
+    expect(page.get_by_label("Order")).to_have_value("")
 
 
 def test_the_keyboard_alone_filters_and_opens_a_model(desk: Desk) -> None:
@@ -148,11 +148,12 @@ def test_everything_can_be_read_without_scripts(desk: Desk) -> None:
     page.get_by_label("Search").fill("model-19")
     page.get_by_label("Order").select_option("newest")
     page.get_by_role("button", name="Filter").click()
-    assert "maker-19/model-19" in page.locator("tbody th").first.inner_text()
-    page.get_by_role("link", name="Next").click()
-    assert page.locator("tbody tr").count() > 10
+    expect(page.locator("tbody th").first).to_contain_text("maker-19/model-19")
+    with page.expect_navigation():
+        page.get_by_role("link", name="Next").click()
+    expect(page.locator("tbody tr").nth(10)).to_be_visible()
     page.locator("tbody a").first.click()
-    assert "curl" in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text("curl")
     for path in ("/", "/compare?m=maker-1/model-1", "/providers", "/providers/fake", "/rankings", "/new", "/status"):
         page.goto(path)
         assert page.locator("h1").inner_text()

@@ -16,6 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 from browsing import NARROW, WIDE, Desk, violations
 from gateway import Gateway, model_tables
 from hostile import HOSTILE
+from patience import until
 
 _PRICED = '{ prompt = "0.000003", completion = "0.000004" }'
 _QUICK_MS = 700
@@ -172,13 +173,19 @@ def test_what_a_model_writes_is_text_whatever_it_says(desk: Desk) -> None:
 
 def test_logs_are_filtered_followed_and_safe_to_read(desk: Desk) -> None:
     gateway = desk.gateway
-    for text in HOSTILE[::9]:
-        gateway.chat("acme/bad", user=text, headers={"user-agent": "x"})
+    made = [gateway.chat("acme/bad", user=text, headers={"user-agent": "x"}) for text in HOSTILE[::9]]
+    ids = {one.headers["x-generation-id"] for one in made}
+    path = "/api/v1/generations?model=acme/bad&outcome=answered"
+
+    def kept() -> list[str]:
+        listed = gateway.request("GET", path, key=gateway.management_key).json()["data"]
+        return [one["id"] for one in listed]
+
+    until(lambda: ids <= set(kept()))
+    before = len(kept())
     page = _enter(desk, "/logs?model=acme/bad&outcome=answered")
     rows = page.locator(".logs tbody tr")
-    expect(rows.first).to_be_visible()
-    expect(page.locator(".logs tbody th a")).to_have_text(["acme/bad"] * rows.count())
-    before = rows.count()
+    expect(page.locator(".logs tbody th a")).to_have_text(["acme/bad"] * before)
     page.get_by_role("button", name="Go live").click()
     gateway.chat("acme/bad", user="<img src=x onerror=hit=1>")
     expect(rows).to_have_count(before + 1)

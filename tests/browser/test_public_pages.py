@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from browsing import NARROW, Desk, violations
+from conservation import generation_ids
+from patience import until
 
 _PAGES = {
     "home": "/",
@@ -68,7 +71,7 @@ def test_two_models_are_compared_and_one_is_taken_out(desk: Desk) -> None:
     page.get_by_label("Add a model").fill("anthropic/claude-sonnet-4")
     page.get_by_role("button", name="Add").click()
     page.wait_for_url("**/compare?m=openai%2Fgpt-4o&m=anthropic%2Fclaude-sonnet-4")
-    assert page.locator("table.compare thead th").count() == 2
+    expect(page.locator("table.compare thead th")).to_have_count(2)
     page.get_by_role("button", name="Remove OpenAI: GPT-4o").click()
     page.wait_for_url("**/compare?m=anthropic%2Fclaude-sonnet-4")
     desk.expected.add(404)
@@ -79,14 +82,16 @@ def test_two_models_are_compared_and_one_is_taken_out(desk: Desk) -> None:
 
 
 def test_what_the_gateway_does_is_seen_on_its_public_pages_and_in_activity(desk: Desk) -> None:
-    for _ in range(6):
-        assert desk.gateway.chat("fake/lorem-50", stream=True).status == 200
+    asked = [desk.gateway.chat("fake/lorem-50", stream=True) for _ in range(6)]
+    assert {reply.status for reply in asked} == {200}
+    ids = {reply.headers["x-generation-id"] for reply in asked}
+    until(lambda: ids <= {found for found, _ in generation_ids(desk.gateway)})
     page = desk.sign_in("/activity")
     page.get_by_role("row", name="fake/lorem-50").wait_for()
     assert violations(page) == []
-    page.wait_for_timeout(1_000)  # the page before is kept for a second
+    until(lambda: b"fake/lorem" in desk.gateway.request("GET", "/status").body)  # a page is kept for a second
     page.goto("/status", wait_until="networkidle")
-    assert "fake/lorem" in page.locator("tbody").inner_text()
+    expect(page.locator("tbody")).to_contain_text("fake/lorem")
 
 
 def test_a_model_is_tried_by_who_has_yet_to_sign_in(desk: Desk) -> None:
@@ -105,6 +110,6 @@ def test_a_wrong_key_does_not_open_the_console(desk: Desk) -> None:
     page.wait_for_url("**/sign-in?next=%2Factivity")
     page.get_by_label("Key", exact=True).fill("sk-to-v1-" + "0" * 64)
     page.get_by_role("button", name="Sign in").click()
-    assert "not valid" in page.get_by_role("alert").inner_text()
+    expect(page.get_by_role("alert")).to_contain_text("not valid")
     ordinary = desk.sign_in("/activity", key=desk.gateway.key)
-    assert "needs a management key" in ordinary.locator("main").inner_text()
+    expect(ordinary.locator("main")).to_contain_text("needs a management key")

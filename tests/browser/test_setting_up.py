@@ -15,6 +15,7 @@ from browsing import NARROW, Desk, violations
 from feeds import Feeds, models_dev
 from gateway import FakeServer, Gateway, Reply, model_tables, provider_table, running
 from hostile import HOSTILE
+from patience import until
 
 _REQUEST = quote('{"model": "acme/tiny", "messages": [{"role": "user", "content": "Hi"}]}')
 _PAGES = {
@@ -86,6 +87,7 @@ def test_a_new_user_gets_from_the_first_steps_to_a_key_whose_budget_is_used_up(d
     page.get_by_role("button", name="Make the key").click()
     key = page.locator(".secret code").inner_text()
     page.get_by_role("button", name="Done").click()
+    expect(page.locator(".secret")).to_have_count(0)
     assert key not in page.content()
     assert _ask(desk.gateway, key, "fake/echo") != 200  # it may use the one model alone
     statuses = [_ask(desk.gateway, key)]
@@ -110,11 +112,10 @@ def test_the_first_steps_keep_and_test_a_credential(desk: Desk) -> None:
     page.get_by_role("button", name="Send").click()
     page.get_by_role("button", name="It works").wait_for()
     page.goto("/admin/credentials", wait_until="networkidle")
-    assert "1234" in page.get_by_role("region", name="Credentials of this account").inner_text()
+    expect(page.get_by_role("region", name="Credentials of this account")).to_contain_text("1234")
     page.get_by_role("button", name="Test acme ****1234").click()
     page.get_by_role("status").filter(has_text="provider").wait_for()
-    own = page.get_by_role("region", name="Providers")
-    assert "set by the file" in own.inner_text()
+    expect(page.get_by_role("region", name="Providers")).to_contain_text("set by the file")
     page.get_by_role("button", name="Rotate the master key").click()
     page.get_by_role("dialog").get_by_role("button", name="Rotate").click()
     page.get_by_text("sealed anew").last.wait_for()
@@ -131,19 +132,19 @@ def test_the_simulator_shows_order_prices_and_who_is_left_out(desk: Desk) -> Non
     page.get_by_role("button", name="Where would it go?").click()
     rows = page.get_by_role("region", name="Tried, in this order").locator("tbody tr")
     expect(rows).to_have_count(2)
-    assert rows.nth(0).inner_text().replace("\n", " ").startswith("1 acme")
-    assert "1000" in rows.nth(1).inner_text()
-    assert "no_credential" in page.locator("main").inner_text()
+    expect(rows.nth(0)).to_contain_text("acme")
+    expect(rows.nth(1)).to_contain_text("1000")
+    expect(page.locator("main")).to_contain_text("no_credential")
     capped = request.replace('"sort": "price"', '"max_price": {"prompt": 2}')
     page.get_by_label("Request (JSON)").fill(capped)
     page.keyboard.press("Control+Enter")
     expect(rows).to_have_count(1)
-    assert "max_price" in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text("max_price")
     page.reload(wait_until="networkidle")  # the address is the state
     expect(rows).to_have_count(1)
     page.get_by_label("Request (JSON)").fill("{")
-    assert page.get_by_role("alert").count() == 1
-    assert page.get_by_role("button", name="Where would it go?").is_disabled()
+    expect(page.get_by_role("alert")).to_have_count(1)
+    expect(page.get_by_role("button", name="Where would it go?")).to_be_disabled()
 
 
 def test_a_quarantined_change_is_approved(desk: Desk, feeds: Feeds) -> None:
@@ -151,13 +152,13 @@ def test_a_quarantined_change_is_approved(desk: Desk, feeds: Feeds) -> None:
     for prompt, told in ((1, "1 changes"), (50, "1 wait for your word")):
         feeds["/api.json"] = models_dev(openai={"gpt-9": (prompt, 60)})
         page.get_by_role("button", name="Sync now").click()
-        expect(page.locator("main")).to_contain_text(told, timeout=20_000)
+        expect(page.locator("main")).to_contain_text(told)
     held = page.get_by_role("region", name="Quarantined changes")
-    assert "1 $/M -> 50 $/M" in held.inner_text()
+    expect(held).to_contain_text("1 $/M -> 50 $/M")
     held.get_by_role("button", name="Approve").click()
-    expect(page.get_by_text("Let through: ")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Let through: ")).to_be_visible()
     expect(held).to_have_count(0)
-    assert "gpt-9" in page.locator(".events").inner_text()
+    expect(page.locator(".events")).to_contain_text("gpt-9")
 
 
 def test_keys_are_made_changed_and_budgets_set_by_keyboard_alone(desk: Desk) -> None:
@@ -180,7 +181,7 @@ def test_keys_are_made_changed_and_budgets_set_by_keyboard_alone(desk: Desk) -> 
     page.keyboard.press("Enter")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    assert _focused(page) == "Set a budget"  # where one was
+    until(lambda: _focused(page) == "Set a budget")  # where one was
 
 
 @pytest.mark.slow
@@ -226,8 +227,7 @@ def test_a_guardrail_is_made_assigned_and_holds(desk: Desk) -> None:
     page.get_by_role("dialog").get_by_label("guarded").check()
     page.get_by_role("button", name="Save").click()
     expect(row).to_contain_text("guarded")
-    page.wait_for_timeout(700)  # others notice within a second
-    assert _ask(desk.gateway, made["key"]) >= 400
+    until(lambda: _ask(desk.gateway, made["key"]) >= 400)
     row.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(row).to_have_count(0)
