@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
+from statistics import median
 from typing import Any, NamedTuple
 from unittest.mock import MagicMock
 
@@ -28,12 +29,17 @@ _PUBLIC_BELOW_MOUNTS = {
 _PUBLIC_DEFINITIONS = {
     f"/{name}{below}" for name in ("query_llms", "query_models") for below in ("", "/count", "/{id}")
 }
+_NOBODYS = (
+    "/query_llms/", "/query_models/", "/score/llms/", "/score/models/", "/multichat/llms/", "/multichat/models/",
+    "/admin/",
+)  # fmt: skip
+"""What begins so is no account's: definitions that are called by what they say, and what only an admin has."""
 _MOUNTS = ("/api/v1", "/v1")
 _WRONG_KEYS = ("sk-to-v1-" + "0" * 64, "x", "")
 
 
 class House(NamedTuple):
-    """The gateway, what belongs to its first account, and the keys of another one.
+    """The gateway, what belongs to its first account, and the keys and a guardrail of another one.
 
     ``ids`` are those of the first account's things, by what their routes begin with.
     """
@@ -44,6 +50,7 @@ class House(NamedTuple):
     key_hash: str
     boss: str
     worker: str
+    guard: str
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +73,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         )
         settled(gateway, 1)
         ids = _belongings(gateway, manage)
-        yield House(gateway, ids, answer.headers["x-generation-id"], made["data"]["hash"], boss, worker)
+        guard = gateway.request("POST", "/api/v1/guardrails", {"name": "tenant's"}, key=boss).json()["data"]["id"]
+        yield House(gateway, ids, answer.headers["x-generation-id"], made["data"]["hash"], boss, worker, guard)
 
 
 def _belongings(gateway: Gateway, manage: Callable[[str, str, object], Any]) -> dict[str, str]:
@@ -82,6 +90,18 @@ def _belongings(gateway: Gateway, manage: Callable[[str, str, object], Any]) -> 
     ids["/score/completions/"] = gateway.request("POST", "/score/completions", body).json()["id"]
     marked = f"/score/completions/{ids['/score/completions/']}/training_table"
     assert gateway.request("POST", marked, {"choice_index": question.truth}).status == 200
+    models: dict[str, dict[str, Any]] = {
+        "query": {
+            "models": [{"id": "fake/echo", "mode": "generate", "weight": {"type": "static", "weight": 1}}],
+            "weight": {"type": "static"},
+        },
+        "multichat": {"llms": [{"model": "fake/echo"}]},
+    }
+    for kind, model in models.items():
+        ballot = {"messages": [{"role": "user", "content": "canary"}], "model": model}
+        made = gateway.request("POST", f"/{kind}/completions", ballot)
+        assert made.status == 200, made.body
+        ids[f"/{kind}/completions/"] = made.json()["id"]
     ids["/training_tables/"] = gateway.request("GET", "/training_tables").json()["data"][0]["id"]
     return ids
 
@@ -168,7 +188,82 @@ def test_nothing_of_another_account_is_visible_and_its_things_look_as_if_they_di
             assert _blurred(reply, there) == _blurred(absent, missing)
 
 
-def _blurred(reply: Reply, asked: dict[str, str]) -> str:
+def test_the_walk_has_something_of_every_kind_that_has_an_id(house: House) -> None:
+    known = (*house.ids, "/keys/", *_NOBODYS)
+    own = {path for method, path in _ROUTES if "{" in path and not _is_public(method, path)}
+    assert {path for path in own if not any(one in path for one in known)} == set(), "give it one in _belongings()"
+
+
+_NOTHING = House(MagicMock(), {}, "", "", "", "", "")
+
+
+def _bodies(house: House, *, there: bool) -> dict[str, tuple[str, str, object]]:
+    """Requests whose body or query names things of another account, or such as do not exist."""
+    digest = house.key_hash if there else "1" * 64
+    generation = house.generation if there else "gen-1790000000-" + "0" * 20
+    account = "default" if there else "acc-none"
+    guard = f"/guardrails/{house.guard}/assignments"
+    asking = {"messages": [{"role": "user", "content": "x"}], "model": "fake/echo"}
+    preset = "canary-preset" if there else "nothing-here"
+    limit = {"scope": "key", "subject": digest, "window": "daily"}
+    made = house.ids.get("/multichat/completions/", "") if there else "mltcpl-none"
+    completion = {"type": "multichat_completion", "id": made, "choice_index": 0}
+    return {
+        "feedback": ("POST", "/feedback", {"generation_id": generation, "score": 1}),
+        "keys": ("POST", "/keys", {"name": "x", "account_id": account}),
+        "byok": ("POST", "/byok", {"provider": "acme", "key": "sk-x", "allowed_api_key_hashes": [digest]}),
+        "budget": ("PUT", "/budgets", limit | {"limit": 1}),
+        "no budget": ("DELETE", f"/budgets?scope=key&subject={digest}&window=daily", None),
+        "guard a key": ("POST", f"{guard}/keys", {"key_hashes": [digest]}),
+        "free a key": ("POST", f"{guard}/keys/remove", {"key_hashes": [digest]}),
+        "guard a member": ("POST", f"{guard}/members", {"member_user_ids": [account]}),
+        "use a preset": ("POST", "/chat/completions", asking | {"model": f"@preset/{preset}"}),
+        "add a preset": ("POST", "/chat/completions", asking | {"preset": preset}),
+        "choose among completions": (
+            "POST",
+            "/score/completions",
+            asking | {"model": {"llms": [{"model": "fake/vote-0.9"}]}, "choices": [completion, "x"]},
+        ),
+        "children": ("GET", f"/generations?parent_id={generation}", None),
+        "its key's": ("GET", f"/generations?api_key_hash={digest}", None),
+        "activity": ("GET", f"/activity?api_key_hash={digest}", None),
+    }
+
+
+@pytest.mark.parametrize("name", sorted(_bodies(_NOTHING, there=False)))
+def test_a_body_that_names_another_accounts_things_is_answered_as_if_they_did_not_exist(
+    house: House, name: str
+) -> None:
+    method, path, body = _bodies(house, there=True)[name]
+    absent_method, absent_path, absent_body = _bodies(house, there=False)[name]
+    for key in (house.boss, house.worker):
+        reply = house.gateway.request(method, f"/api/v1{path}", body, key=key)
+        absent = house.gateway.request(absent_method, f"/api/v1{absent_path}", absent_body, key=key)
+        completion = house.ids["/multichat/completions/"]
+        named = dict(enumerate((house.key_hash, house.generation, "canary-preset", "default", completion)))
+        missing = dict(enumerate(("1" * 64, "gen-1790000000-" + "0" * 20, "nothing-here", "acc-none", "mltcpl-none")))
+        assert (reply.status, _blurred(reply, named)) == (absent.status, _blurred(absent, missing))
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize(
+    "begin", ["/keys/", "/generation", "/guardrails/", "/byok/", "/presets/", "/score/completions/"]
+)
+def test_who_asks_for_another_accounts_things_is_answered_as_fast_as_for_nothing(house: House, begin: str) -> None:
+    ids = house.ids | {"/keys/": house.key_hash, "/generation": f"?id={house.generation}"}
+    none = {"/keys/": "1" * 64, "/generation": "?id=gen-1790000000-" + "0" * 20}
+    missing = none.get(begin) or re.sub("[0-9a-z](?=[0-9a-z])", "1", ids[begin])
+    spent: dict[str, list[float]] = {ids[begin]: [], missing: []}
+    for _ in range(60):
+        for name, times in spent.items():
+            started = time.perf_counter()
+            assert house.gateway.request("GET", f"/api/v1{begin}{name}", key=house.boss).status == 404
+            times.append(time.perf_counter() - started)
+    there, absent = (median(times) for times in spent.values())
+    assert 0.6 < there / absent < 1.6, (there, absent)
+
+
+def _blurred(reply: Reply, asked: Mapping[Any, str]) -> str:
     """The answer without what the question said, and without what is new each time."""
     text = reply.body.decode()
     for value in asked.values():
