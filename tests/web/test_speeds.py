@@ -22,14 +22,14 @@ def test_every_list_is_as_long_as_the_times_and_what_is_unknown_is_null() -> Non
     ]
     told = speeds_told(CatalogSnapshot(models={}, providers={}, built=0.0), _model(2), speeds, 5_000)
     assert told["x"] == [1_800, 3_600, 5_000]
-    assert [one["name"] for one in told["endpoints"]] == ["p1 eu", "p0 eu"]
-    assert [one["uptime"] for one in told["endpoints"]] == [[None, 99.0, 97.0], [None, None, None]]
-    assert told["endpoints"][1]["latency_ms"] == [1.24, None, None]
+    assert [one["name"] for one in told["endpoints"]] == ["p0 eu", "p1 eu"]
+    assert [one["uptime"] for one in told["endpoints"]] == [[None, None, None], [None, 99.0, 97.0]]
+    assert told["endpoints"][0]["latency_ms"] == [1.24, None, None]
     assert told["more"] == 0
 
 
 def test_of_many_endpoints_those_are_drawn_that_most_is_known_of() -> None:
     speeds = [Speed(endpoint_id=f"a/m|p{n}|p{n}/eu", at=at, uptime=1.0) for n in range(11) for at in range(n + 1)]
     told = speeds_told(CatalogSnapshot(models={}, providers={}, built=0.0), _model(12), speeds, 100)
-    assert [one["name"] for one in told["endpoints"]] == [f"p{n} eu" for n in range(10, 2, -1)]
+    assert [one["name"] for one in told["endpoints"]] == [f"p{n} eu" for n in range(3, 11)]
     assert told["more"] == 3

@@ -20,7 +20,7 @@ from turnout.cli.stores import in_store
 if TYPE_CHECKING:
     from turnout.auto.corpus import Corpus
     from turnout.auto.decide import Decision
-    from turnout.auto.evaluation import Evaluation
+    from turnout.auto.evaluation import Evaluation, PoolRow
     from turnout.auto.report import Goal
     from turnout.auto.speed import Speed
     from turnout.domain.catalog import Model
@@ -40,15 +40,15 @@ def route(
         Path | None, typer.Option(help="A trained table. Left out: the shipped one.", show_default=False)
     ] = None,
     show: Annotated[int, typer.Option(min=1, max=16, help="So many models.")] = 8,
-    as_json: _Json = False,  # noqa: FBT002 - a flag
+    as_json: _Json = False,
     config: ConfigOption = None,
 ) -> None:
     """Explain which model would be chosen for a prompt, without asking any."""
-    from turnout.auto.decide import Brain, Prompt, Wishes, decide, make_slate  # noqa: PLC0415 - help need not wait for it
-    from turnout.auto.experience import experience_of  # noqa: PLC0415 - the same
-    from turnout.auto.shipped import shipped_table  # noqa: PLC0415 - the same
-    from turnout.auto.table import load_table  # noqa: PLC0415 - the same
-    from turnout.auto.tasks import Tasks  # noqa: PLC0415 - the same
+    from turnout.auto.decide import Brain, Prompt, Wishes, decide, make_slate
+    from turnout.auto.experience import experience_of
+    from turnout.auto.shipped import shipped_table
+    from turnout.auto.table import load_table
+    from turnout.auto.tasks import Tasks
 
     brain = Brain(shipped_table() if table is None else load_table(table), Tasks(), experience_of(()))
     models = _callable(config)
@@ -96,9 +96,9 @@ def train(
     config: ConfigOption = None,
 ) -> None:
     """Train a table of evidence from scored prompts."""
-    from turnout.auto.corpus import chosen, read_corpus  # noqa: PLC0415 - help need not wait for it
-    from turnout.auto.shipped import table_of  # noqa: PLC0415 - the same
-    from turnout.auto.table import save_table  # noqa: PLC0415 - the same
+    from turnout.auto.corpus import chosen, read_corpus
+    from turnout.auto.shipped import table_of
+    from turnout.auto.table import save_table
 
     corpus = _own_corpus(config) if data is None else read_corpus(data)
     if only:
@@ -111,10 +111,10 @@ def train(
 
 
 def _own_corpus(config: Path | None) -> Corpus:
-    from turnout.app.auto_rows import own_rows  # noqa: PLC0415 - help need not wait for it
-    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - the same
-    from turnout.app.credentials import vault_of  # noqa: PLC0415 - the same
-    from turnout.auto.corpus import read_corpus  # noqa: PLC0415 - the same
+    from turnout.app.auto_rows import own_rows
+    from turnout.app.configuration import load_configuration
+    from turnout.app.credentials import vault_of
+    from turnout.auto.corpus import read_corpus
 
     vault = vault_of(load_configuration(config).settings)
     with TemporaryDirectory() as folder:
@@ -132,16 +132,16 @@ def evaluate(
         Path | None, typer.Option(help="A folder for curves of quality against cost.", show_default=False)
     ] = None,
     out: Annotated[Path | None, typer.Option("--json", help="Write all figures here.", show_default=False)] = None,
-    latency: Annotated[bool, typer.Option("--latency/--no-latency", help="Time decisions too.")] = True,  # noqa: FBT002 - a flag
+    latency: Annotated[bool, typer.Option("--latency/--no-latency", help="Time decisions too.")] = True,
 ) -> None:
     """Find out how good the router is on prompts and on kinds of prompts that it was not trained on.
 
     The exit status is 1 when a goal is missed.
     """
-    from turnout.auto.corpus import read_corpus  # noqa: PLC0415 - help need not wait for it
-    from turnout.auto.evaluation import evaluate as figures_of  # noqa: PLC0415 - the same
-    from turnout.auto.report import curves_svg, goals_of  # noqa: PLC0415 - the same
-    from turnout.auto.speed import speed_of  # noqa: PLC0415 - the same
+    from turnout.auto.corpus import read_corpus
+    from turnout.auto.evaluation import evaluate as figures_of
+    from turnout.auto.report import curves_svg, goals_of
+    from turnout.auto.speed import speed_of
 
     corpus = read_corpus(data)
     with shown_progress() as progress:
@@ -157,7 +157,7 @@ def evaluate(
     if out is not None:
         told = {
             "pairs": [row._asdict() for row in found.pairs],
-            "pools": [{key: value for key, value in row._asdict().items() if key != "curves"} for row in found.pools],
+            "pools": [{**row._asdict(), "curves": _points(row)} for row in found.pools],
             "calibration": found.calibration,
             "cold": found.cold,
             "speed": speed and speed._asdict(),
@@ -169,8 +169,16 @@ def evaluate(
         raise TurnoutError(f"{len(missed)} of {len(goals)} goals are missed: {'; '.join(missed)}")
 
 
+def _points(row: PoolRow) -> dict[str, list[tuple[float, float]]]:
+    """Cost of a prompt and quality, along each curve."""
+    return {
+        name: [(float(f"{cost:.4g}"), float(f"{quality:.4g}")) for cost, quality in zip(*curve, strict=True)]
+        for name, curve in zip(("router", "blind", "oracle"), row.curves, strict=True)
+    }
+
+
 def _print_evaluation(found: Evaluation, speed: Speed | None, goals: list[Goal]) -> None:
-    from turnout.auto.report import pair_table, pool_table  # noqa: PLC0415 - help need not wait for it
+    from turnout.auto.report import pair_table, pool_table
 
     for columns, rows in (pair_table(found), pool_table(found)):
         if rows:
@@ -205,9 +213,9 @@ def _print_evaluation(found: Evaluation, speed: Speed | None, goals: list[Goal])
 
 
 def _callable(config: Path | None) -> list[Model]:
-    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - help need not wait for it
-    from turnout.app.inspection import catalog_of  # noqa: PLC0415 - the same
-    from turnout.engine.routes import Routes  # noqa: PLC0415 - the same
+    from turnout.app.configuration import load_configuration
+    from turnout.app.inspection import catalog_of
+    from turnout.engine.routes import Routes
 
     routes = Routes(catalog_of(load_configuration(config)), lambda _name, _providers: None, {})
     return [model for model in routes.choosable() if model.output_modalities == ("text",)]

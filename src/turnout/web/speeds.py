@@ -31,10 +31,11 @@ def speeds_told(snapshot: CatalogSnapshot, model: Model, speeds: Sequence[Speed]
     for one in speeds:
         if one.endpoint_id in known:
             known[one.endpoint_id][min(one.at, now)] = one
-    chosen = sorted((endpoint for endpoint in model.endpoints if known[endpoint.id]), key=lambda e: -len(known[e.id]))
-    x = sorted({at for endpoint in chosen[:_MOST] for at in known[endpoint.id]})
+    used = [endpoint for endpoint in model.endpoints if known[endpoint.id]]
+    most = {endpoint.id for endpoint in sorted(used, key=lambda one: -len(known[one.id]))[:_MOST]}
+    x = sorted({at for endpoint_id in most for at in known[endpoint_id]})
     told = []
-    for endpoint in chosen[:_MOST]:
+    for endpoint in (one for one in used if one.id in most):
         provider = snapshot.providers.get(endpoint.provider)
         name = endpoint.provider if provider is None else provider.name
         variant = endpoint.tag.partition("/")[2]
@@ -44,4 +45,4 @@ def speeds_told(snapshot: CatalogSnapshot, model: Model, speeds: Sequence[Speed]
             for name in _FIGURES
         }
         told.append({"name": f"{name} {variant}".strip(), **figures})
-    return {"x": x, "endpoints": told, "more": max(len(chosen) - _MOST, 0)}
+    return {"x": x, "endpoints": told, "more": len(used) - len(most)}
