@@ -45,7 +45,11 @@ def put(gateway: Gateway, *budgets: Budget) -> None:
     async def write() -> None:
         store = SQLiteStore(gateway.data_dir / "turnout.sqlite")
         await store.open()
-        await store.put_budgets("default", "key", KEY, budgets)
+        for earlier in await store.budgets("default"):
+            if earlier.subject == KEY:
+                await store.delete_budget(earlier.id)
+        for budget in budgets:
+            await store.put_budget(budget)
         await store.close()
 
     asyncio.run(write())

@@ -27,7 +27,7 @@ def _embed(gateway: Gateway) -> Reply:
 async def _put(path: Path) -> None:
     store = SQLiteStore(path)
     await store.open()
-    await store.put_budgets("default", "key", _KEY, (_BUDGET,))
+    await store.put_budget(_BUDGET)
     await store.close()
 
 

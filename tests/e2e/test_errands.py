@@ -348,7 +348,7 @@ _BUDGET = Budget(
 async def _put(path: Path) -> None:
     store = SQLiteStore(path)
     await store.open()
-    await store.put_budgets("default", "key", _BUDGET.subject, (_BUDGET,))
+    await store.put_budget(_BUDGET)
     await store.close()
 
 

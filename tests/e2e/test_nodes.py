@@ -50,7 +50,7 @@ def put(database: str, limit: int) -> Budget:
     async def write() -> None:
         store = PostgresStore(database)
         await store.open()
-        await store.put_budgets("default", "key", KEY, [budget])
+        await store.put_budget(budget)
         await store.close()
 
     asyncio.run(write())

@@ -35,7 +35,7 @@ async def store(new_store: NewStore) -> AsyncIterator[Store]:
     await opened.open()
     await opened.put_account(Account(id="default", name="Default"))
     for budget in BUDGETS:
-        await opened.put_budgets("default", budget.scope, budget.subject, [budget])
+        await opened.put_budget(budget)
     yield opened
     await opened.close()
 
@@ -128,7 +128,7 @@ async def test_a_lowered_limit_admits_nothing_more_and_a_raised_one_does(store: 
     for limit, works in ((400, False), (500, False), (600, True)):
         await one.give_back_all()
         budget = Budget(account_id="default", scope="key", subject="k", window="daily", limit=Pico(limit))
-        await store.put_budgets("default", "key", "k", [budget])
+        await store.put_budget(budget)
         claims = (Claim(budget.id, DAILY.begins, budget.limit), EVER)
         if works:
             one.settle(await one.reserve(claims, 100, NOW), 0)
@@ -152,7 +152,7 @@ async def test_whatever_happens_on_two_nodes_no_instant_exceeds_a_limit(
     store = empty_store()
     await store.open()
     for budget in BUDGETS:
-        await store.put_budgets("default", budget.scope, budget.subject, [budget])
+        await store.put_budget(budget)
     try:
         await _live(store, Random(seed), steps)
     finally:
@@ -258,7 +258,7 @@ async def test_what_the_database_may_have_taken_back_is_not_spent_again(database
     store: Store = postgres.PostgresStore(database.replace(f":{port}/", f":{here}/"))
     await store.open()
     try:
-        await store.put_budgets("default", "key", "k", [BUDGETS[0]])
+        await store.put_budget(BUDGETS[0])
         one, other = ledger(store, "a"), ledger(store, "b")
         one.settle(await one.reserve(CLAIMS[:1], 900, NOW), 0)
         between.cut = True

@@ -167,8 +167,7 @@ async def test_a_marked_completion_becomes_a_row_and_stops_being_one(store: SQLi
         response=json.dumps({"choices": messages}), ballot=json.dumps(ballot),
     )  # fmt: skip
     await training.learn(completion, (0.0, 1.0))
-    kept = await store.training_row("a", table_id_of(roster), "scrcpl-1")
-    assert kept is not None
+    [kept] = await store.training_rows("a", table_id_of(roster))
     assert (json.loads(kept.options), json.loads(kept.truth)) == (["x", "y"], [0, 1])
     assert array("f", kept.embedding) == hashed_embedding("user: tax")
     assert [one.match_rate for one in await training.evidence(roster, "a", vector("user: tax"))] == [0.75, 0.75]

@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
+from patience import PATIENCE
 from servers import PostgresServer
 from stored import GENERATION, KEY, ROW, many
 from turnout.base.errors import Unavailable
@@ -107,7 +108,7 @@ async def test_two_nodes_that_bring_the_same_generations_count_them_once(
 
 
 async def test_two_nodes_never_lease_more_than_a_budget_has(store: PostgresStore, second: PostgresStore) -> None:
-    await store.put_budgets("default", BUDGET.scope, BUDGET.subject, [BUDGET])
+    await store.put_budget(BUDGET)
     leased = await asyncio.gather(
         *[node.lease(f"node {turn % 2}", CLAIM, (90, 30)) for turn in range(40) for node in (store, second)]
     )
@@ -118,7 +119,7 @@ async def test_two_nodes_never_lease_more_than_a_budget_has(store: PostgresStore
 async def test_what_a_lost_node_brings_after_its_lease_was_taken_back_makes_no_room_for_others(
     store: PostgresStore, second: PostgresStore
 ) -> None:
-    await store.put_budgets("default", BUDGET.scope, BUDGET.subject, [BUDGET])
+    await store.put_budget(BUDGET)
     assert await store.lease("lost", CLAIM, (600,)) == 600
     assert await second.reclaim(None, float("inf")) == 1
     late = replace(ROW, id="gen-late", cost=Pico(500), budgets=(BUDGET.id,))
@@ -131,7 +132,7 @@ async def test_what_a_lost_node_brings_after_its_lease_was_taken_back_makes_no_r
 async def test_a_node_that_is_silent_for_long_has_its_leases_taken_back_and_no_other(
     store: PostgresStore, second: PostgresStore, database: str, postgres_server: PostgresServer
 ) -> None:
-    await store.put_budgets("default", BUDGET.scope, BUDGET.subject, [BUDGET])
+    await store.put_budget(BUDGET)
     for node in ("lost", "quiet", "here"):
         assert await store.beat(node, 3600) == 0
         assert await store.lease(node, CLAIM, (300,)) == 300
@@ -147,7 +148,7 @@ async def test_bookings_leases_and_reclaims_of_many_nodes_do_not_wait_for_each_o
 ) -> None:
     budgets = [replace(BUDGET, scope="user", subject=f"u{number}", limit=Pico(10**9)) for number in range(6)]
     for budget in budgets:
-        await store.put_budgets("default", budget.scope, budget.subject, [budget])
+        await store.put_budget(budget)
 
     async def node(one: PostgresStore, name: str, order: int) -> None:
         mine = budgets[::order]
@@ -228,8 +229,8 @@ async def test_a_server_that_says_nothing_any_more_is_given_up_and_the_event_loo
         ticking = asyncio.create_task(tick())
         with pytest.raises(Unavailable):
             await impatient.keys()
-        assert time.monotonic() - asked < 5
-        assert turns > 20
+        assert time.monotonic() - asked < PATIENCE
+        assert turns > 5
         ticking.cancel()
         with suppress(asyncio.CancelledError):
             await ticking

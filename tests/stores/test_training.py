@@ -34,8 +34,6 @@ def rows(*names: str) -> Sequence[TrainingRow]:
 async def test_a_row_comes_back_as_it_was_put(store: Store) -> None:
     await store.put_training_rows(TABLE, [ROW])
     assert await store.training_rows("a", "t") == [replace(ROW, revision=1)]
-    assert await store.training_row("a", "t", "one") == replace(ROW, revision=1)
-    assert await store.training_row("a", "t", "two") is None
 
 
 async def test_nobody_sees_the_rows_of_another_account(store: Store) -> None:
@@ -43,7 +41,6 @@ async def test_nobody_sees_the_rows_of_another_account(store: Store) -> None:
     assert await store.training_table("b", "t") is None
     assert await store.training_tables("b") == []
     assert await store.training_rows("b", "t") == []
-    assert await store.training_row("b", "t", "one") is None
     assert await store.delete_training_rows("b", "t", ["one"]) == 0
     assert not await store.delete_training_table("b", "t")
     assert len(await store.training_rows("a", "t")) == 1

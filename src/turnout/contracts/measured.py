@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol, final
 
 from turnout.domain.health import Speed
@@ -21,11 +22,13 @@ class Measured(Protocol):
         and ``throughput_last_30m`` in tokens per second, both as ``{p50, p75, p90, p99}``. Beside them stand
         ``tool_requests`` and ``tool_errors``, counts of answers with tool calls, which the object does not show.
         """
-        ...
+
+    @property
+    def endpoints(self) -> Mapping[str, Mapping[str, Any]]:
+        """The same of every endpoint that anything is known of, some seconds old: for who would ask for all."""
 
     def tokens_last_7_days(self, model_id: str, /) -> int | None:
         """Tokens that the model of that id has read and written in the last seven days; None or 0 for no traffic."""
-        ...
 
 
 class Speeds(Protocol):
@@ -33,18 +36,18 @@ class Speeds(Protocol):
 
     async def add_speeds(self, speeds: Sequence[Speed], before: int) -> None:
         """Add *speeds*, but for those that are there already, and forget those from before that unix second."""
-        ...
 
     async def speeds(self, endpoint_ids: Sequence[str], since: int, seconds: int) -> Sequence[Speed]:
         """Those of *endpoint_ids* after *since*, as means over stretches of *seconds*, in order of time.
 
         ``at`` is the end of a stretch.
         """
-        ...
 
 
 @final
 class _Nothing:
+    endpoints: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+
     def endpoint(self, _endpoint_id: str, /) -> Mapping[str, Any] | None:
         return None
 

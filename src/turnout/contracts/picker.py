@@ -32,7 +32,6 @@ class Offers(Protocol):
     @property
     def models(self) -> Sequence[Model]:
         """All that can be called, each with its callable endpoints."""
-        ...
 
     def suiting(self) -> Sequence[Model]:
         """Those of them of which an endpoint can serve the request: by its needs, its preferences and its key's.
@@ -41,7 +40,6 @@ class Offers(Protocol):
             BadRequest: a preference makes no sense.
             Forbidden: the key may not use a parameter of the request.
         """
-        ...
 
 
 class Picker(Protocol):
@@ -54,4 +52,3 @@ class Picker(Protocol):
             BadRequest: the request's settings for this router make no sense.
             NoEndpoints: nothing suits; the message says why.
         """
-        ...

@@ -97,7 +97,6 @@ class Job(Protocol):
     @property
     def outside(self) -> Outside:
         """What it may reach: the clock, foreign files, addresses of the operator's."""
-        ...
 
     now: Callable[[], float]
     """Monotonic seconds."""
@@ -109,7 +108,6 @@ class Job(Protocol):
         Raises:
             TurnoutError: nobody answers, or the request makes no sense.
         """
-        ...
 
     async def afford(self, cost: int) -> None:
         """Hold so much more (pico-dollars) of the request's budgets, for what :meth:`buy` will record.
@@ -117,19 +115,15 @@ class Job(Protocol):
         Raises:
             PaymentRequired: a budget does not afford it.
         """
-        ...
 
     def buy(self, purchase: Purchase) -> None:
         """Record what was bought of a service that is no model."""
-        ...
 
     def note(self, **facts: object) -> None:
         """Add to this plugin's stage in ``openrouter_metadata.pipeline``: JSON values, by name."""
-        ...
 
     def warn(self, sentence: str) -> None:
         """Tell the client something it may not expect, under the same."""
-        ...
 
 
 class StreamFilter(Protocol):
@@ -137,11 +131,9 @@ class StreamFilter(Protocol):
 
     def take(self, chunks: list[Chunk]) -> list[Chunk]:
         """What may go on of these and of what was held."""
-        ...
 
     def flush(self) -> list[Chunk]:
         """The stream is over: all that is still held."""
-        ...
 
 
 class Tool(Struct, frozen=True, kw_only=True, eq=False):

@@ -21,27 +21,21 @@ class Presets(Protocol):
         Raises:
             NotFound: there is no such account.
         """
-        ...
 
     async def preset(self, account_id: str, slug: str) -> tuple[Preset, PresetVersion] | None:
         """A preset with its designated version."""
-        ...
 
     async def presets(self, account_id: str) -> Sequence[Preset]:
         """The presets of an account, the one changed last first."""
-        ...
 
     async def preset_versions(self, preset_id: str, *, count: int = 100, offset: int = 0) -> Sequence[PresetVersion]:
         """The versions of a preset, oldest first."""
-        ...
 
     async def change_preset(self, account_id: str, slug: str, change: Callable[[Preset], Preset]) -> Preset | None:
         """Put what *change* makes of a preset in its place; None when there is none.
 
         *change* runs within the transaction, in a thread; what it raises is raised here, and nothing is changed.
         """
-        ...
 
     async def delete_preset(self, account_id: str, slug: str) -> bool:
         """Remove a preset with all its versions; False when there is none."""
-        ...

@@ -60,11 +60,9 @@ class ChunkDecoder(Protocol):
         Raises:
             UpstreamError: the stream carries an error, or is not what it should be.
         """
-        ...
 
     def flush(self) -> list[Chunk]:
         """What the end of the stream completes: the last event may lack its blank line."""
-        ...
 
 
 class VerbatimDecoder(ChunkDecoder, Protocol):
@@ -85,7 +83,6 @@ class Adapter(Protocol):
 
     def outgoing(self, request: ChatRequest, endpoint: Endpoint) -> Outgoing:
         """The provider's own form of *request*. Client headers are never forwarded."""
-        ...
 
     def completion(self, body: bytes) -> Completion:
         """A whole answer from the body of a 200.
@@ -93,15 +90,12 @@ class Adapter(Protocol):
         Raises:
             UpstreamError: the body is broken, or carries an error.
         """
-        ...
 
     def decoder(self) -> ChunkDecoder:
         """A fresh decoder for one stream."""
-        ...
 
     def failure(self, status: int, retry_after: str | None, body: bytes) -> UpstreamError:
         """What a status other than 200 means."""
-        ...
 
 
 class Batch(NamedTuple):
@@ -119,7 +113,6 @@ class Embedder(Protocol):
 
     def batch(self, endpoint: Endpoint, request: EmbeddingRequest) -> Batch:
         """The most that one call of *endpoint* may hold."""
-        ...
 
     def outgoing(self, request: EmbeddingRequest, part: slice, endpoint: Endpoint) -> Outgoing:
         """The provider's own form of the inputs in *part*.
@@ -128,7 +121,6 @@ class Embedder(Protocol):
             UpstreamError: it has no words for something that changes what the vectors mean.
             BadRequest: an input is not what it says it is.
         """
-        ...
 
     def vectors(self, body: bytes, headers: Mapping[bytes, bytes]) -> Completion:
         """A completion with one choice per input, in their order, each with a message whose ``embedding`` is a list of
@@ -137,11 +129,9 @@ class Embedder(Protocol):
         Raises:
             UpstreamError: the body of the 200 is no such answer.
         """
-        ...
 
     def failure(self, status: int, retry_after: str | None, body: bytes) -> UpstreamError:
         """What a status other than 200 means."""
-        ...
 
 
 class Fetched(Struct, frozen=True):

@@ -14,11 +14,9 @@ class Flow(Protocol):
 
     def pause(self) -> None:
         """Send no more for now."""
-        ...
 
     def resume(self) -> None:
         """Go on."""
-        ...
 
 
 class Reply(Protocol):
@@ -41,26 +39,20 @@ class Reply(Protocol):
 
     def whole(self, generation_id: str, overhead_ms: float, body: bytes, dropped: str) -> None:
         """A JSON answer in one piece. *dropped* lists parameters that the provider did not get."""
-        ...
 
     def start(
         self, generation_id: str, overhead_ms: float, dropped: str, media_type: bytes = b"text/event-stream"
     ) -> None:
         """The head of a stream, mostly of server-sent events."""
-        ...
 
     def write(self, data: bytes) -> None:
         """More of a started stream."""
-        ...
 
     def finish(self, data: bytes) -> None:
         """The last of a started stream; *data* may be empty."""
-        ...
 
     def cut(self) -> None:
         """Break a started stream off, so that nobody takes it for whole: for streams that cannot say so themselves."""
-        ...
 
     def refuse(self, error: TurnoutError, generation_id: str | None) -> None:
         """An error in place of an answer; only before :meth:`start`."""
-        ...

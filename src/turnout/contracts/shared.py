@@ -19,15 +19,12 @@ class Bulletin(Protocol):
 
     def tell(self, topic: str, text: bytes) -> None:
         """Let everybody but this worker hear *text*. Waits for nothing and never fails."""
-        ...
 
     def hear(self, topic: str, listener: Callable[[bytes], None]) -> None:
         """Call *listener* with what others tell under *topic*. To be said before :meth:`run`."""
-        ...
 
     async def run(self) -> None:
         """Listen until cancelled."""
-        ...
 
 
 class HealthExchange(Protocol):
@@ -45,7 +42,6 @@ class HealthExchange(Protocol):
         Raises:
             Unavailable: the exchange cannot be reached; the machine goes on with what it knows itself.
         """
-        ...
 
     async def others(self, machine: str) -> Mapping[str, Sequence[bytes]]:
         """The blocks of all machines but this one, in whatever parts, by endpoint id.
@@ -53,7 +49,6 @@ class HealthExchange(Protocol):
         Raises:
             Unavailable: the exchange cannot be reached.
         """
-        ...
 
 
 class ReasoningMemory(Protocol):
@@ -64,15 +59,12 @@ class ReasoningMemory(Protocol):
 
     async def keep(self, names: Sequence[bytes], reasoning: bytes) -> None:
         """Remember *reasoning* under each of *names* for about an hour, or not at all."""
-        ...
 
     async def find(self, names: Sequence[bytes]) -> Sequence[bytes | None]:
         """What is remembered under each of *names*."""
-        ...
 
     def close(self) -> None:
         """Give back what is held open."""
-        ...
 
 
 class Claim(NamedTuple):
@@ -94,27 +86,21 @@ class AnswerMemory(Protocol):
 
     async def find(self, name: bytes) -> bytes | None:
         """What is kept under *name*."""
-        ...
 
     async def keep(self, name: bytes, answer: bytes, seconds: float) -> None:
         """Keep *answer* under *name* for *seconds*, in place of what is there."""
-        ...
 
     async def claim(self, name: bytes, note: bytes, seconds: float) -> Claim:
         """Keep *note* under *name* for *seconds* unless something is there: of many who try, one succeeds."""
-        ...
 
     def renew(self, name: bytes, claim: bytes, seconds: float) -> None:
         """Let a claim of ours hold for *seconds* from now on. Waits for nothing and never fails."""
-        ...
 
     def release(self, name: bytes, claim: bytes) -> None:
         """Give a claim of ours up, unless an answer has taken its place. Waits for nothing and never fails."""
-        ...
 
     async def close(self) -> None:
         """Give back what is held open."""
-        ...
 
 
 class Pace(Protocol):
@@ -130,8 +116,6 @@ class Pace(Protocol):
         Zero requests are never refused: that is how what an answer has really used is put right, also downwards. A
         request of more tokens than a minute allows is let in when nothing else was counted.
         """
-        ...
 
     async def close(self) -> None:
         """Give back what is held open."""
-        ...

@@ -23,4 +23,3 @@ class Strategy(Protocol):
 
         Pure: no clock, no globals.
         """
-        ...

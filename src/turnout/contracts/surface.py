@@ -18,23 +18,18 @@ class Encoder(Protocol):
 
     def served_by(self, model: str, provider_name: str) -> None:
         """The model and the provider that the client will read in the answer."""
-        ...
 
     def whole(self, completion: Completion, usage: Usage, price: Cost) -> bytes:
         """The body of an answer in one piece."""
-        ...
 
     def chunks(self, chunks: Sequence[Chunk]) -> bytes:
         """The events for *chunks*; their usage is left for :meth:`end`."""
-        ...
 
     def end(self, usage: Usage, price: Cost) -> bytes:
         """The last events of a stream that went well."""
-        ...
 
     def failed(self, error: TurnoutError) -> bytes:
         """The last events of a stream that broke after it had begun."""
-        ...
 
 
 class Surface(Protocol):
@@ -48,12 +43,9 @@ class Surface(Protocol):
         Raises:
             BadRequest: it is not one, and the message names the field.
         """
-        ...
 
     def encoder(self, generation_id: str, created: int, request: ChatRequest) -> Encoder:
         """A fresh encoder for one answer."""
-        ...
 
     def refusal(self, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes]:
         """HTTP status and body of an error that comes before any answer."""
-        ...

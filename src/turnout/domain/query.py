@@ -6,7 +6,7 @@ fields of a definition is the order in which it is hashed; none is ever moved.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
@@ -59,15 +59,9 @@ Mode = Literal[
     "select_thinking_logprobs",
     "select_non_thinking_logprobs",
 ]
-MODES: tuple[Mode, ...] = (
-    "generate",
-    "select_thinking",
-    "select_non_thinking",
-    "select_thinking_logprobs",
-    "select_non_thinking_logprobs",
-)
+MODES: tuple[Mode, ...] = get_args(Mode)
 OutputMode = Literal["instruction", "json_schema", "tool_call"]
-OUTPUT_MODES: tuple[OutputMode, ...] = ("instruction", "json_schema", "tool_call")
+OUTPUT_MODES: tuple[OutputMode, ...] = get_args(OutputMode)
 
 Effort = Literal["minimal", "low", "medium", "high"]
 Verbosity = Literal["low", "medium", "high"]
@@ -308,7 +302,22 @@ class StoredDefinition(Struct, frozen=True, kw_only=True):
     training_table_id: str | None = None
 
 
-class UseOfDefinition(Struct, frozen=True, kw_only=True):
+class UseTotals(Struct, frozen=True, kw_only=True):
+    """Sums of :class:`UseOfDefinition`."""
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: Pico = Pico(0)
+    embedding_prompt_tokens: int = 0
+    embedding_completion_tokens: int = 0
+    embedding_cost: Pico = Pico(0)
+    ballots: int = 0
+    confidence: float = 0.0
+    contrast: float = 0.0
+
+
+class UseOfDefinition(UseTotals, frozen=True, kw_only=True):
     """What one completion did with one definition; a completion has at most one for each.
 
     Attributes:
@@ -324,30 +333,6 @@ class UseOfDefinition(Struct, frozen=True, kw_only=True):
     account_id: str
     created: float
     requests: int = 1
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: Pico = Pico(0)
-    embedding_prompt_tokens: int = 0
-    embedding_completion_tokens: int = 0
-    embedding_cost: Pico = Pico(0)
-    ballots: int = 0
-    confidence: float = 0.0
-    contrast: float = 0.0
-
-
-class UseTotals(Struct, frozen=True, kw_only=True):
-    """Sums of :class:`UseOfDefinition`."""
-
-    requests: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: Pico = Pico(0)
-    embedding_prompt_tokens: int = 0
-    embedding_completion_tokens: int = 0
-    embedding_cost: Pico = Pico(0)
-    ballots: int = 0
-    confidence: float = 0.0
-    contrast: float = 0.0
 
 
 # -- ballots --

@@ -6,16 +6,13 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-__all__ = ["AUTO_ROUTERS", "EXPLICIT", "Feedback", "Routed", "Source"]
+__all__ = ["AUTO_ROUTERS", "Feedback", "Routed", "Source"]
 
 AUTO_ROUTERS: Final = frozenset({"openrouter/auto", "turnout/auto", "openrouter/auto-beta"})
 """Names that stand for whichever model suits a prompt."""
 
 Source = Literal["feedback", "vote", "regenerated", "switched", "tool_calls", "json"]
 """Who says how good an answer was: its reader, voters, or what happened next."""
-
-EXPLICIT: Final = frozenset({"feedback", "vote"})
-"""Sources that judge; the others are signs."""
 
 
 class Routed(Struct, frozen=True, omit_defaults=True):

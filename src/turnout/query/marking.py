@@ -23,11 +23,9 @@ class Learner(Protocol):
 
     async def learn(self, completion: ArchivedCompletion, truth: Sequence[float]) -> None:
         """*completion* has been marked: *truth* has a share for each option of its ballot."""
-        ...
 
     async def unlearn(self, completion: ArchivedCompletion) -> None:
         """The mark of *completion* has been taken back."""
-        ...
 
 
 async def mark(

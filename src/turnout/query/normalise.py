@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 from turnout.base.errors import BadRequest
 from turnout.domain.query import (
@@ -33,8 +33,8 @@ from turnout.query.rules import MAX_COUNT, Fields, refused
 
 __all__ = ["query_llm_of", "query_model_of", "score_llm_of", "score_model_of"]
 
-_EFFORTS: Final[tuple[Effort, ...]] = ("minimal", "low", "medium", "high")
-_VERBOSITIES: Final[tuple[Verbosity, ...]] = ("low", "medium", "high")
+_EFFORTS: Final[tuple[Effort, ...]] = get_args(Effort)
+_VERBOSITIES: Final[tuple[Verbosity, ...]] = get_args(Verbosity)
 _WEIGHT_TYPES: Final = ("static", "training_table")
 _MOST_LLMS: Final = 128
 _MOST_LOGPROBS: Final = 20

@@ -18,7 +18,7 @@ from turnout.query.fitting import Calibration, Quality, fit_calibration, quality
 from turnout.query.neighbours import Neighbours
 from turnout.query.weights import match_of, weight_without_table
 
-__all__ = ["Ballots", "Held", "Judged", "Record", "Shelf", "prompt_key", "top_of", "votes_in"]
+__all__ = ["Ballots", "Held", "Judged", "Record", "Shelf", "prompt_key", "top_of"]
 
 Votes = Sequence[tuple[str, tuple[float, ...] | None]]
 _Place = tuple[str, int]
@@ -78,11 +78,6 @@ class Judged(NamedTuple):
 def prompt_key(prompt: str) -> int:
     """What stands for the text of a prompt."""
     return xxh3_64_intdigest(prompt.encode("utf-8", "surrogatepass"))
-
-
-def votes_in(row: TrainingRow) -> list[tuple[str, tuple[float, ...] | None]]:
-    """The votes of a row by base id."""
-    return _decode_votes(row.votes)
 
 
 def top_of(roster: Roster) -> int:

@@ -42,4 +42,3 @@ class Weigher(Protocol):
         Raises:
             TurnoutError: the embeddings model cannot be asked.
         """
-        ...

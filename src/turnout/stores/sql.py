@@ -15,7 +15,7 @@ from turnout.base.errors import Unavailable
 from turnout.contracts.store import Delivery
 from turnout.domain.account import Account, Generation, GenerationRow, Key
 from turnout.domain.activity import ActivityQuery, ActivitySum, Page, Search
-from turnout.domain.budget import Budget, Claim, Scope
+from turnout.domain.budget import Budget, Claim
 from turnout.stores import logbook, owners, reports
 from turnout.stores.activity import SECONDS_PER_DAY
 from turnout.stores.archive import SQLArchive
@@ -232,22 +232,6 @@ class SQLStore(
         query = _tokens.where(ACTIVITY.c.day >= int(since) // SECONDS_PER_DAY)
         rows = await self._read(lambda connection: connection.execute(query).all())
         return {row.model: int(row.tokens) for row in rows}
-
-    async def put_budgets(self, account_id: str, scope: Scope, subject: str, budgets: Sequence[Budget]) -> None:
-        """Make *budgets* the only ones of *subject*. What was spent under an earlier limit still counts."""
-        there = (BUDGETS.c.account_id == account_id) & (BUDGETS.c.scope == scope) & (BUDGETS.c.subject == subject)
-        kept = [budget.id for budget in budgets]
-        now = self._clock.wall()
-
-        def put(connection: Connection) -> None:
-            for gone in (
-                connection.execute(select(BUDGETS.c.id).where(there, BUDGETS.c.id.not_in(kept))).scalars().all()
-            ):
-                owners.delete_budget(connection, gone)
-            for budget in budgets:
-                owners.put_budget(connection, budget, now)
-
-        await self._write(put)
 
     async def put_budget(self, budget: Budget) -> None:
         """Add a budget, or give one another limit. What its subject has spent in the present window counts."""

@@ -43,11 +43,6 @@ class SQLTraining(StorePart):
         query = query.order_by(_ROW.revision, _ROW.id).limit(count)
         return await self._all(_row, query)
 
-    async def training_row(self, account_id: str, table_id: str, row_id: str) -> TrainingRow | None:
-        """One row."""
-        query = select(*_COLUMNS).where(*_rows_of(account_id, table_id), _ROW.id == row_id)
-        return await self._one(_row, query)
-
     async def put_training_rows(self, table: TrainingTable, rows: Sequence[TrainingRow]) -> TrainingTable:
         """Add *rows* to *table*, which is made if there is none; a row of the same id is replaced. The table then is.
 
