@@ -1,6 +1,7 @@
 """What listings are told of this installation."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -47,6 +48,25 @@ async def test_tokens_are_those_of_seven_days_and_a_store_that_fails_is_asked_ag
     assert measured.tokens_last_7_days("acme/a") == 5
     assert measured.tokens_last_7_days("acme/b") is None
     assert all(5.9 * _DAY < SYSTEM_CLOCK.wall() - since < 6.1 * _DAY for since in store.asked)
+
+
+async def test_all_endpoints_are_looked_at_a_few_at_a_time() -> None:
+    turn, asked = [0], Counter[int]()
+
+    def listed(_name: str, _now: float) -> Mapping[str, Any]:
+        asked[turn[0]] += 1
+        return {"status": 0}
+
+    names = [f"m|p|{n}" for n in range(500)]
+    measured = MeasuredHere(listed, SYSTEM_CLOCK, lambda: names)
+    running = asyncio.ensure_future(measured.look())
+    while len(measured.endpoints) < len(names):
+        await asyncio.sleep(0)
+        turn[0] += 1
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert max(asked.values()) <= 40
+    assert measured.endpoints["m|p|499"] == {"status": 0}
 
 
 class _Kept(_Sums):

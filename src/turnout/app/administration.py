@@ -62,8 +62,7 @@ class Premises:
 
     Attributes:
         snapshot: the catalog in use.
-        measured: what is known of an endpoint's health, by its id.
-        known: endpoints of which something is known.
+        measured: what is known of endpoints' health, by their ids.
         changed: has all processes notice that keys, accounts and credentials are others.
     """
 
@@ -73,8 +72,7 @@ class Premises:
     clock: Clock
     outside: Outside
     snapshot: Callable[[], CatalogSnapshot]
-    measured: Callable[[str], Mapping[str, Any] | None]
-    known: Callable[[], Sequence[str]]
+    measured: Callable[[], Mapping[str, Mapping[str, Any]]]
     changed: Callable[[], None]
 
 
@@ -109,9 +107,8 @@ class Administrator:
         loaded, snapshot = await self._loaded(), self._premises.snapshot()
         models = Counter(e.provider for model in snapshot.models.values() for e in model.endpoints)
         seen: dict[str, list[Mapping[str, Any]]] = {}
-        for name in self._premises.known():
-            if (figures := self._premises.measured(name)) is not None:
-                seen.setdefault(name.split("|")[1], []).append(figures)
+        for name, figures in self._premises.measured().items():
+            seen.setdefault(name.split("|")[1], []).append(figures)
         listed = sorted(snapshot.providers.values(), key=lambda one: (not one.usable, one.name.lower()))
         return [
             {

@@ -137,8 +137,7 @@ class ControlPlane:
                 clock=house.clock,
                 outside=house.outside or NOTHING_OUTSIDE,
                 snapshot=self._snapshot,
-                measured=self.measured.endpoint,
-                known=lambda: tuple(house.health.known),
+                measured=lambda: self.measured.endpoints,
                 changed=house.keys.look,
             )
         )
@@ -154,9 +153,8 @@ class ControlPlane:
         async def listing() -> Listing:
             return (await self.desk.shelf()).listing
 
-        def figures() -> dict[str, Mapping[str, Any]]:
-            asked = ((name, self.measured.endpoint(name)) for name in tuple(house.health.known))
-            return {name: seen for name, seen in asked if seen is not None}
+        def figures() -> Mapping[str, Mapping[str, Any]]:
+            return self.measured.endpoints
 
         def provenance(model_id: str) -> ModelProvenance | None:
             return provenance_of(self._settings, self._snapshot().providers, model_id, house.clock.wall())

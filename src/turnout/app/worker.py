@@ -94,6 +94,7 @@ _MOUNTS = (b"/api/v1", b"/v1")
 _RETRY_SECONDS = 1.0
 _FOLLOW_SECONDS = 0.5
 _log = logging.getLogger(__name__)
+_SWITCH_SECONDS = 0.0005  # a thread that draws a page gives way to the event loop after so long
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ async def work(orders: Orders) -> None:
     """
     keep_freed_memory()
     loaded = orders.load()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     store = store_of(loaded.settings)
     await store.open()
     try:
@@ -276,6 +278,7 @@ class _Worker:
         if self._orders.alone:
             jobs.append(self._writer.run())
             post = Poster(self._house.client)
+            self._control.measured.look(),
             jobs.append(Upkeep(self._store, lambda: self._loaded.settings, post).run())
             jobs.append(keep_synced(lambda: self._loaded.settings, self._orders.sync_command))
 

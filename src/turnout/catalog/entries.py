@@ -161,7 +161,8 @@ def entry_of(
 
 def figures_of(model: Model, target: str, measured: Measured) -> Figures:
     """What *measured* knows of the model's endpoints and of the traffic of the model *target*."""
-    known = [found for endpoint in model.endpoints if (found := measured.endpoint(endpoint.id))]
+    seen = measured.endpoints
+    known = [found for endpoint in model.endpoints if (found := seen.get(endpoint.id))]
     tokens = measured.tokens_last_7_days(target)
     if not known:
         return NO_FIGURES if not tokens else Figures(tokens=tokens)

@@ -48,7 +48,7 @@ def zdr_reply(snapshot: CatalogSnapshot, measured: Measured, wall: float, *, key
     for model in listed_models(snapshot):
         for endpoint in model.endpoints:
             if policy_of(endpoint, snapshot).zdr:
-                figures = measured.endpoint(endpoint.id) or {}
+                figures = measured.endpoints.get(endpoint.id, {})
                 seen = {key: value for key, value in figures.items() if key not in hidden}
                 provider = snapshot.providers.get(endpoint.provider)
                 found.append(endpoint_object(model, endpoint, provider, seen, wall=wall))
