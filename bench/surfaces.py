@@ -9,17 +9,12 @@ same language, beyond chat completions to a provider of the OpenAI dialect, whic
 
 from __future__ import annotations
 
-import argparse
-import gc
 import json
-import re
 import sys
-import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+from series import EVENTS, SENTENCE, chat_body, first_text, least, options_of, turns
 
 from conformance.kit import KITS, adapter_of, endpoint_of
 from conformance.voice import Said
@@ -34,10 +29,6 @@ _REQUEST_MUST = 60.0
 _CHUNK_MUST = 12.0
 _SAME_MUSTS = (15.0, 0.5)
 """What is lost in the noise of a whole request, which takes ten times as long."""
-_EVENTS = 200
-_SERIES = 40
-_SENTENCE = "The points are set, the signal is clear, and the train may pass. "
-_TEXT = re.compile(rb'"content":"[^"]')
 _PRICE = Cost(Pico(0), Pico(0), Pico(0), Pico(0))
 _DIALECTS = ("openai", "openai-responses", "anthropic", "google", "bedrock")
 
@@ -59,13 +50,8 @@ class _Figures(NamedTuple):
 
 def main() -> int:
     """Print the table; the exit status is 1 when a must is missed under ``--enforce``."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=0.4, help="for each figure")
-    parser.add_argument("--enforce", action="store_true", help="exit with 1 when a must is missed")
-    options = parser.parse_args()
-    gc.collect()
-    gc.freeze()
-    chat = _Way(ChatSurface(), "openai", _chat_body())
+    options = options_of(__doc__)
+    chat = _Way(ChatSurface(), "openai", chat_body(stream=True))
     base = {dialect: _figures(chat, dialect, options.seconds) for dialect in _DIALECTS}
     print("| way in | provider | request µs | more | must | chunk µs | more | must |")
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
@@ -103,7 +89,7 @@ def _figures(way: _Way, dialect: str, seconds: float) -> _Figures:
     frames = KITS[dialect].stream(Said(text="clear ", prompt=512, completion=128))
     request = surface.decode(way.body)
     verbatim = adapter.outgoing(request, endpoint).verbatim
-    place = _first_text(dialect, frames)
+    place = first_text(dialect, frames)
 
     def asked() -> object:
         return adapter.outgoing(surface.decode(way.body), endpoint)
@@ -117,35 +103,11 @@ def _figures(way: _Way, dialect: str, seconds: float) -> _Figures:
         for frame in frames[:place]:
             encoder.chunks(decoder.feed(frame))
         middle = frames[place]
-        for _ in range(_EVENTS):
+        for _ in range(EVENTS):
             encoder.chunks(decoder.feed(middle))
         encoder.end(usage, _PRICE)
 
-    return _Figures(_least(asked, seconds), _least(stream, seconds) / _EVENTS)
-
-
-def _first_text(dialect: str, frames: list[bytes]) -> int:
-    """Which of *frames* first says a text."""
-    decoder = adapter_of(dialect).decoder()
-    for place, frame in enumerate(frames):
-        for chunk in decoder.feed(frame):
-            if any(_TEXT.search(bytes(choice.delta)) for choice in chunk.choices):
-                return place
-    raise LookupError("a stream without a text")
-
-
-def _turns() -> list[dict[str, Any]]:
-    turns = []
-    for _ in range(3):
-        turns += [{"role": "user", "content": _SENTENCE * 4}, {"role": "assistant", "content": _SENTENCE * 4}]
-    return [*turns, {"role": "user", "content": _SENTENCE}]
-
-
-def _chat_body() -> bytes:
-    """Some 2 KiB: a system message, a conversation of four turns, the usual parameters."""
-    turns = [{"role": "system", "content": _SENTENCE * 2}, *_turns()]
-    body = {"model": "acme/tiny", "messages": turns, "max_tokens": 256, "temperature": 0.5, "stop": ["END"]}
-    return json.dumps(body | {"stream": True}).encode()
+    return _Figures(least(asked, seconds), least(stream, seconds) / EVENTS)
 
 
 def _messages_body(*, blocks: bool = False) -> bytes:
@@ -154,9 +116,15 @@ def _messages_body(*, blocks: bool = False) -> bytes:
     def told(text: str) -> object:
         return [{"type": "text", "text": text}] if blocks else text
 
-    turns = [turn | {"content": told(turn["content"])} for turn in _turns()]
-    body = {"model": "acme/tiny", "messages": turns, "max_tokens": 256, "temperature": 0.5, "stop_sequences": ["END"]}
-    return json.dumps(body | {"stream": True, "system": told(_SENTENCE * 2)}).encode()
+    messages = [turn | {"content": told(turn["content"])} for turn in turns()]
+    body = {
+        "model": "acme/tiny",
+        "messages": messages,
+        "max_tokens": 256,
+        "temperature": 0.5,
+        "stop_sequences": ["END"],
+    }
+    return json.dumps(body | {"stream": True, "system": told(SENTENCE * 2)}).encode()
 
 
 def _responses_body(*, parts: bool = False) -> bytes:
@@ -166,24 +134,9 @@ def _responses_body(*, parts: bool = False) -> bytes:
         kind = "output_text" if turn["role"] == "assistant" else "input_text"
         return [{"type": kind, "text": turn["content"]}] if parts else turn["content"]
 
-    items = [turn | {"content": told(turn)} for turn in _turns()]
-    body = {"model": "acme/tiny", "instructions": _SENTENCE * 2, "input": items, "max_output_tokens": 256}
+    items = [turn | {"content": told(turn)} for turn in turns()]
+    body = {"model": "acme/tiny", "instructions": SENTENCE * 2, "input": items, "max_output_tokens": 256}
     return json.dumps(body | {"temperature": 0.5, "stream": True, "text": {"format": {"type": "text"}}}).encode()
-
-
-def _least(call: Callable[[], object], seconds: float) -> float:
-    """CPU microseconds of one call: the least mean of many short series."""
-    call()
-    began = time.process_time()
-    call()
-    number = max(1, int(seconds / _SERIES / max(1e-6, time.process_time() - began)))
-    best = float("inf")
-    for _ in range(_SERIES):
-        began = time.process_time()
-        for _ in range(number):
-            call()
-        best = min(best, (time.process_time() - began) / number)
-    return best * 1e6
 
 
 if __name__ == "__main__":
