@@ -270,6 +270,7 @@ class _Worker:
             self._retry_journal(),
             self._follow_catalog(),
             self._house.health.run(),
+            self._control.measured.look(),
             self._control.measured.run(self._store),
             self._machines.run(),
             self._till.run(),
@@ -279,7 +280,6 @@ class _Worker:
         if self._orders.alone:
             jobs.append(self._writer.run())
             post = Poster(self._house.client)
-            self._control.measured.look(),
             jobs.append(Upkeep(self._store, lambda: self._loaded.settings, post).run())
             jobs.append(keep_synced(lambda: self._loaded.settings, self._orders.sync_command))
 
