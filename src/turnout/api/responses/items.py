@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any, Final, Literal
 
-import msgspec
 from msgspec import Raw, Struct, field
 
+from turnout.api.responses.told_parts import (
+    TEXTS,
+    Part,
+    is_text,
+    joined,
+    lone_text,
+    marked,
+    part_of,
+    read_parts,
+    stated,
+    texts_of,
+)
 from turnout.api.responses.tools import Told, word
 from turnout.api.seals import MARK, unsealed
 from turnout.base.errors import BadRequest
@@ -21,7 +30,6 @@ __all__ = ["FORMAT", "BadItems", "Conversation", "as_chat", "read_items"]
 FORMAT: Final = "openai-responses-v1"
 """How ``reasoning_details`` name the form of the language's own thoughts."""
 _QUOTE, _LIST, _OBJECT = ord('"'), ord("["), ord("{")
-_TEXTS: Final = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
 _CALLS: Final = frozenset({"function_call", "custom_tool_call"})
 _RESULTS: Final = frozenset({"function_call_output", "custom_tool_call_output"})
 _SQUEEZED: Final = frozenset({"compaction", "context_compaction"})
@@ -56,26 +64,6 @@ class _Item(Struct):
     result: Raw = NULL
 
 
-class _Text(Struct):
-    """As much of a part as most of them have."""
-
-    type: str = ""
-    text: Raw = NULL
-    cache_control: Raw = NULL
-
-
-class _Part(_Text):
-    refusal: Raw = NULL
-    image_url: Raw = NULL
-    detail: Raw = NULL
-    file_id: Raw = NULL
-    file_url: Raw = NULL
-    file_data: Raw = NULL
-    filename: Raw = NULL
-    input_audio: Raw = NULL
-    video_url: Raw = NULL
-
-
 class Conversation(Struct):
     """What the items of a request say.
 
@@ -100,8 +88,6 @@ class BadItems(BadJSON):
 
 _items = reader(list[_Item])
 _raws = reader(list[Raw])
-_parts = reader(list[_Part])
-_lone = msgspec.json.Decoder(tuple[_Text]).decode
 _text = reader(str)
 _fields = reader(dict[str, Raw])
 
@@ -131,7 +117,7 @@ def as_chat(source: Raw, items: list[_Item], told: Told) -> Conversation:
         for place, item in enumerate(items):
             if item.role == "user" and item.type == "message":  # half of them are, and most say one text
                 content = item.content
-                said = bytes(content) if memoryview(content)[0] == _QUOTE else _lone_text(content)
+                said = bytes(content) if memoryview(content)[0] == _QUOTE else lone_text(content)
                 if said is not None:
                     teller.turn_over()
                     teller.told.append(b'{"role":"user","content":%b}' % said)
@@ -163,11 +149,11 @@ class _Turn(Struct):
     def message(self) -> bytes:
         """The message of the assistant."""
         if self.spoke and not (self.details or self.calls or self.refusals or self.images or self.parts):
-            return b'{"role":"assistant","content":%b}' % _joined(self.texts)
-        content = b"[%b]" % b",".join(self.parts) if self.parts else _joined(self.texts)
+            return b'{"role":"assistant","content":%b}' % joined(self.texts)
+        content = b"[%b]" % b",".join(self.parts) if self.parts else joined(self.texts)
         fields: dict[str, Any] = {"role": "assistant", "content": Raw(content)}
         if self.refusals:
-            fields["refusal"] = Raw(_joined(self.refusals))
+            fields["refusal"] = Raw(joined(self.refusals))
         if self.details:
             fields["reasoning_details"] = self.details
             if thought := "".join(_readable(one) for one in self.details):
@@ -180,7 +166,7 @@ class _Turn(Struct):
 
     def place(self) -> dict[str, Any]:
         """Where a detail stands: its index, and how many characters of the content come before."""
-        length = len(_text(_joined(self.texts))) if self.texts else 0
+        length = len(_text(joined(self.texts))) if self.texts else 0
         return {"index": len(self.details)} | ({"position": length} if length else {})
 
 
@@ -249,38 +235,25 @@ class _Teller:
             if text != _NULL:
                 raise BadRequest(f"`{at}`: a text or a list of parts is expected")
             return _EMPTY
-        if (lone := _lone_text(content)) is not None:
+        if (lone := lone_text(content)) is not None:
             return lone
-        parts = _read(content, at)
+        parts = read_parts(content, at)
         told = [
             b'{"type":"text","text":%b}' % bytes(one.text)
-            if _is_text(one)
-            else self._part(one, f"{at}[{place}]", partial(_raw_at, content, place))
+            if is_text(one)
+            else self._part(one, f"{at}[{place}]", content, place)
             for place, one in enumerate(parts)
         ]
         return b"[%b]" % b",".join(told)
 
-    def _part(self, part: _Part, at: str, raw: Callable[[], Raw]) -> bytes:
-        """A part as a chat has it; *raw* gives it as it was sent."""
-        kind = part.type
-        if kind in _TEXTS:
-            return _marked(b'{"type":"text","text":%b' % _stated(part.text, f"{at}.text"), part)
-        if kind == "refusal":
-            return b'{"type":"text","text":%b}' % _stated(part.refusal, f"{at}.refusal")
-        if kind == "input_image" and bytes(part.image_url) != _NULL:
-            detail = bytes(part.detail).replace(b'"original"', b'"high"')
-            more = b',"detail":%b' % detail if detail[:1] == b'"' else b""
-            url = _stated(part.image_url, f"{at}.image_url")
-            return _marked(b'{"type":"image_url","image_url":{"url":%b%b}' % (url, more), part)
-        if kind == "input_file":
-            self.files = True
-            return _marked(b'{"type":"file","file":%b' % _file(part, at), part)
-        if kind == "input_audio" and memoryview(part.input_audio)[0] == _OBJECT:
-            return b'{"type":"input_audio","input_audio":%b}' % bytes(part.input_audio)
-        if kind == "input_video":
-            return b'{"type":"video_url","video_url":{"url":%b}}' % _stated(part.video_url, f"{at}.video_url")
-        self.peculiar = self.peculiar or f"a part of type {kind[:40]!r}"
-        return bytes(raw())
+    def _part(self, part: Part, at: str, content: Raw, place: int) -> bytes:
+        """A part, the one at *place* in *content*, as a chat has it."""
+        told = part_of(part, at)
+        if told is None:
+            self.peculiar = self.peculiar or f"a part of type {part.type[:40]!r}"
+            return bytes(_raws(content)[place])
+        self.files = self.files or part.type == "input_file"
+        return told
 
     def _speak(self, item: _Item, at: str) -> None:
         """What the model said. One message right after another is another turn, unless the model has marked them."""
@@ -299,29 +272,29 @@ class _Teller:
             return
         if content[:1] != b"[":
             raise BadRequest(f"`{at}.content`: a text or a list of parts is expected")
-        if not turn.parts and (lone := _lone_text(item.content)) is not None:
+        if not turn.parts and (lone := lone_text(item.content)) is not None:
             turn.texts.append(lone)
             return
-        for place, part in enumerate(_read(item.content, f"{at}.content")):
+        for place, part in enumerate(read_parts(item.content, f"{at}.content")):
             where = f"{at}.content[{place}]"
             if part.type == "refusal":
-                turn.refusals.append(_stated(part.refusal, f"{where}.refusal"))
-            elif part.type in _TEXTS:
-                turn.texts.append(_stated(part.text, f"{where}.text"))
+                turn.refusals.append(stated(part.refusal, f"{where}.refusal"))
+            elif part.type in TEXTS:
+                turn.texts.append(stated(part.text, f"{where}.text"))
                 if part.cache_control is not NULL or turn.parts:
                     turn.parts = turn.parts or [b'{"type":"text","text":%b}' % one for one in turn.texts[:-1]]
-                    turn.parts.append(_marked(b'{"type":"text","text":%b' % turn.texts[-1], part))
+                    turn.parts.append(marked(b'{"type":"text","text":%b' % turn.texts[-1], part))
             else:
                 self.peculiar = self.peculiar or f"a part of type {part.type[:40]!r}"
 
     def _call(self, item: _Item, at: str) -> bytes:
         """A call of a function; what a tool takes as plain text is the one field of an object."""
-        call_id = _stated(item.call_id, f"{at}.call_id")
-        name = _stated(item.name, f"{at}.name")
+        call_id = stated(item.call_id, f"{at}.call_id")
+        name = stated(item.name, f"{at}.name")
         if bytes(item.namespace)[:1] == b'"':
             name = encode(self._tools.called(_text(name), _text(item.namespace)))
         if item.type == "custom_tool_call":
-            arguments = encode((b'{"input":%b}' % _stated(item.input, f"{at}.input")).decode())
+            arguments = encode((b'{"input":%b}' % stated(item.input, f"{at}.input")).decode())
         else:
             arguments = bytes(item.arguments)
             if arguments[:1] != b'"':
@@ -331,14 +304,14 @@ class _Teller:
     def _result(self, item: _Item, at: str) -> None:
         """What a tool found."""
         self.turn_over()
-        call_id = _stated(item.call_id, f"{at}.call_id")
+        call_id = stated(item.call_id, f"{at}.call_id")
         output = item.output
         first = memoryview(output)[0]
         if first == _OBJECT:
             content = encode(bytes(output).decode())
         else:
             content = self._content(output, f"{at}.output")
-            self.rich = self.rich or (first == _LIST and any(one.type not in _TEXTS for one in _read(output, at)))
+            self.rich = self.rich or (first == _LIST and any(one.type not in TEXTS for one in read_parts(output, at)))
         self.told.append(b'{"role":"tool","tool_call_id":%b,"content":%b}' % (call_id, content or _EMPTY))
 
     def _think(self, item: _Item, place: int) -> None:
@@ -346,8 +319,8 @@ class _Teller:
         turn, at = self._own_turn(), f"input[{place}]"
         turn.spoke = False
         seal = bytes(item.encrypted_content)
-        summaries = _texts(item.summary, f"{at}.summary")
-        thoughts = _texts(item.content, f"{at}.content")
+        summaries = texts_of(item.summary, f"{at}.summary")
+        thoughts = texts_of(item.content, f"{at}.content")
         if seal.startswith(_SEALED):
             self.foreign.add(place)
             if (detail := unsealed(_text(seal))) is not None:
@@ -405,79 +378,15 @@ class _Teller:
         return self._answered
 
     def _raw(self, place: int) -> Raw:
-        return _raw_at(self._source, place)
+        return _raws(self._source)[place]
 
 
 _CALL: Final = b'{"id":%b,"type":"function","function":{"name":%b,"arguments":%b}}'
 
 
-def _read(content: Raw, at: str) -> list[_Part]:
-    try:
-        return _parts(content)
-    except BadJSON as error:
-        raise BadRequest(f"`{at}`: {error}") from None
-
-
-def _lone_text(content: Raw) -> bytes | None:
-    """The text of *content* as JSON, where that is one part and nothing else."""
-    try:
-        part = _lone(content)[0]
-    except msgspec.DecodeError:
-        return None
-    return bytes(part.text) if _is_text(part) else None
-
-
-def _is_text(part: _Text) -> bool:
-    """Whether it is a text and nothing else, as most are."""
-    return part.type in _TEXTS and part.cache_control is NULL and memoryview(part.text)[0] == _QUOTE
-
-
-def _raw_at(content: Raw, place: int) -> Raw:
-    return _raws(content)[place]
-
-
-def _stated(raw: Raw, at: str) -> bytes:
-    """A text, as JSON. Raises BadRequest: it is none."""
-    text = bytes(raw)
-    if text[:1] != b'"':
-        raise BadRequest(f"`{at}` is missing, or no text")
-    return text
-
-
-def _texts(raw: Raw, at: str) -> list[bytes]:
-    """The texts of a thought, as JSON."""
-    if bytes(raw)[:1] == b'"':
-        return [bytes(raw)]
-    return [_stated(one.text, at) for one in _read(raw, at)] if bytes(raw) != _NULL else []
-
-
-def _joined(texts: list[bytes]) -> bytes:
-    """Several JSON texts as one; null for none."""
-    if len(texts) == 1:
-        return texts[0]
-    return b'"%b"' % b"".join([one[1:-1] for one in texts]) if texts else _NULL
-
-
 def _readable(detail: dict[str, Any]) -> str:
     said = detail.get("text") or detail.get("summary") or ""
     return _text(said) if isinstance(said, Raw) else said
-
-
-def _marked(part: bytes, stated: _Part) -> bytes:
-    """*part*, which lacks its last brace, with the mark for a cache."""
-    return part + (b"}" if stated.cache_control is NULL else b',"cache_control":%b}' % bytes(stated.cache_control))
-
-
-def _file(part: _Part, at: str) -> bytes:
-    source = next((one for one in (part.file_data, part.file_url) if bytes(one)[:1] == b'"'), None)
-    file = {} if source is None else {"file_data": source}
-    if bytes(part.file_id)[:1] == b'"':
-        file["file_id"] = part.file_id
-    if not file:
-        raise BadRequest(f"`{at}`: a file comes as `file_data`, `file_url` or `file_id`")
-    if bytes(part.filename)[:1] == b'"':
-        file["filename"] = part.filename
-    return encode(file)
 
 
 def _mark(item: _Item) -> dict[str, Any]:

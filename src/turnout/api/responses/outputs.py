@@ -110,14 +110,7 @@ class Outputs:
 
     def text(self, text: bytes, logprobs: Raw = NULL) -> bytes:
         """More of the answer, a JSON string."""
-        begun = b""
-        opened = self._open
-        if opened is None or opened.part is None or opened.part.kind != "output_text":
-            begun = self._begin_part("output_text")
-            opened = self._open
-        assert opened is not None  # noqa: S101 - it has just been opened
-        part = opened.part
-        assert part is not None  # noqa: S101 - likewise
+        begun, opened, part = self._part("output_text")
         part.pieces.append(text[1:-1])
         tokens = b"[]"
         if bytes(logprobs)[:1] == b"{" and (found := _tokens(logprobs).content):
@@ -146,40 +139,35 @@ class Outputs:
 
     # -- messages and thoughts --
 
-    def _begin(self, kind: str, item_id: str, fields: dict[str, Any] | None = None) -> bytes:
+    def _begin(self, kind: str, item_id: str, fields: dict[str, Any] | None = None) -> tuple[bytes, _Open]:
         closed = self._close() + self._close_whole_calls()
-        self._open = _Open(kind, self._take_place(), item_id, fields or {})
-        return closed + self._added(self._open.place, self._item_of(self._open, "in_progress"))
+        self._open = opened = _Open(kind, self._take_place(), item_id, fields or {})
+        return closed + self._added(opened.place, self._item_of(opened, "in_progress")), opened
 
-    def _begin_message(self) -> bytes:
+    def _begin_message(self) -> tuple[bytes, _Open]:
         marked, self._mark = self._mark, {}
         fields: dict[str, Any] = {"phase": marked["phase"]} if "phase" in marked else {}
         return self._begin("message", marked.get("id") or self._name("msg"), fields)
 
-    def _begin_part(self, kind: str) -> bytes:
-        """A new part, and an item for it unless one of its kind is open."""
+    def _part(self, kind: str) -> tuple[bytes, _Open, _Part]:
+        """The open part of that kind with its item; both are begun, by the events that come first, unless they are."""
+        opened, events = self._open, b""
+        if opened is not None and opened.part is not None and opened.part.kind == kind:
+            return b"", opened, opened.part
         item_kind = "message" if kind in {"output_text", "refusal"} else "reasoning"
-        events = b""
-        if self._open is None or self._open.kind != item_kind:
-            events = self._begin_message() if item_kind == "message" else self._begin("reasoning", self._name("rs"))
-        opened = self._open
-        assert opened is not None  # noqa: S101 - it has just been opened
+        if opened is None or opened.kind != item_kind:
+            message = item_kind == "message"
+            events, opened = self._begin_message() if message else self._begin("reasoning", self._name("rs"))
         events += self._close_part(opened)
         number = sum((one.kind == "summary_text") is (kind == "summary_text") for one in opened.parts)
         opened.part = part = _Part(kind, number, start=self._length)
         opened.parts.append(part)
         where = b"response.reasoning_summary_part.added" if kind == "summary_text" else b"response.content_part.added"
-        return events + self._told_part(where, opened, part, b'"part":%b' % encode(part.shown()))
+        return events + self._told_part(where, opened, part, b'"part":%b' % encode(part.shown())), opened, part
 
     def _grow(self, kind: str, piece: str) -> bytes:
         """More of a refusal, a summary, or a thought in the open."""
-        begun = b""
-        if self._open is None or self._open.part is None or self._open.part.kind != kind:
-            begun = self._begin_part(kind)
-        opened = self._open
-        assert opened is not None  # noqa: S101 - it has just been opened
-        part = opened.part
-        assert part is not None  # noqa: S101 - likewise
+        begun, opened, part = self._part(kind)
         text = encode(piece)
         part.pieces.append(text[1:-1])
         return begun + self._told_part(_NAMES[kind] + b".delta", opened, part, b'"delta":%b' % text)
@@ -237,9 +225,8 @@ class Outputs:
                 opened.details.append(dict(piece))
                 return self._close_part(opened) + self._muse(piece)
         stated = piece.get("id") if ours else None
-        begun = self._begin("reasoning", stated if isinstance(stated, str) and stated else self._name("rs"))
-        assert self._open is not None  # noqa: S101 - it has just been opened
-        self._open.details = [dict(piece)]
+        begun, opened = self._begin("reasoning", stated if isinstance(stated, str) and stated else self._name("rs"))
+        opened.details = [dict(piece)]
         return begun + self._muse(piece)
 
     def _muse(self, piece: dict[str, Any]) -> bytes:
