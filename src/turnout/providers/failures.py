@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
+from msgspec import Raw
 
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import excerpt
+from turnout.domain.completion import NULL
 
-__all__ = ["failure_from_status", "failure_in_stream", "nonsense", "retry_after_seconds", "unsaid"]
+__all__ = [
+    "decoded",
+    "failure_from_status",
+    "failure_in_stream",
+    "nonsense",
+    "refuse_error",
+    "retry_after_seconds",
+    "unsaid",
+]
 
 _MAX_RETRY_AFTER = 3600
 _MAX_CODE = 100  # characters
@@ -78,6 +88,7 @@ _STATUS_OF_WORD: Mapping[str, int] = {
     "unavailable": 503,
 }
 """Codes and types of errors that come with a 200, where no number tells the status."""
+_NO_ERRORS = frozenset({b"null", b'""', b"{}", b"false"})
 _UNKNOWN_STATUS = 502
 _ABOUT_OUR_CREDENTIAL = frozenset({401, 402, 403})
 _OTHER = _Meaning("provider_unavailable", "endpoint", "error", "The provider failed")
@@ -125,6 +136,20 @@ def failure_in_stream(error: object) -> UpstreamError:
         upstream_status=200,
         may_be_billed=True,
     )
+
+
+def refuse_error(error: Raw) -> None:
+    """Raise what an error object inside a 200 stands for; an empty one stands for none."""
+    if error is not NULL and bytes(error) not in _NO_ERRORS:
+        raise failure_in_stream(decoded(error))
+
+
+def decoded(value: Raw | bytes) -> Any:  # noqa: ANN401 - JSON enters here
+    """The JSON *value*. Raises UpstreamError: it is none."""
+    try:
+        return msgspec.json.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise nonsense() from None
 
 
 def retry_after_seconds(value: str | None, now: float) -> int | None:

@@ -11,6 +11,7 @@ from msgspec import Raw, Struct
 
 from turnout.base.jsons import BadJSON, encode, reader
 from turnout.providers.deltas import EncryptedDetail, TextDetail
+from turnout.providers.details import Told, read_details
 
 __all__ = [
     "FORMAT",
@@ -38,20 +39,7 @@ _OURS = frozenset({FORMAT, None})
 _RESULTS = frozenset({"codeExecutionResult", "toolResponse"})
 
 
-class _Detail(Struct):
-    type: str
-    text: str | None = None
-    summary: str | None = None
-    data: str | None = None
-    signature: str | None = None
-    format: str | None = None
-    id: str | None = None
-    index: int | None = None
-    arguments: str | None = None
-    result: str | None = None
-
-
-class _Told(Struct, rename="camel"):
+class _Tool(Struct, rename="camel"):
     tool_type: str = "tool"
     id: str | None = None
 
@@ -93,8 +81,7 @@ class Memory(Struct):
     loose: list[str]
 
 
-_read = reader(_Detail)
-_read_told = reader(_Told)
+_read_told = reader(_Tool)
 
 
 def thought(text: str, index: int, signature: str | None = None) -> TextDetail:
@@ -123,7 +110,7 @@ def server_part(kind: str, content: Raw, signature: str | None, index: int, star
     try:
         told = _read_told(text.encode())
     except BadJSON:
-        told = _Told()
+        told = _Tool()
     detail: dict[str, Any] = {
         "type": "reasoning.server_tool_call",
         "tool_name": told.tool_type if kind.startswith("tool") else "code_execution",
@@ -147,11 +134,7 @@ def recall(details: Iterable[Raw], reasoning: str | None) -> Memory:
     """
     memory = Memory([], [], [], {}, {}, [])
     seen = False
-    for raw in details:
-        try:
-            detail = _read(raw)
-        except BadJSON:
-            continue
+    for detail in read_details(details):
         seen = True
         _recall_one(memory, detail)
     if not seen and reasoning:
@@ -181,7 +164,7 @@ def spread(text: str, spans: Sequence[Span], server: Sequence[ServerPart]) -> li
     return parts
 
 
-def _recall_one(memory: Memory, detail: _Detail) -> None:
+def _recall_one(memory: Memory, detail: Told) -> None:
     ours = detail.format in _OURS
     place = _PLACE.fullmatch(detail.id or "") if ours else None
     if detail.type == "reasoning.server_tool_call":
@@ -218,7 +201,7 @@ def _think(thoughts: list[Thought], text: str, signature: str | None, index: int
         thoughts.append(Thought(text, signature, index))
 
 
-def _recall_server_part(memory: Memory, detail: _Detail, kind: str, start: int) -> None:
+def _recall_server_part(memory: Memory, detail: Told, kind: str, start: int) -> None:
     text = detail.result if kind in _RESULTS else detail.arguments
     try:
         _read_told((text or "").encode())

@@ -80,7 +80,8 @@ _SERVER_TOOLS: Final = {
 _MODES = {"auto": "AUTO", "required": "ANY", "none": "NONE"}
 _TIERS = {"default": "standard", "standard": "standard", "flex": "flex", "priority": "priority"}
 _NULL = b"null"
-_CHAINED_GENERATION = 3.0
+_CHAINED_GENERATION = _COMBINING_GENERATION = 3.0
+"""Since then tools of all kinds, and tools and structured answers, go together."""
 _INT32 = 2**31
 
 _T = TypeVar("_T")
@@ -127,6 +128,9 @@ def body_of(
     for name in fields.keys() & _OWN.keys() - dropped:
         body[_OWN[name]] = fields[name]
     _add_tools(body, request, thinker, vertex=vertex)
+    form = request.parameters.response_format
+    if "tools" in body and form is not None and form.type != "text" and 0 < thinker.generation < _COMBINING_GENERATION:
+        raise unsaid("a `response_format` beside tools with this model")
     if config := _generation_config(request, thinker, unsupported, dropped):
         body["generationConfig"] = config
     tier = _TIERS.get(endpoint.service_tier or request.parameters.service_tier or "")

@@ -8,8 +8,9 @@ from turnout.domain.completion import NULL, Chunk, ChunkChoice
 from turnout.domain.usage import Usage
 from turnout.providers.deltas import EMPTY_DELTA, annotations_delta
 from turnout.providers.events import EventDecoder
-from turnout.providers.gemini_answers import Turn, blocked_by, finish_of, parsed
+from turnout.providers.gemini_answers import blocked_by, empty, finish_of, parsed
 from turnout.providers.gemini_sources import citations_of, logprobs_of
+from turnout.providers.gemini_turns import Turn
 from turnout.providers.gemini_usage import read_gemini_usage, read_service_tier
 
 __all__ = ["GeminiDecoder"]
@@ -32,10 +33,16 @@ class GeminiDecoder(EventDecoder):
         self._blocked: str | None = None
 
     def flush(self) -> list[Chunk]:
-        """What the end of the stream completes: sources, and the finish reasons with the counts."""
+        """What the end of the stream completes: sources, and the finish reasons with the counts.
+
+        Raises:
+            UpstreamError: it has ended with an error, or said nothing at all.
+        """
         chunks = super().flush()
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
+        if not (self._turns or self._blocked or self.ended):
+            raise empty()
         for turn in self._turns.values():
             if turn.native is not None:
                 if cited := citations_of(turn.grounding, turn.citations, "".join(turn.texts)):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any, Final
 
-import msgspec
 from msgspec import Raw
 
-from turnout.base.errors import UpstreamError
 from turnout.base.jsons import BadJSON, encode, reader
+from turnout.providers.failures import decoded, nonsense
 
 __all__ = ["ToolCalls", "is_plain", "mend_delta", "mend_message"]
 
@@ -86,7 +85,7 @@ def mend_delta(delta: bytes, tools: ToolCalls, upstream_id: str | None) -> Raw:
     try:
         fields = _read_object(delta) if delta != b"null" else {}
     except BadJSON:
-        raise _nonsense() from None
+        raise nonsense() from None
     message = _mend(fields)
     calls = [_streamed_call(call, tools, upstream_id) for call in _calls(message)]
     if calls:
@@ -106,7 +105,7 @@ def _mend(fields: dict[str, Raw]) -> dict[str, Raw]:
     _name_reasoning(message)
     content = bytes(message.get("content", b"null"))
     if content[:1] != b'"' and content != b"null":
-        _flatten(message, _decoded(content))
+        _flatten(message, decoded(content))
     details = message.get("reasoning_details")
     if details is not None and (bytes(details)[:1] != b"[" or bytes(details) == b"[]"):
         del message["reasoning_details"]
@@ -121,7 +120,7 @@ def _name_reasoning(message: dict[str, Raw]) -> None:
         if thought is None or "reasoning" in message:
             continue
         if bytes(thought)[:1] != b'"':
-            thought = Raw(encode(_plain_text(_decoded(thought))))
+            thought = Raw(encode(_plain_text(decoded(thought))))
         if bytes(thought) != b'""':
             message["reasoning"] = thought
 
@@ -132,7 +131,7 @@ def _complete_reasoning(message: dict[str, Raw]) -> None:
         text = bytes(message["reasoning"])
         message["reasoning_details"] = Raw(b'[{"type":"reasoning.text","text":%b,"format":"unknown","index":0}]' % text)
     elif "reasoning_details" in message and "reasoning" not in message:
-        thought = "".join(_detail(detail) for detail in _decoded(message["reasoning_details"]))
+        thought = "".join(_detail(detail) for detail in decoded(message["reasoning_details"]))
         if thought:
             message["reasoning"] = Raw(encode(thought))
 
@@ -179,14 +178,14 @@ def _plain_text(value: object) -> str:
 
 
 def _is_shell(value: Raw) -> bool:
-    decoded = _decoded(value)
-    return not isinstance(decoded, dict) or not any(decoded.values())
+    held = decoded(value)
+    return not isinstance(held, dict) or not any(held.values())
 
 
 def _calls(message: dict[str, Raw]) -> list[dict[str, Any]]:
     """The tool calls, taken out of *message*."""
     raw = message.pop("tool_calls", None)
-    calls = None if raw is None else _decoded(raw)
+    calls = None if raw is None else decoded(raw)
     if isinstance(calls, dict):
         calls = [calls]  # text-generation-inference streams a single one
     return [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
@@ -231,14 +230,14 @@ def _tidy(call: dict[str, Any]) -> None:
     function = call.get("function")
     if not isinstance(function, dict):
         if function is not None:
-            raise _nonsense()
+            raise nonsense()
         call.pop("function", None)
         return
     name = function.get("name", "")
     if name is None:
         del function["name"]
     elif not isinstance(name, str):
-        raise _nonsense()
+        raise nonsense()
     arguments = function.get("arguments", "")
     if not isinstance(arguments, str):
         function["arguments"] = "" if arguments is None else encode(arguments).decode()
@@ -246,14 +245,3 @@ def _tidy(call: dict[str, Any]) -> None:
 
 def _made_up_id(upstream_id: str | None, place: int) -> str:
     return "call_" + sha256(f"{upstream_id}/{place}".encode()).hexdigest()[:24]
-
-
-def _decoded(value: Raw | bytes) -> Any:  # noqa: ANN401 - JSON enters here
-    try:
-        return msgspec.json.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise _nonsense() from None
-
-
-def _nonsense() -> UpstreamError:
-    return UpstreamError("The provider's answer makes no sense", may_be_billed=True)

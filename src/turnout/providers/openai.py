@@ -16,7 +16,7 @@ from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import NULL, Choice, Chunk, ChunkChoice, Completion, normal_finish_reason
 from turnout.domain.provider import Provider
 from turnout.providers.events import EventDecoder
-from turnout.providers.failures import failure_from_status, failure_in_stream, nonsense, retry_after_seconds
+from turnout.providers.failures import failure_from_status, nonsense, refuse_error, retry_after_seconds
 from turnout.providers.heads import request_head
 from turnout.providers.mending import ToolCalls, is_plain, mend_delta, mend_message
 from turnout.providers.messages import rewrite_messages
@@ -44,7 +44,6 @@ _TUNING = frozenset({
 
 _NULL = b"null"
 _LF = ord("\n")
-_NO_ERRORS = frozenset({_NULL, b'""', b"{}", b"false"})
 _WITH_USAGE = Raw(b'{"include_usage":true}')
 
 
@@ -148,13 +147,11 @@ class OpenAIAdapter:
             wire = _read_completion(body)
         except BadJSON:
             wire = read_again(_read_completion, body)
-        if wire.error is not NULL:
-            _refuse_error(wire.error)
+        refuse_error(wire.error)
         if not wire.choices:
             raise nonsense()
         for choice in wire.choices:
-            if choice.error is not NULL:
-                _refuse_error(choice.error)
+            refuse_error(choice.error)
         choices = [_choice(choice, place, wire.id) for place, choice in enumerate(wire.choices)]
         if wire.search_results is not NULL or wire.citations is not NULL:
             put_sources(choices, wire.search_results, wire.citations)
@@ -235,19 +232,13 @@ class _Decoder(EventDecoder):
         self._finished = self._finished or choice.finish_reason is not None
 
 
-def _refuse_error(error: Raw) -> None:
-    """Raise what an error object inside a 200 stands for."""
-    if bytes(error) not in _NO_ERRORS:
-        raise failure_in_stream(msgspec.json.decode(error))
-
-
 def _beside(wire: _WireEvent) -> Raw:
     """The usage of *wire*, which Groq keeps in an object of its own. Raises UpstreamError for an error in either."""
     usage = wire.usage
     if (groq := wire.x_groq) is not None:
-        _refuse_error(groq.error)
+        refuse_error(groq.error)
         usage = usage if usage is not NULL else groq.usage
-    _refuse_error(wire.error)
+    refuse_error(wire.error)
     return usage
 
 
@@ -268,5 +259,5 @@ def _rest_of_choices(event: bytes) -> Raw:
     except BadJSON:
         return NULL
     for rest in rests:
-        _refuse_error(rest.error)
+        refuse_error(rest.error)
     return next((rest.usage for rest in rests if rest.usage is not NULL), NULL)

@@ -8,7 +8,7 @@ from turnout.base.jsons import BadJSON, reader
 from turnout.base.limits import MAX_TOKENS
 from turnout.domain.usage import Usage
 
-__all__ = ["read_usage"]
+__all__ = ["count_of", "first_count", "read_usage"]
 
 
 class _WireUsage(Struct, gc=False):
@@ -46,16 +46,19 @@ def read_usage(raw: Raw) -> Usage | None:
     outgoing = _details(wire.completion_tokens_details, wire.output_tokens_details)
     if not (incoming or outgoing or wire.reasoning_tokens or wire.prompt_cache_hit_tokens or wire.cached_tokens):
         return Usage(fresh=prompt, completion=completion)
-    reasoning = _count(outgoing.get("reasoning_tokens")) or _count(wire.reasoning_tokens) or 0
-    if reasoning and _count(wire.total_tokens) == prompt + completion + reasoning:
+    reasoning = count_of(outgoing.get("reasoning_tokens")) or count_of(wire.reasoning_tokens) or 0
+    if reasoning and count_of(wire.total_tokens) == prompt + completion + reasoning:
         completion += reasoning
     cached = (
-        _count(incoming.get("cached_tokens")) or _count(wire.prompt_cache_hit_tokens) or _count(wire.cached_tokens) or 0
+        count_of(incoming.get("cached_tokens"))
+        or count_of(wire.prompt_cache_hit_tokens)
+        or count_of(wire.cached_tokens)
+        or 0
     )
-    written = _count(incoming.get("cache_write_tokens")) or _count(incoming.get("cache_creation_tokens")) or 0
-    audio_in = _count(incoming.get("audio_tokens")) or 0
-    audio_out = _count(outgoing.get("audio_tokens")) or 0
-    images_out = _count(outgoing.get("image_tokens")) or 0
+    written = count_of(incoming.get("cache_write_tokens")) or count_of(incoming.get("cache_creation_tokens")) or 0
+    audio_in = count_of(incoming.get("audio_tokens")) or 0
+    audio_out = count_of(outgoing.get("audio_tokens")) or 0
+    images_out = count_of(outgoing.get("image_tokens")) or 0
     cache_read = min(cached, prompt)
     cache_write = min(written, prompt - cache_read)
     audio_prompt = min(audio_in, prompt - cache_read - cache_write)
@@ -76,12 +79,12 @@ def read_usage(raw: Raw) -> Usage | None:
 
 def _wholes(wire: _WireUsage) -> tuple[int | None, int | None]:
     """Tokens in and out; where one is missing, the total tells it."""
-    prompt, completion = _count(wire.prompt_tokens), _count(wire.completion_tokens)
+    prompt, completion = count_of(wire.prompt_tokens), count_of(wire.completion_tokens)
     if prompt is not None and completion is not None:
         return prompt, completion
-    prompt = _count(wire.input_tokens) if prompt is None else prompt
-    completion = _count(wire.output_tokens) if completion is None else completion
-    total = _count(wire.total_tokens)
+    prompt = count_of(wire.input_tokens) if prompt is None else prompt
+    completion = count_of(wire.output_tokens) if completion is None else completion
+    total = count_of(wire.total_tokens)
     if total is not None and completion is None and prompt is not None and prompt <= total:
         completion = total - prompt
     elif total is not None and prompt is None and completion is not None and completion <= total:
@@ -96,10 +99,15 @@ def _details(own: object, other: object) -> dict[str, object]:
     return other if isinstance(other, dict) else {}
 
 
-def _count(value: object) -> int | None:
+def count_of(value: object) -> int | None:
     """A token count, or None for anything that cannot be one."""
     if type(value) is int and 0 <= value <= MAX_TOKENS:
         return value
     if type(value) is float and value.is_integer() and 0 <= value <= MAX_TOKENS:
         return int(value)
     return None
+
+
+def first_count(*found: object) -> int | None:
+    """The first of *found* that is a count."""
+    return next((count for one in found if (count := count_of(one)) is not None), None)

@@ -264,6 +264,7 @@ def test_a_newer_model_is_asked_to_tell_of_the_tools_that_google_runs() -> None:
         {"tools": [{"type": "computer_20250124", "display_width_px": 1}]},
         {"tools": [_WEATHER], "tool_choice": {"type": "hosted"}},
         {"response_format": {"type": "grammar", "grammar": "root ::= x"}},
+        {"response_format": {"type": "json_object"}, "tools": [_WEATHER]},  # newer models take both
     ],
 )
 def test_a_contract_that_google_has_no_words_for_is_refused_and_not_dropped(body: dict[str, Any]) -> None:
@@ -282,6 +283,8 @@ def test_a_schema_goes_on_as_it_is() -> None:
     assert sent_for({"response_format": {"type": "json_object"}})["generationConfig"] == {
         "responseMimeType": "application/json"
     }
+    both = outgoing_of({"response_format": wanted, "tools": [_WEATHER]}, "gemini-3-flash-preview").body
+    assert b'"responseJsonSchema"' in both
 
 
 def test_settings_have_their_own_names() -> None:

@@ -200,6 +200,14 @@ def test_a_stream_tells_whose_it_is(stream: bytes, size: int) -> None:
     assert [choice.finish_reason for choice in choices if choice.finish_reason] == ["stop"]
 
 
+@pytest.mark.parametrize("stream", [b"", b'data: {"type":"strange"}\n\n', b'data: {"usageMetadata":{}}\n\n'])
+def test_a_stream_that_says_nothing_is_no_answer(stream: bytes) -> None:
+    decoder = DIALECT.adapter(_provider(), NOTHING_OUTSIDE).decoder()
+    assert not decoder.feed(stream)
+    with pytest.raises(UpstreamError, match="empty"):
+        decoder.flush()
+
+
 def test_an_error_alone_in_a_stream_is_googles() -> None:
     decoder = DIALECT.adapter(_provider(), NOTHING_OUTSIDE).decoder()
     decoder.feed(b'data: {"error":{"code":429,"message":"slow down","status":"RESOURCE_EXHAUSTED"}}\n\n')

@@ -13,7 +13,7 @@ from turnout.domain.provider import Provider
 from turnout.providers.conversation import Part
 from turnout.providers.embeddings.google import Call, GoogleEmbedder
 from turnout.providers.embeddings.words import inlined
-from turnout.providers.errands.images import ChatImages
+from turnout.providers.errands.chat_images import ChatImages
 from turnout.providers.gemini import GeminiAdapter, call_path, model_path
 from turnout.providers.gemini_media import address_of, is_taken_by_url
 from turnout.providers.heads import head_of

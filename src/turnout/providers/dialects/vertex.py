@@ -31,7 +31,7 @@ from turnout.providers.dialects.anthropic import AnthropicAdapter
 from turnout.providers.dialects.anthropic.request import write_letter
 from turnout.providers.embeddings.google import Call, GoogleEmbedder
 from turnout.providers.embeddings.words import inlined
-from turnout.providers.errands.images import ChatImages
+from turnout.providers.errands.chat_images import ChatImages
 from turnout.providers.gemini import GeminiAdapter, call_path, model_path
 from turnout.providers.gemini_media import address_of, is_taken_by_url
 from turnout.providers.google_tokens import GoogleTokenKeeper

@@ -9,7 +9,6 @@ from msgspec import Raw, Struct
 
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import BadJSON, encode, reader
-from turnout.base.limits import MAX_TOKENS
 from turnout.contracts.provider import Batch, Outgoing, PrepareEmbedding
 from turnout.domain.catalog import Endpoint
 from turnout.domain.completion import NULL, Completion
@@ -19,6 +18,7 @@ from turnout.providers.conversation import Image, Message, Text, read_data_url
 from turnout.providers.embeddings.cohere import COHERE_BATCH, cohere_body, read_cohere_vectors
 from turnout.providers.embeddings.words import completion_of, has_media, messages_in, texts_in
 from turnout.providers.failures import nonsense, unsaid
+from turnout.providers.usage import first_count
 
 __all__ = ["COUNT_HEADER", "BedrockEmbedder"]
 
@@ -80,9 +80,7 @@ class BedrockEmbedder:
             raise nonsense() from None
         if titan.embedding is NULL:
             return read_cohere_vectors(body, counted)
-        count = titan.input_text_token_count
-        if type(count) is int and 0 <= count <= MAX_TOKENS:
-            counted = count
+        counted = first_count(titan.input_text_token_count, counted)
         return completion_of([titan.embedding], None if counted is None else Usage(fresh=counted))
 
 

@@ -9,7 +9,6 @@ from msgspec import Raw, Struct
 
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import BadJSON, encode, reader
-from turnout.base.limits import MAX_TOKENS
 from turnout.contracts.provider import Batch, Outgoing, PrepareEmbedding
 from turnout.domain.catalog import Endpoint
 from turnout.domain.completion import Completion
@@ -18,6 +17,7 @@ from turnout.domain.usage import Usage
 from turnout.providers.conversation import Image, Message, Text
 from turnout.providers.embeddings.words import completion_of, has_media, messages_in, purpose_of, texts_in
 from turnout.providers.failures import failure_from_status, nonsense, retry_after_seconds, unsaid
+from turnout.providers.usage import count_of
 
 __all__ = ["COHERE_BATCH", "CohereEmbedder", "cohere_body", "read_cohere_vectors"]
 
@@ -142,12 +142,6 @@ def _usage(meta: _Meta | None) -> Usage | None:
     units = meta.billed_units if meta is not None else None
     if units is None:
         return None
-    counts = [_count(units.input_tokens), _count(units.image_tokens)]
+    counts = [count_of(units.input_tokens), count_of(units.image_tokens)]
     stated = [count for count in counts if count is not None]
     return Usage(fresh=sum(stated)) if stated else None
-
-
-def _count(value: object) -> int | None:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if type(value) is int and 0 <= value <= MAX_TOKENS else None

@@ -9,7 +9,6 @@ from msgspec import Raw, Struct
 
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import BadJSON, encode, reader
-from turnout.base.limits import MAX_TOKENS
 from turnout.contracts.provider import Batch, Outgoing, PrepareEmbedding
 from turnout.domain.catalog import Endpoint
 from turnout.domain.completion import NULL, Completion
@@ -21,6 +20,7 @@ from turnout.providers.failures import nonsense, retry_after_seconds
 from turnout.providers.gemini_failures import gemini_failure
 from turnout.providers.gemini_media import media_part
 from turnout.providers.gemini_usage import read_gemini_usage
+from turnout.providers.usage import count_of
 
 __all__ = ["Call", "GoogleEmbedder"]
 
@@ -184,10 +184,9 @@ def _counted(predictions: Sequence[_Prediction]) -> Usage | None:
     """The sum of what each prediction counts; None where one does not."""
     total = 0
     for one in predictions:
-        count = one.embeddings.statistics.token_count if one.embeddings.statistics is not None else None
-        if isinstance(count, float) and count.is_integer():
-            count = int(count)
-        if type(count) is not int or not 0 <= count <= MAX_TOKENS:
+        statistics = one.embeddings.statistics
+        count = None if statistics is None else count_of(statistics.token_count)
+        if count is None:
             return None
         total += count
     return Usage(fresh=total)

@@ -10,7 +10,6 @@ from msgspec import Raw, Struct
 
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import BadJSON, encode, reader
-from turnout.base.limits import MAX_TOKENS
 from turnout.contracts.provider import Batch, Outgoing, PrepareEmbedding
 from turnout.domain.catalog import Endpoint
 from turnout.domain.completion import NULL, Completion
@@ -19,8 +18,9 @@ from turnout.domain.provider import Provider
 from turnout.domain.usage import Usage
 from turnout.providers.embeddings.habits import Habit, habit_of
 from turnout.providers.embeddings.words import completion_of, has_media, purpose_of
-from turnout.providers.failures import failure_from_status, failure_in_stream, nonsense, retry_after_seconds
+from turnout.providers.failures import failure_from_status, nonsense, refuse_error, retry_after_seconds
 from turnout.providers.heads import request_head
+from turnout.providers.usage import first_count
 
 __all__ = ["OpenAIEmbedder", "openai_embedder"]
 
@@ -32,7 +32,6 @@ _GATEWAY_FIELDS: Final = frozenset({
     "preset", "provider", "route", "session_id", "stream", "trace", "transforms", "usage", "user",
 })  # fmt: skip
 """Read by the gateway, or sent on in another form."""
-_NO_ERRORS: Final = frozenset({b"null", b'""', b"{}", b"false"})
 
 
 class _Vector(Struct):
@@ -112,8 +111,7 @@ class OpenAIEmbedder:
             answer = _read_answer(body)
         except BadJSON:
             raise nonsense() from None
-        if bytes(answer.error) not in _NO_ERRORS:
-            raise failure_in_stream(_any(answer.error))
+        refuse_error(answer.error)
         found = answer.data
         if not found:
             raise nonsense()
@@ -144,7 +142,6 @@ def _inputs(request: EmbeddingRequest, part: slice) -> Raw:
 
 
 _read_list = reader(list[Raw])
-_any = reader(object)
 
 
 def _usage(raw: Raw) -> Usage | None:
@@ -153,7 +150,5 @@ def _usage(raw: Raw) -> Usage | None:
         counts = _read_counts(raw)
     except BadJSON:
         return None
-    for count in (counts.prompt_tokens, counts.total_tokens, counts.input_tokens):
-        if type(count) is int and 0 <= count <= MAX_TOKENS:
-            return Usage(fresh=count)
-    return None
+    read = first_count(counts.prompt_tokens, counts.total_tokens, counts.input_tokens)
+    return None if read is None else Usage(fresh=read)

@@ -9,24 +9,23 @@ from msgspec import Raw, Struct
 
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import BadJSON, encode, reader
-from turnout.base.limits import MAX_TOKENS
 from turnout.contracts.provider import ChunkDecoder, Outgoing, Prepare
 from turnout.domain.catalog import Endpoint
 from turnout.domain.completion import NULL
 from turnout.domain.errand import ErrandRequest
 from turnout.domain.usage import Units, Usage
-from turnout.providers.failures import failure_from_status, failure_in_stream, nonsense, retry_after_seconds
+from turnout.providers.failures import failure_from_status, nonsense, retry_after_seconds
+from turnout.providers.usage import first_count
 
 __all__ = [
     "Errand",
     "Failure",
     "HeadOf",
     "Site",
-    "count",
+    "as_form",
     "milliseconds",
     "read_or_refuse",
     "read_usage",
-    "refuse_error",
 ]
 
 HeadOf = Callable[[str, str], bytes]
@@ -38,9 +37,7 @@ _GATEWAY_FIELDS: Final = frozenset({
     "trace", "transforms", "usage",
 })  # fmt: skip
 """Read by the gateway, or sent on in another form."""
-_NO_ERRORS: Final = frozenset({b"null", b'""', b"{}", b"false"})
 _LONGEST_MS: Final = 10**9
-_any = reader(object)
 
 
 class Site(Struct, frozen=True):
@@ -121,15 +118,15 @@ def read_usage(raw: Raw, *, makes: str = "completion") -> Usage | None:
         counts = _read_counts(raw)
     except BadJSON:
         return None
-    written = count(counts.completion_tokens, counts.output_tokens) or 0
-    total = count(counts.total_tokens)
-    read = count(counts.prompt_tokens, counts.input_tokens)
+    written = first_count(counts.completion_tokens, counts.output_tokens) or 0
+    total = first_count(counts.total_tokens)
+    read = first_count(counts.prompt_tokens, counts.input_tokens)
     if read is None and total is not None:
         read = max(0, total - written)
     details = counts.input_token_details or counts.prompt_tokens_details
-    heard = 0 if details is None else count(details.audio_tokens) or 0
+    heard = 0 if details is None else first_count(details.audio_tokens) or 0
     sound = milliseconds(counts.seconds) or milliseconds(counts.prompt_audio_seconds)
-    searches = count(counts.search_units)
+    searches = first_count(counts.search_units)
     units = Units(searches=searches or 0, sound_ms=sound or 0)
     known = sound is not None or searches is not None
     if read is None and not written and not known:
@@ -139,26 +136,11 @@ def read_usage(raw: Raw, *, makes: str = "completion") -> Usage | None:
     return Usage(**usage, units=units if known else None)
 
 
-def count(*found: object) -> int | None:
-    """The first of *found* that is a count."""
-    for one in found:
-        number = int(one) if isinstance(one, float) and one.is_integer() else one
-        if type(number) is int and 0 <= number <= MAX_TOKENS:
-            return number
-    return None
-
-
 def milliseconds(seconds: object) -> int | None:
     """*seconds* as whole milliseconds, rounded up; None where they are no duration."""
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _LONGEST_MS / 1000:
         return None
     return -int(-seconds * 1000 // 1) if isinstance(seconds, int) else -int(-round(seconds * 1000, 6) // 1)
-
-
-def refuse_error(error: Raw) -> None:
-    """Raise what an error object inside a 200 stands for."""
-    if error is not NULL and bytes(error) not in _NO_ERRORS:
-        raise failure_in_stream(_any(error))
 
 
 def read_or_refuse(read: Callable[[bytes], Any], body: bytes) -> Any:  # noqa: ANN401 - whatever is read
@@ -167,3 +149,8 @@ def read_or_refuse(read: Callable[[bytes], Any], body: bytes) -> Any:  # noqa: A
         return read(body)
     except BadJSON:
         raise nonsense() from None
+
+
+def as_form(head: bytes, media_type: bytes) -> bytes:
+    """*head*, which announces JSON, for a body of *media_type*."""
+    return head.replace(b"Content-Type: application/json", b"Content-Type: " + media_type, 1)

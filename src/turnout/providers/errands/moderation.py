@@ -12,8 +12,8 @@ from turnout.domain.catalog import Endpoint
 from turnout.domain.completion import NULL, Choice, Completion
 from turnout.domain.errand import ModerationRequest
 from turnout.domain.usage import NO_USAGE
-from turnout.providers.errands.base import Errand, read_or_refuse, read_usage, refuse_error
-from turnout.providers.failures import nonsense
+from turnout.providers.errands.base import Errand, read_or_refuse, read_usage
+from turnout.providers.failures import nonsense, refuse_error
 
 __all__ = ["Moderation"]
 

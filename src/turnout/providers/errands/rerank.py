@@ -13,8 +13,9 @@ from turnout.domain.catalog import Endpoint
 from turnout.domain.completion import NULL, Choice, Completion
 from turnout.domain.errand import RerankRequest
 from turnout.domain.usage import Units, Usage
-from turnout.providers.errands.base import Errand, Site, count, read_or_refuse, read_usage, refuse_error
-from turnout.providers.failures import nonsense, unsaid
+from turnout.providers.errands.base import Errand, Site, read_or_refuse, read_usage
+from turnout.providers.failures import nonsense, refuse_error, unsaid
+from turnout.providers.usage import first_count
 
 __all__ = ["Rerank"]
 
@@ -101,8 +102,8 @@ def _usage(answer: _Answer) -> Usage | None:
     if meta is None:
         return usage
     billed = meta.billed_units or _Billed()
-    tokens = count(billed.input_tokens, None if meta.tokens is None else meta.tokens.input_tokens)
-    searches = count(billed.search_units)
+    tokens = first_count(billed.input_tokens, None if meta.tokens is None else meta.tokens.input_tokens)
+    searches = first_count(billed.search_units)
     if searches is None and tokens is None:
         return usage
     read = Usage(fresh=tokens) if tokens is not None else usage or Usage()

@@ -15,9 +15,8 @@ from turnout.domain.catalog import Endpoint
 from turnout.domain.completion import NULL, Choice, Completion
 from turnout.domain.errand import SpeechRequest, TranscriptionRequest
 from turnout.domain.usage import Units, Usage
-from turnout.providers.errands.base import Errand, milliseconds, read_or_refuse, read_usage, refuse_error
-from turnout.providers.errands.images import as_form
-from turnout.providers.failures import nonsense
+from turnout.providers.errands.base import Errand, as_form, milliseconds, read_or_refuse, read_usage
+from turnout.providers.failures import nonsense, refuse_error
 
 __all__ = ["Speech", "Transcription"]
 

@@ -6,11 +6,10 @@ from typing import Final
 
 from msgspec import Raw, Struct
 
-from turnout.base.errors import UpstreamError
 from turnout.base.jsons import reader
 from turnout.domain.completion import NULL, normal_finish_reason
 from turnout.providers.deltas import ServerToolDetail, UrlCitation
-from turnout.providers.dialects.anthropic.thoughts import FORMAT
+from turnout.providers.details import CLAUDE
 
 __all__ = [
     "KNOWN",
@@ -19,10 +18,8 @@ __all__ = [
     "Block",
     "Citation",
     "StopDetails",
-    "arguments_of",
     "citation_of",
     "finish_of",
-    "nonsense",
     "read_block",
     "read_kind",
     "refusal_of",
@@ -111,19 +108,8 @@ def server_detail(
         arguments if asked.name else "",
         found,
         asked.id or "",
-        FORMAT,
+        CLAUDE,
         index,
         asked.server_name,
         position,
     )
-
-
-def arguments_of(value: Raw) -> str:
-    """The input of a tool as text."""
-    text = bytes(value).decode()
-    return "{}" if text == "null" else text
-
-
-def nonsense() -> UpstreamError:
-    """What is no answer."""
-    return UpstreamError("The provider's answer makes no sense", may_be_billed=True)

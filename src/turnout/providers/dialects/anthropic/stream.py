@@ -16,9 +16,9 @@ from turnout.providers.deltas import (
     TextDetail,
     annotations_delta,
     reasoning_delta,
-    text_delta,
     tool_call_delta,
 )
+from turnout.providers.details import CLAUDE
 from turnout.providers.dialects.anthropic.blocks import (
     KNOWN,
     RESULT,
@@ -26,20 +26,18 @@ from turnout.providers.dialects.anthropic.blocks import (
     Block,
     Citation,
     StopDetails,
-    arguments_of,
     citation_of,
     finish_of,
-    nonsense,
     read_block,
     read_kind,
     refusal_of,
     server_detail,
 )
-from turnout.providers.dialects.anthropic.thoughts import FORMAT
 from turnout.providers.dialects.anthropic.usage import WireUsage, later, usage_of
 from turnout.providers.events import EventDecoder
-from turnout.providers.failures import failure_in_stream
+from turnout.providers.failures import failure_in_stream, nonsense
 from turnout.providers.letters import ANSWER_TOOL
+from turnout.providers.said import arguments_of
 
 __all__ = ["AnswerDecoder"]
 
@@ -94,24 +92,12 @@ class _Open:
 class AnswerDecoder(EventDecoder):
     """Events of one stream to chunks."""
 
-    __slots__ = (
-        "_answered",
-        "_asked",
-        "_calls",
-        "_details",
-        "_first",
-        "_id",
-        "_length",
-        "_open",
-    )
+    __slots__ = ("_answered", "_asked", "_first", "_id", "_open")
 
     def __init__(self) -> None:
         super().__init__()
         self._open: dict[int, _Open] = {}
         self._asked: dict[str, tuple[Block, str]] = {}
-        self._calls = 0
-        self._details = 0
-        self._length = 0  # of the content so far, in characters
         self._answered = False
         self._first: WireUsage | None = None
         self._id: str | None = None
@@ -164,22 +150,21 @@ class AnswerDecoder(EventDecoder):
             block = read_block(raw) if kind in KNOWN or kind.endswith(RESULT) else Block(kind)
         except BadJSON:
             raise nonsense() from None
-        self._open[event.index] = begun = _Open(block, raw, self._length)
+        self._open[event.index] = begun = _Open(block, raw, self.length)
         if kind == "text":
-            return self._say(block.text) if block.text else None
+            return self.say(block.text) if block.text else None
         if kind == "thinking":
-            begun.call = self._next_detail()
+            begun.call = self.next_detail()
             if not block.thinking and not block.signature:
                 return None
             return _thought(begun, block.thinking, block.signature or None)
         if kind == "redacted_thinking":
-            hidden = EncryptedDetail(block.data or "", FORMAT, self._next_detail(), position=self._length or None)
+            hidden = EncryptedDetail(block.data or "", CLAUDE, self.next_detail(), position=self.length or None)
             return reasoning_delta(None, [hidden])
         if kind == "tool_use" and block.name == ANSWER_TOOL:
             self._answered = True
         elif kind == "tool_use":
-            begun.call = self._calls
-            self._calls += 1
+            begun.call = self.next_call()
             return tool_call_delta(begun.call, block.id, block.name or "")
         return None
 
@@ -189,7 +174,7 @@ class AnswerDecoder(EventDecoder):
         if delta is None or opened is None:
             return None
         if delta.text and opened.block.type == "text":
-            return self._say(delta.text)
+            return self.say(delta.text)
         if delta.partial_json:
             return self._write(opened, delta.partial_json)
         if delta.thinking and opened.call >= 0:
@@ -205,7 +190,7 @@ class AnswerDecoder(EventDecoder):
         opened.pieces.append(piece)
         if opened.call >= 0:
             return tool_call_delta(opened.call, arguments=piece)
-        return self._say(piece) if opened.block.type == "tool_use" else None
+        return self.say(piece) if opened.block.type == "tool_use" else None
 
     def _end(self, index: int) -> Raw | None:
         """A block is done: its sources are named, and what the provider's own tools did; no input is an empty one."""
@@ -213,7 +198,7 @@ class AnswerDecoder(EventDecoder):
         if opened is None:
             return None
         if opened.citations:
-            found = [citation_of(one, opened.start, self._length) for one in opened.citations]
+            found = [citation_of(one, opened.start, self.length) for one in opened.citations]
             sources = [one for one in found if one is not None]
             return annotations_delta(sources) if sources else None
         block, kind = opened.block, opened.block.type
@@ -229,7 +214,7 @@ class AnswerDecoder(EventDecoder):
     def _last(self, event: _Event) -> Chunk:
         delta = event.delta or _Delta()
         usage = usage_of(later(self._first, event.usage))
-        finish = finish_of(delta.stop_reason, called=self._calls > 0, answered=self._answered)
+        finish = finish_of(delta.stop_reason, called=self.calls > 0, answered=self._answered)
         refusal = refusal_of(delta.stop_reason, delta.stop_details)
         told = Raw(encode({"refusal": refusal})) if refusal is not None else EMPTY_DELTA
         if self._asked:  # the next turn begins with what came of it
@@ -239,16 +224,8 @@ class AnswerDecoder(EventDecoder):
         return Chunk(choices, usage, self._id)
 
     def _told(self, asked: Block, arguments: str, result: Raw | None) -> ServerToolDetail:
-        return server_detail(asked, arguments, result, index=self._next_detail(), position=self._length or None)
-
-    def _say(self, text: str) -> Raw:
-        self._length += len(text)
-        return text_delta(text)
-
-    def _next_detail(self) -> int:
-        self._details += 1
-        return self._details - 1
+        return server_detail(asked, arguments, result, index=self.next_detail(), position=self.length or None)
 
 
 def _thought(opened: _Open, text: str | None, seal: str | None = None) -> Raw:
-    return reasoning_delta(text, [TextDetail(text or "", FORMAT, opened.call, seal, position=opened.start or None)])
+    return reasoning_delta(text, [TextDetail(text or "", CLAUDE, opened.call, seal, position=opened.start or None)])

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-import msgspec
 from msgspec import Raw, Struct
 
-from turnout.base.jsons import BadJSON, encode, reader
+from turnout.providers.details import Told, claude_details, input_of, is_object
 from turnout.providers.dialects.anthropic.parts import TextBlock
 
-__all__ = ["FORMAT", "input_of", "interleaved", "is_thought", "thoughts_of"]
-
-FORMAT: Final = "anthropic-claude-v1"
-"""How ``reasoning_details`` name the form of a Claude's thoughts."""
+__all__ = ["interleaved", "is_thought", "thoughts_of"]
 
 
 class _Thinking(Struct, tag_field="type", tag="thinking"):
@@ -39,54 +35,17 @@ class _McpCall(Struct, tag_field="type", tag="mcp_tool_use"):
     input: Raw
 
 
-class _WireDetail(Struct):
-    type: str = ""
-    format: str | None = None
-    index: int | None = None
-    text: str | None = None
-    signature: str | None = None
-    data: str | None = None
-    tool_call_id: str | None = None
-    tool_name: str | None = None
-    server_name: str | None = None
-    arguments: str | None = None
-    result: str | None = None
-    position: int | None = None
-
-
-_detail = reader(_WireDetail)
-_object = msgspec.json.Decoder(dict[str, Raw]).decode
-
-
 def thoughts_of(details: Sequence[Raw]) -> list[tuple[int, Any]]:
-    """The blocks that *details* were made of, as they were, each with the number of characters that came before it.
-
-    Those of other makers and those without a seal are left out. Clients that collect a stream's deltas in a list send
-    them in pieces, which are joined again.
-    """
+    """The blocks that *details* were made of, as they were, each with the number of characters that came before it."""
     blocks: list[tuple[int, Any]] = []
-    open_index: int | None = None
-    for raw in details:
-        try:
-            detail = _detail(raw)
-        except BadJSON:
-            continue
-        if detail.format not in {FORMAT, None, "unknown"}:
-            continue
-        place = max(detail.position or 0, 0)
+    for detail in claude_details(details):
         if detail.type == "reasoning.text":
-            last = blocks[-1][1] if blocks else None
-            if isinstance(last, _Thinking) and not last.signature and detail.index == open_index:
-                last.thinking += detail.text or ""
-                last.signature = detail.signature or ""
-            else:
-                blocks.append((place, _Thinking(detail.text or "", detail.signature or "")))
-                open_index = detail.index
-        elif detail.type == "reasoning.encrypted" and detail.data:
-            blocks.append((place, _Redacted(detail.data)))
-        elif detail.type == "reasoning.server_tool_call":
-            blocks += [(place, block) for block in _server_call(detail)]
-    return [(place, block) for place, block in blocks if not isinstance(block, _Thinking) or block.signature]
+            blocks.append((detail.place, _Thinking(detail.text or "", detail.signature or "")))
+        elif detail.type == "reasoning.encrypted":
+            blocks.append((detail.place, _Redacted(detail.data or "")))
+        else:
+            blocks += [(detail.place, block) for block in _server_call(detail)]
+    return blocks
 
 
 def interleaved(thoughts: Sequence[tuple[int, Any]], said: list[Any]) -> list[Any]:
@@ -105,22 +64,12 @@ def interleaved(thoughts: Sequence[tuple[int, Any]], said: list[Any]) -> list[An
     return [*blocks, whole] if whole.text.strip() else blocks
 
 
-def input_of(arguments: str) -> Raw:
-    """The arguments of a call, which must be an object; what is none, as in a call that was cut off, is put in one."""
-    text = arguments.encode()
-    try:
-        _object(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Raw(b"{}") if not text.strip() else Raw(encode({"arguments": arguments}))
-    return Raw(text)
-
-
 def is_thought(block: object) -> bool:
     """Whether *block* is a thought, hidden or not."""
     return isinstance(block, _Thinking | _Redacted)
 
 
-def _server_call(detail: _WireDetail) -> list[Any]:
+def _server_call(detail: Told) -> list[Any]:
     """A call of the provider's own tool, and what came of it; either may stand in another turn."""
     call_id, name = detail.tool_call_id or "", detail.tool_name or ""
     blocks: list[Any] = []
@@ -128,9 +77,5 @@ def _server_call(detail: _WireDetail) -> list[Any]:
         asked = input_of(detail.arguments or "{}")
         own = detail.server_name
         blocks.append(_McpCall(call_id, name, own, asked) if own else _ServerCall(call_id, name, asked))
-    result = (detail.result or "").encode()
-    try:
-        _object(result)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return blocks
-    return [*blocks, Raw(result)]
+    result = detail.result or ""
+    return [*blocks, Raw(result.encode())] if is_object(result) else blocks

@@ -11,8 +11,9 @@ from msgspec import Raw, Struct, field
 from turnout.base.errors import BadRequest
 from turnout.domain.completion import NULL
 from turnout.providers.conversation import File, Foreign, Message, Part, Text
+from turnout.providers.details import input_of
 from turnout.providers.dialects.anthropic.parts import TextBlock, blocks_of
-from turnout.providers.dialects.anthropic.thoughts import input_of, interleaved, is_thought, thoughts_of
+from turnout.providers.dialects.anthropic.thoughts import interleaved, is_thought, thoughts_of
 from turnout.providers.failures import unsaid
 
 __all__ = ["Talk", "talk_of"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from turnout.base.limits import MAX_TOKENS
 from turnout.domain.usage import Usage
+from turnout.providers.usage import count_of
 
 __all__ = ["WireUsage", "later", "usage_of"]
 
@@ -44,7 +44,9 @@ def later(first: WireUsage | None, last: WireUsage | None) -> WireUsage | None:
     if first is None or last is None:
         return last or first
     silent = not (
-        _count(last.input_tokens) or _count(last.cache_read_input_tokens) or _count(last.cache_creation_input_tokens)
+        count_of(last.input_tokens)
+        or count_of(last.cache_read_input_tokens)
+        or count_of(last.cache_creation_input_tokens)
     )
     prompt = first if silent else last
     return WireUsage(
@@ -64,16 +66,16 @@ def usage_of(wire: WireUsage | None) -> Usage | None:
 
     The provider counts what it read from and wrote to its cache beside the other input, and thoughts as output.
     """
-    if wire is None or (_count(wire.input_tokens) is None and _count(wire.output_tokens) is None):
+    if wire is None or (count_of(wire.input_tokens) is None and count_of(wire.output_tokens) is None):
         return None
-    output = _count(wire.output_tokens) or 0
-    thoughts = _count(wire.output_tokens_details.thinking_tokens) if wire.output_tokens_details is not None else None
+    output = count_of(wire.output_tokens) or 0
+    thoughts = count_of(wire.output_tokens_details.thinking_tokens) if wire.output_tokens_details is not None else None
     thoughts = min(thoughts or 0, output)
     written, long = _written(wire)
-    searches = _count(wire.server_tool_use.web_search_requests) if wire.server_tool_use is not None else None
+    searches = count_of(wire.server_tool_use.web_search_requests) if wire.server_tool_use is not None else None
     return Usage(
-        fresh=_count(wire.input_tokens) or 0,
-        cache_read=_count(wire.cache_read_input_tokens) or 0,
+        fresh=count_of(wire.input_tokens) or 0,
+        cache_read=count_of(wire.cache_read_input_tokens) or 0,
         cache_write=written - long,
         cache_write_1h=long,
         completion=output - thoughts,
@@ -84,23 +86,14 @@ def usage_of(wire: WireUsage | None) -> Usage | None:
 
 def _written(wire: WireUsage) -> tuple[int, int]:
     """Tokens written to the cache, and how many of them for an hour."""
-    stated = _count(wire.cache_creation_input_tokens)
+    stated = count_of(wire.cache_creation_input_tokens)
     if wire.cache_creation is None:
         return stated or 0, 0
-    long = _count(wire.cache_creation.ephemeral_1h_input_tokens) or 0
-    short = _count(wire.cache_creation.ephemeral_5m_input_tokens) or 0
+    long = count_of(wire.cache_creation.ephemeral_1h_input_tokens) or 0
+    short = count_of(wire.cache_creation.ephemeral_5m_input_tokens) or 0
     written = stated if stated is not None else short + long
     return written, min(long, written)
 
 
 def _either(value: object, otherwise: object) -> object:
-    return otherwise if _count(value) is None else value
-
-
-def _count(value: object) -> int | None:
-    """A token count, or None for anything that cannot be one."""
-    if type(value) is int and 0 <= value <= MAX_TOKENS:
-        return value
-    if type(value) is float and value.is_integer() and 0 <= value <= MAX_TOKENS:
-        return int(value)
-    return None
+    return otherwise if count_of(value) is None else value

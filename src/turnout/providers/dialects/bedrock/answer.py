@@ -6,32 +6,23 @@ from typing import Final
 
 from msgspec import Raw, Struct
 
-from turnout.base.errors import UpstreamError
 from turnout.base.jsons import BadJSON, reader
 from turnout.domain.completion import NULL, Choice, Completion, normal_finish_reason
-from turnout.providers.deltas import (
-    Detail,
-    EncryptedDetail,
-    ServerToolDetail,
-    TextDetail,
-    ToolCallMade,
-    UrlCitation,
-    message_of,
-)
+from turnout.providers.deltas import EncryptedDetail, ServerToolDetail, TextDetail, ToolCallMade, UrlCitation
+from turnout.providers.details import CLAUDE, UNSEALED
 from turnout.providers.dialects.bedrock.media import media_type_of
-from turnout.providers.dialects.bedrock.thoughts import FORMAT, UNSEALED
 from turnout.providers.dialects.bedrock.usage import WireUsage, usage_of
+from turnout.providers.failures import nonsense
 from turnout.providers.letters import ANSWER_TOOL
+from turnout.providers.said import Said, arguments_of
 
 __all__ = [
     "SERVER_CALL",
     "Citation",
     "Tier",
     "ToolUse",
-    "arguments_of",
     "citation_of",
     "finish_of",
-    "nonsense",
     "read_answer",
     "server_detail",
 ]
@@ -150,7 +141,7 @@ def read_answer(body: bytes) -> Completion:
         wire = _whole(body)
         if wire.output is None or wire.output.message is None or wire.output.message.content is None:
             raise nonsense()
-        said = _Said()
+        said = _Blocks()
         for block in wire.output.message.content:
             said.add(block)
         said.close()
@@ -158,16 +149,8 @@ def read_answer(body: bytes) -> Completion:
         raise nonsense() from None
     native = wire.stop_reason or None
     finish = finish_of(native, called=bool(said.calls), answered=said.answered)
-    message = message_of(
-        "".join(said.texts),
-        reasoning="".join(said.thoughts),
-        details=said.details,
-        tool_calls=said.calls,
-        images=said.images,
-        citations=said.citations,
-    )
     return Completion(
-        choices=[Choice(message, 0, finish or ("tool_calls" if said.calls else "stop"), native)],
+        choices=[Choice(said.message(), 0, finish or ("tool_calls" if said.calls else "stop"), native)],
         usage=usage_of(wire.usage),
         service_tier=wire.service_tier.type if wire.service_tier is not None else None,
     )
@@ -179,12 +162,6 @@ def finish_of(native: str | None, *, called: bool, answered: bool) -> str | None
         return None
     finish = _FINISHES.get(native) or normal_finish_reason(native)
     return "stop" if finish == "tool_calls" and answered and not called else finish
-
-
-def arguments_of(value: Raw) -> str:
-    """The input of a tool as text."""
-    text = bytes(value).decode()
-    return "{}" if text == "null" else text
 
 
 def citation_of(wire: Citation, start: int, end: int) -> UrlCitation | None:
@@ -201,33 +178,22 @@ def server_detail(asked: ToolUse | None, arguments: str, result: bytes | None, i
     asked = asked or ToolUse()
     return ServerToolDetail(
         asked.name, arguments if asked.name else "", "" if result is None else result.decode(), asked.tool_use_id,
-        FORMAT, index,
+        CLAUDE, index,
     )  # fmt: skip
 
 
-def nonsense() -> UpstreamError:
-    """What is no answer."""
-    return UpstreamError("The provider's answer makes no sense", may_be_billed=True)
-
-
-class _Said:
+class _Blocks(Said):
     """The blocks of a whole answer, sorted."""
 
     def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.thoughts: list[str] = []
-        self.details: list[Detail] = []
-        self.calls: list[ToolCallMade] = []
-        self.images: list[str] = []
-        self.citations: list[UrlCitation] = []
+        super().__init__()
         self.answered = False
-        self._length = 0
         self._asked: dict[str, ToolUse] = {}
 
     def add(self, block: _Block) -> None:
         """One block; one of an unknown kind says nothing. Raises BadJSON."""
         if block.text is not None:
-            self._say(block.text)
+            self.say(block.text)
         elif block.tool_use is not None:
             self._add_call(block.tool_use)
         elif block.reasoning_content is not None:
@@ -247,27 +213,22 @@ class _Said:
             self._asked[call.tool_use_id] = call
         elif call.name == ANSWER_TOOL:
             self.answered = True
-            self._say(arguments_of(call.input))
+            self.say(arguments_of(call.input))
         else:
             self.calls.append(ToolCallMade(call.tool_use_id, call.name, arguments_of(call.input)))
 
     def _add_thought(self, thought: _Reasoning) -> None:
         if (told := thought.reasoning_text) is not None:
             self.thoughts.append(told.text or "")
-            form = FORMAT if told.signature else UNSEALED
+            form = CLAUDE if told.signature else UNSEALED
             self.details.append(TextDetail(told.text or "", form, len(self.details), told.signature or None))
         elif thought.redacted_content:
-            self.details.append(EncryptedDetail(thought.redacted_content, FORMAT, len(self.details)))
+            self.details.append(EncryptedDetail(thought.redacted_content, CLAUDE, len(self.details)))
 
     def _add_cited(self, cited: _Cited) -> None:
-        start = self._length
-        self._say("".join(one.text or "" for one in cited.content or ()))
-        found = (citation_of(one, start, self._length) for one in cited.citations or ())
-        self.citations += [one for one in found if one is not None]
-
-    def _say(self, text: str) -> None:
-        self.texts.append(text)
-        self._length += len(text)
+        start = self.length
+        self.say("".join(one.text or "" for one in cited.content or ()))
+        self.cite(citation_of(one, start, self.length) for one in cited.citations or ())
 
     def close(self) -> None:
         """What the provider's own tools were asked and have not answered is told too: the next turn begins with it."""

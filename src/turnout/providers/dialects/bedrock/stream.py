@@ -17,9 +17,9 @@ from turnout.providers.deltas import (
     annotations_delta,
     images_delta,
     reasoning_delta,
-    text_delta,
     tool_call_delta,
 )
+from turnout.providers.details import CLAUDE, UNSEALED
 from turnout.providers.dialects.bedrock.answer import (
     SERVER_CALL,
     Citation,
@@ -27,14 +27,14 @@ from turnout.providers.dialects.bedrock.answer import (
     ToolUse,
     citation_of,
     finish_of,
-    nonsense,
     server_detail,
 )
 from turnout.providers.dialects.bedrock.failures import failure_of_frame
 from turnout.providers.dialects.bedrock.media import media_type_of
-from turnout.providers.dialects.bedrock.thoughts import FORMAT, UNSEALED
 from turnout.providers.dialects.bedrock.usage import WireUsage, usage_of
+from turnout.providers.events import Decoder
 from turnout.providers.eventstream import BrokenStream, Frame, FrameSplitter
+from turnout.providers.failures import nonsense
 from turnout.providers.letters import ANSWER_TOOL
 
 __all__ = ["AnswerDecoder"]
@@ -106,23 +106,18 @@ class _Open:
 
 
 @final
-class AnswerDecoder:
+class AnswerDecoder(Decoder[Frame]):
     """Messages of one stream to chunks."""
 
-    __slots__ = ("_answered", "_asked", "_calls", "_details", "_failure", "_finished", "_length", "_open", "_splitter",
-                 "ended")  # fmt: skip
+    __slots__ = ("_answered", "_asked", "_finished", "_open", "_splitter")
 
     def __init__(self) -> None:
-        self.ended = False
+        super().__init__()
         self._splitter = FrameSplitter()
         self._open: dict[int, _Open] = {}
         self._asked: dict[str, tuple[ToolUse, str]] = {}
-        self._calls = 0
-        self._details = 0
-        self._length = 0  # of the content so far, in characters
         self._answered = False
         self._finished = False
-        self._failure: UpstreamError | None = None
 
     def feed(self, piece: bytes) -> list[Chunk]:
         """The chunks that *piece* completes. Raises UpstreamError for an error in the stream, or nonsense."""
@@ -132,26 +127,20 @@ class AnswerDecoder:
             frames = self._splitter.feed(piece)
         except BrokenStream as error:
             raise UpstreamError(f"The provider's stream is broken: {error}", may_be_billed=True) from None
-        chunks: list[Chunk] = []
-        for frame in frames:
-            try:
-                chunk = self._chunk(frame)
-            except UpstreamError as error:
-                if not chunks:
-                    raise
-                self._failure, self.ended = error, True  # what came before it, even in one piece, is passed on
-                break
-            if chunk is not None:
-                chunks.append(chunk)
-        return chunks
+        return self.chunks_of(frames)
 
     def flush(self) -> list[Chunk]:
         """The end of the stream completes nothing. Raises UpstreamError where it came too early."""
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
         if self._splitter.unfinished and not (self.ended or self._finished):
             raise UpstreamError("The provider's stream broke off", may_be_billed=True)
         return []
+
+    def take(self, event: Frame, chunks: list[Chunk]) -> None:
+        """Append to *chunks* what *event* says. Raises UpstreamError for an error in it, or nonsense."""
+        if (chunk := self._chunk(event)) is not None:
+            chunks.append(chunk)
 
     def _chunk(self, frame: Frame) -> Chunk | None:
         headers, payload = frame
@@ -184,11 +173,11 @@ class AnswerDecoder:
         """The block of that number; texts and thoughts begin without an announcement."""
         opened = self._open.get(index)
         if opened is None:
-            opened = self._open[index] = _Open(self._length)
+            opened = self._open[index] = _Open(self.length)
         return opened
 
     def _begin(self, event: _Event) -> Raw | None:
-        opened = self._open[event.content_block_index] = _Open(self._length)
+        opened = self._open[event.content_block_index] = _Open(self.length)
         start = event.start
         if start is None:
             return None
@@ -200,8 +189,7 @@ class AnswerDecoder:
         if call.name == ANSWER_TOOL:
             self._answered = True
             return None
-        opened.call = self._calls
-        self._calls += 1
+        opened.call = self.next_call()
         return tool_call_delta(opened.call, call.tool_use_id, call.name)
 
     def _delta(self, event: _Event) -> Raw | None:
@@ -210,7 +198,7 @@ class AnswerDecoder:
             return None
         opened = self._block(event.content_block_index)
         if delta.text:
-            return self._say(delta.text)
+            return self.say(delta.text)
         if delta.tool_use is not None:
             return self._write(opened, delta.tool_use.input or "")
         if delta.reasoning_content is not None:
@@ -226,12 +214,12 @@ class AnswerDecoder:
 
     def _think(self, opened: _Open, thought: _Thought) -> Raw | None:
         if thought.redacted_content:
-            return reasoning_delta(None, [EncryptedDetail(thought.redacted_content, FORMAT, self._next_detail())])
+            return reasoning_delta(None, [EncryptedDetail(thought.redacted_content, CLAUDE, self.next_detail())])
         if opened.detail < 0:
-            opened.detail = self._next_detail()
+            opened.detail = self.next_detail()
         if thought.signature:
             return reasoning_delta(
-                thought.text, [TextDetail(thought.text or "", FORMAT, opened.detail, thought.signature)]
+                thought.text, [TextDetail(thought.text or "", CLAUDE, opened.detail, thought.signature)]
             )
         if thought.text:
             return reasoning_delta(thought.text, [TextDetail(thought.text, UNSEALED, opened.detail)])
@@ -244,7 +232,7 @@ class AnswerDecoder:
         opened.pieces.append(piece)
         if opened.call >= 0:
             return tool_call_delta(opened.call, arguments=piece)
-        return self._say(piece) if opened.start.type != SERVER_CALL else None
+        return self.say(piece) if opened.start.type != SERVER_CALL else None
 
     def _end(self, index: int) -> Raw | None:
         """A block is done: its sources are named, and what the provider's own tools did; no input is an empty one."""
@@ -252,7 +240,7 @@ class AnswerDecoder:
         if opened is None:
             return None
         if opened.citations:
-            found = [citation_of(one, opened.at, self._length) for one in opened.citations]
+            found = [citation_of(one, opened.at, self.length) for one in opened.citations]
             sources = [one for one in found if one is not None]
             return annotations_delta(sources) if sources else None
         if opened.image is not None and (content := "".join(opened.pieces)):
@@ -274,22 +262,14 @@ class AnswerDecoder:
         except msgspec.DecodeError:
             raise nonsense() from None
         asked, arguments = self._asked.pop(asked_id, (None, "")) if isinstance(asked_id, str) else (None, "")
-        return reasoning_delta(None, [server_detail(asked, arguments, result, self._next_detail())])
+        return reasoning_delta(None, [server_detail(asked, arguments, result, self.next_detail())])
 
     def _stop(self, event: _Event) -> Chunk:
         native = event.stop_reason or None
-        finish = finish_of(native, called=self._calls > 0, answered=self._answered)
+        finish = finish_of(native, called=self.calls > 0, answered=self._answered)
         self._finished = finish is not None
         told = EMPTY_DELTA
         if self._asked:  # the next turn begins with what came of it
             asked, self._asked = self._asked, {}
-            told = reasoning_delta(None, [server_detail(*one, None, self._next_detail()) for one in asked.values()])
+            told = reasoning_delta(None, [server_detail(*one, None, self.next_detail()) for one in asked.values()])
         return Chunk([ChunkChoice(told, 0, finish, native)])
-
-    def _say(self, text: str) -> Raw:
-        self._length += len(text)
-        return text_delta(text)
-
-    def _next_detail(self) -> int:
-        self._details += 1
-        return self._details - 1

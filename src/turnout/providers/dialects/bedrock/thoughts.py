@@ -1,4 +1,4 @@
-"""Thoughts of a model between ``reasoning_details`` and Converse's blocks, both ways."""
+"""What a model thought, and what its provider's own tools did: details sent back, as Converse's blocks."""
 
 from __future__ import annotations
 
@@ -7,97 +7,41 @@ from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from typing import Any, Final
 
-import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
-from turnout.base.jsons import BadJSON, reader
+from turnout.providers.details import Told, claude_details, is_object
 
-__all__ = ["FORMAT", "UNSEALED", "thought_blocks"]
+__all__ = ["thought_blocks"]
 
-FORMAT: Final = "anthropic-claude-v1"
-"""How details name the form of thoughts that go back: Claude's, whose seals hold wherever it is served."""
-UNSEALED: Final = "unknown"
-"""The form of thoughts that carry no seal, and do not go back."""
-
-_READ: Final = frozenset({FORMAT, UNSEALED, None})
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]+={0,2}")
 _FIRST_BYTE: Final = b"\x12"
 
 
-class _WireDetail(Struct):
-    type: str = ""
-    format: str | None = None
-    index: int | None = None
-    text: str | None = None
-    signature: str | None = None
-    data: str | None = None
-    arguments: str | None = None
-    result: str | None = None
-    tool_call_id: str | None = None
-    tool_name: str | None = None
-
-
-_detail = reader(_WireDetail)
-_object = msgspec.json.Decoder(dict[str, Raw]).decode
-
-
-class _Open(Struct):
-    """A thought that may have come in pieces."""
-
-    text: str
-    signature: str
-    index: int | None
-
-
 def thought_blocks(details: Sequence[Raw]) -> list[Any]:
-    """The blocks that *details* were made of, as they were; those of other makers and without a seal are left out.
-
-    Clients that collect a stream's deltas in a list send them in pieces, which are joined again.
-    """
+    """The blocks that *details* were made of, as they were."""
     blocks: list[Any] = []
-    for raw in details:
-        try:
-            detail = _detail(raw)
-        except BadJSON:
-            continue
-        if detail.format not in _READ:
-            continue
+    for detail in claude_details(details):
         if detail.type == "reasoning.text":
-            last = blocks[-1] if blocks else None
-            if isinstance(last, _Open) and not last.signature and detail.index == last.index:
-                last.text += detail.text or ""
-                last.signature = detail.signature or ""
-            else:
-                blocks.append(_Open(detail.text or "", detail.signature or "", detail.index))
-        elif detail.type == "reasoning.encrypted" and detail.data:
-            blocks.append({"reasoningContent": {"redactedContent": _wrapped(detail.data)}})
-        elif detail.type == "reasoning.server_tool_call":
+            thought = {"text": detail.text or "", "signature": detail.signature}
+            blocks.append({"reasoningContent": {"reasoningText": thought}})
+        elif detail.type == "reasoning.encrypted":
+            blocks.append({"reasoningContent": {"redactedContent": _wrapped(detail.data or "")}})
+        else:
             blocks += _server_call(detail)
-    return [
-        {"reasoningContent": {"reasoningText": {"text": block.text, "signature": block.signature}}}
-        if isinstance(block, _Open)
-        else block
-        for block in blocks
-        if not isinstance(block, _Open) or block.signature
-    ]
+    return blocks
 
 
-def _server_call(detail: _WireDetail) -> list[Any]:
+def _server_call(detail: Told) -> list[Any]:
     """A call of the provider's own tool, and what came of it; either may stand in another turn."""
     blocks: list[Any] = []
     if detail.tool_name:
-        asked = {"toolUseId": detail.tool_call_id or "", "name": detail.tool_name}
-        try:
-            _object((detail.arguments or "{}").encode())
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
+        stated = detail.arguments or "{}"
+        if not is_object(stated):
             return []
-        stated = Raw((detail.arguments or "{}").encode())
-        blocks.append({"toolUse": asked | {"input": stated, "type": "server_tool_use"}})
-    try:
-        _object((detail.result or "").encode())
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return blocks
-    return [*blocks, {"toolResult": Raw((detail.result or "").encode())}]
+        asked = {"toolUseId": detail.tool_call_id or "", "name": detail.tool_name}
+        blocks.append({"toolUse": asked | {"input": Raw(stated.encode()), "type": "server_tool_use"}})
+    result = detail.result or ""
+    return [*blocks, {"toolResult": Raw(result.encode())}] if is_object(result) else blocks
 
 
 def _wrapped(data: str) -> str:

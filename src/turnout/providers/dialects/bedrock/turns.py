@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, Final, final
 
-import msgspec
 from msgspec import Raw, Struct
 
 from turnout.base.errors import BadRequest
-from turnout.base.jsons import BadJSON, encode, reader
+from turnout.base.jsons import BadJSON, reader
 from turnout.domain.completion import NULL
 from turnout.providers.conversation import Audio, File, Image, Message, Part, Text, ToolCall, Video
+from turnout.providers.details import input_of, is_object
 from turnout.providers.dialects.bedrock.families import Family
 from turnout.providers.dialects.bedrock.media import Papers, audio_block, image_block, video_block
 from turnout.providers.dialects.bedrock.thoughts import thought_blocks
@@ -46,7 +46,6 @@ class _Mark(Struct):
 
 
 _mark = reader(_Mark)
-_object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def talk_of(messages: Sequence[Message], family: Family) -> Talk:
@@ -167,11 +166,7 @@ class _Writer:
 
     def _told(self, text: str) -> dict[str, Any]:
         """What a tool answered."""
-        if self._family.json_results and text.lstrip()[:1] == "{":
-            try:
-                _object(text.encode())
-            except (msgspec.DecodeError, UnicodeError, RecursionError):
-                return {"text": text}
+        if self._family.json_results and is_object(text):
             return {"json": Raw(text.encode())}
         return {"text": text}
 
@@ -203,23 +198,13 @@ class _Writer:
 
 
 def _tool_use(call: ToolCall) -> dict[str, Any]:
-    return {"toolUseId": _tool_id(call.id), "name": call.name, "input": _input(call.arguments)}
+    return {"toolUseId": _tool_id(call.id), "name": call.name, "input": input_of(call.arguments)}
 
 
 def _tool_id(stated: str) -> str:
     """Other providers' ids may be longer, or hold what this one refuses; call and result change alike."""
     fit = _BAD_ID.sub("_", stated) or "call"
     return fit if len(fit) <= _LONGEST_ID else sha256(fit.encode()).hexdigest()
-
-
-def _input(arguments: str) -> Raw:
-    """The arguments of a call, which must be an object; what is none, as in a call that was cut off, is put in one."""
-    try:
-        text = arguments.encode()
-        _object(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return Raw(b"{}") if not arguments.strip() else Raw(encode({"arguments": arguments}))
-    return Raw(text)
 
 
 def _holds_results(turn: dict[str, Any]) -> bool:

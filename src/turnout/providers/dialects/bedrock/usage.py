@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from turnout.base.limits import MAX_TOKENS
 from turnout.domain.usage import Usage
+from turnout.providers.usage import count_of
 
 __all__ = ["WireUsage", "usage_of"]
 
@@ -27,14 +27,14 @@ def usage_of(wire: WireUsage | None) -> Usage | None:
     """
     if wire is None:
         return None
-    fresh, output = _count(wire.input_tokens), _count(wire.output_tokens)
+    fresh, output = count_of(wire.input_tokens), count_of(wire.output_tokens)
     if fresh is None and output is None:
         return None
-    written = _count(wire.cache_write_input_tokens) or 0
+    written = count_of(wire.cache_write_input_tokens) or 0
     long = _written_for_long(wire.cache_details, written) if written and wire.cache_details else 0
     return Usage(
         fresh=fresh or 0,
-        cache_read=_count(wire.cache_read_input_tokens) or 0,
+        cache_read=count_of(wire.cache_read_input_tokens) or 0,
         cache_write=written - long,
         cache_write_1h=long,
         completion=output or 0,
@@ -46,14 +46,5 @@ def _written_for_long(details: object, written: int) -> int:
     long = 0
     for one in details if isinstance(details, list) else ():
         if isinstance(one, dict) and one.get("ttl") == "1h":
-            long += _count(one.get("inputTokens")) or 0
+            long += count_of(one.get("inputTokens")) or 0
     return min(long, written)
-
-
-def _count(value: object) -> int | None:
-    """A token count, or None for anything that cannot be one."""
-    if type(value) is int and 0 <= value <= MAX_TOKENS:
-        return value
-    if type(value) is float and value.is_integer() and 0 <= value <= MAX_TOKENS:
-        return int(value)
-    return None

@@ -9,12 +9,12 @@ from msgspec import Meta, Raw, Struct
 
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import BadJSON, encode, reader
-from turnout.base.limits import MAX_TOKENS
 from turnout.domain.completion import NULL, Choice, Completion, normal_finish_reason
 from turnout.domain.usage import Usage
 from turnout.providers.deltas import Detail, TextDetail, ToolCallMade, UrlCitation, message_of
 from turnout.providers.dialects.cohere.turns import FORMAT, PLAN
 from turnout.providers.failures import failure_in_stream, nonsense
+from turnout.providers.usage import count_of
 
 __all__ = [
     "Citation",
@@ -188,7 +188,7 @@ def usage_of(wire: WireUsage | None) -> Usage | None:
     if counted is None:
         return None
     prompt, completion = counted
-    cached = min(_count(wire.cached_tokens) or 0, prompt)
+    cached = min(count_of(wire.cached_tokens) or 0, prompt)
     charged = Usage(fresh=billed[0], completion=billed[1]) if billed is not None and billed != counted else None
     return Usage(fresh=prompt - cached, cache_read=cached, completion=completion, billed=charged)
 
@@ -197,15 +197,8 @@ def _counts(wire: _WireCounts | None) -> tuple[int, int] | None:
     """Tokens in and out, or None where neither is stated."""
     if wire is None:
         return None
-    prompt, completion = _count(wire.input_tokens), _count(wire.output_tokens)
+    prompt, completion = count_of(wire.input_tokens), count_of(wire.output_tokens)
     return None if prompt is None and completion is None else (prompt or 0, completion or 0)
-
-
-def _count(value: object) -> int | None:
-    """A token count, or None for anything that cannot be one."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return int(value) if 0 <= value <= MAX_TOKENS and value == int(value) else None
 
 
 def _contents(message: Message) -> tuple[list[str], list[str]]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import Raw, Struct
 
 from turnout.base.errors import BadRequest
-from turnout.base.jsons import BadJSON, reader
-from turnout.providers.conversation import File, Foreign, Image, Message, Part, Text, ToolCall, read_data_url
+from turnout.providers.conversation import File, Foreign, Image, Message, Part, Text, read_data_url
+from turnout.providers.details import read_details
 from turnout.providers.failures import unsaid
+from turnout.providers.plain_parts import CallPart, ImagePart, ImageUrl, TextPart, calls_of, lone_text, under_name
 
 __all__ = ["FORMAT", "OWN_PARTS", "PLAN", "must_be_inline", "turns_of"]
 
@@ -24,49 +25,16 @@ OWN_PARTS: Final = frozenset({"document"})
 _TEXTS: Final = ("text/", "application/json", "application/xml", "application/yaml", "application/x-yaml")
 
 
-class _TextPart(Struct, tag_field="type", tag="text"):
-    text: str
-
-
 class _ThinkingPart(Struct, tag_field="type", tag="thinking"):
     thinking: str
-
-
-class _ImageUrl(Struct, omit_defaults=True):
-    url: str
-    detail: str | None = None
-
-
-class _ImagePart(Struct, tag_field="type", tag="image_url"):
-    image_url: _ImageUrl
-
-
-class _Function(Struct):
-    name: str
-    arguments: str
-
-
-class _Call(Struct, tag_field="type", tag="function"):
-    id: str
-    function: _Function
 
 
 class _Turn(Struct, omit_defaults=True):
     role: str
     content: Any = None
-    tool_calls: list[_Call] | None = None
+    tool_calls: list[CallPart] | None = None
     tool_plan: str | None = None
     tool_call_id: str | None = None
-
-
-class _WireDetail(Struct):
-    type: str = ""
-    id: str | None = None
-    text: str | None = None
-    summary: str | None = None
-
-
-_detail = reader(_WireDetail)
 
 
 def turns_of(messages: Sequence[Message], *, thinking: bool) -> list[_Turn]:
@@ -91,12 +59,10 @@ def _turn(message: Message, *, thinking: bool) -> _Turn | None:
     role = "system" if message.role == "developer" else message.role
     if role == "assistant":
         return _assistant(message, thinking=thinking)
+    content = lone_text([_part(part) for part in message.parts])
     if role == "tool":
-        return _Turn("tool", _content(message.parts), tool_call_id=message.tool_call_id or "")
-    content = _content(message.parts)
-    if message.name:
-        content = _named(content, message.name)
-    return _Turn(role, content)
+        return _Turn("tool", content, tool_call_id=message.tool_call_id or "")
+    return _Turn(role, under_name(content, message.name) if message.name else content)
 
 
 def _assistant(message: Message, *, thinking: bool) -> _Turn | None:
@@ -109,10 +75,10 @@ def _assistant(message: Message, *, thinking: bool) -> _Turn | None:
         plan, thought = thought, ""
     content: Any = said or None
     if thinking and thought:
-        content = [_ThinkingPart(thought), *([_TextPart(said)] if said else [])]
+        content = [_ThinkingPart(thought), *([TextPart(said)] if said else [])]
     if content is None and not message.tool_calls:
         return None
-    calls = [_call(one) for one in message.tool_calls] or None
+    calls = calls_of(message.tool_calls)
     return _Turn("assistant", content, calls, (plan or None) if calls else None)
 
 
@@ -120,11 +86,7 @@ def _thoughts(message: Message) -> tuple[str, str]:
     """What was thought, and the plan for the calls. Those of other makers will do: nobody signs here."""
     thoughts: list[str] = []
     plans: list[str] = []
-    for raw in message.reasoning_details:
-        try:
-            detail = _detail(raw)
-        except BadJSON:
-            continue
+    for detail in read_details(message.reasoning_details):
         if detail.type in {"reasoning.text", "reasoning.summary"}:
             (plans if detail.id == PLAN else thoughts).append(detail.text or detail.summary or "")
     if not thoughts and not plans:
@@ -132,48 +94,27 @@ def _thoughts(message: Message) -> tuple[str, str]:
     return "".join(thoughts), "".join(plans)
 
 
-def _call(call: ToolCall) -> _Call:
-    return _Call(call.id, _Function(call.name, call.arguments))
-
-
-def _content(parts: Iterable[Part]) -> str | list[Any]:
-    """A lone text as it is, else parts."""
-    written = [_part(part) for part in parts]
-    if not written:
-        return ""
-    return written[0].text if len(written) == 1 and isinstance(written[0], _TextPart) else written
-
-
-def _named(content: str | list[Any], name: str) -> str | list[Any]:
-    if isinstance(content, str):
-        return f"{name}: {content}"
-    first = next((part for part in content if isinstance(part, _TextPart)), None)
-    if first is not None:
-        first.text = f"{name}: {first.text}"
-    return content
-
-
-def _part(part: Part) -> _TextPart | _ImagePart | Raw:
+def _part(part: Part) -> TextPart | ImagePart | Raw:
     if isinstance(part, Foreign):
         return part.raw
     if isinstance(part, Text):
-        return _TextPart(part.text)
+        return TextPart(part.text)
     if isinstance(part, Image):
-        return _ImagePart(_ImageUrl(part.url, part.detail))
+        return ImagePart(ImageUrl(part.url, part.detail))
     if isinstance(part, File):
         return _file(part)
     raise unsaid("sound or videos in messages")
 
 
-def _file(file: File) -> _TextPart | _ImagePart:
+def _file(file: File) -> TextPart | ImagePart:
     """A file of text is told as text; of all others the provider takes images alone."""
     held = read_data_url(file.url or "")
     if held is not None and held.media_type.startswith("image/"):
-        return _ImagePart(_ImageUrl(f"data:{held.media_type};base64,{held.base64}"))
+        return ImagePart(ImageUrl(f"data:{held.media_type};base64,{held.base64}"))
     if held is None or not held.media_type.startswith(_TEXTS):
         raise unsaid("files in messages")
     try:
         text = b64decode(held.base64).decode()
     except ValueError:
         raise BadRequest("a file of text is no base64 of UTF-8") from None
-    return _TextPart(f"{file.filename}:\n{text}" if file.filename else text)
+    return TextPart(f"{file.filename}:\n{text}" if file.filename else text)

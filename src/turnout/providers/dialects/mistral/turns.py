@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, Final
 
 from msgspec import Raw, Struct
 
 from turnout.base.errors import BadRequest
-from turnout.base.jsons import BadJSON, reader
 from turnout.providers.conversation import (
     Audio,
     File,
@@ -20,10 +19,11 @@ from turnout.providers.conversation import (
     Message,
     Part,
     Text,
-    ToolCall,
     read_data_url,
 )
+from turnout.providers.details import read_details
 from turnout.providers.failures import unsaid
+from turnout.providers.plain_parts import CallPart, ImagePart, ImageUrl, TextPart, calls_of, lone_text, under_name
 
 __all__ = ["OWN_PARTS", "must_be_inline", "turns_of"]
 
@@ -36,21 +36,8 @@ _BRIDGE: Final = "OK"
 """What the model is made to say between the results of tools and the user, whom it would not hear else."""
 
 
-class _TextPart(Struct, tag_field="type", tag="text"):
-    text: str
-
-
 class _ThinkingPart(Struct, tag_field="type", tag="thinking"):
-    thinking: list[_TextPart]
-
-
-class _ImageUrl(Struct, omit_defaults=True):
-    url: str
-    detail: str | None = None
-
-
-class _ImagePart(Struct, tag_field="type", tag="image_url"):
-    image_url: _ImageUrl
+    thinking: list[TextPart]
 
 
 class _DocumentPart(Struct, tag_field="type", tag="document_url", omit_defaults=True):
@@ -66,33 +53,13 @@ class _AudioPart(Struct, tag_field="type", tag="input_audio"):
     input_audio: str
 
 
-class _Function(Struct):
-    name: str
-    arguments: str
-
-
-class _Call(Struct, tag_field="type", tag="function"):
-    id: str
-    function: _Function
-
-
 class _Turn(Struct, omit_defaults=True):
     role: str
     content: Any
-    tool_calls: list[_Call] | None = None
+    tool_calls: list[CallPart] | None = None
     prefix: bool = False
     tool_call_id: str | None = None
     name: str | None = None
-
-
-class _WireDetail(Struct):
-    type: str = ""
-    index: int | None = None
-    text: str | None = None
-    summary: str | None = None
-
-
-_detail = reader(_WireDetail)
 
 
 def turns_of(messages: Sequence[Message], *, thinking: bool) -> list[_Turn]:
@@ -128,36 +95,32 @@ def _turn(message: Message, *, thinking: bool) -> _Turn | None:
     role = "system" if message.role == "developer" else message.role
     if role == "assistant":
         return _assistant(message, thinking=thinking)
-    content = _content(message.parts)
+    content = lone_text([_part(part) for part in message.parts])
     if role == "tool":
         return _Turn("tool", content, tool_call_id=_call_id(message.tool_call_id or ""), name=message.name)
-    return _Turn(role, _named(content, message.name) if message.name else content)
+    return _Turn(role, under_name(content, message.name) if message.name else content)
 
 
 def _assistant(message: Message, *, thinking: bool) -> _Turn | None:
     """A turn of the model; None where it says nothing."""
     own = [part for part in message.parts if isinstance(part, Foreign)]
-    content: Any = _content(message.parts) if own else message.text or message.refusal or ""
+    content: Any = lone_text([_part(part) for part in message.parts]) if own else message.text or message.refusal or ""
     if message.name and content:
-        content = _named(content, message.name)
+        content = under_name(content, message.name)
     thoughts = _thoughts(message) if thinking and not own else []
     if not content and not message.tool_calls:
         return None
     if thoughts:
-        said = [_TextPart(content)] if content else []
-        content = [_ThinkingPart([_TextPart(text) for text in thoughts]), *said]
-    return _Turn("assistant", content, [_call(one) for one in message.tool_calls] or None)
+        said = [TextPart(content)] if content else []
+        content = [_ThinkingPart([TextPart(text) for text in thoughts]), *said]
+    return _Turn("assistant", content, calls_of(message.tool_calls, _call_id))
 
 
 def _thoughts(message: Message) -> list[str]:
     """What was thought. Thoughts of other makers will do: nobody signs here."""
     thoughts: list[str] = []
     last: tuple[str, int | None] | None = None
-    for raw in message.reasoning_details:
-        try:
-            detail = _detail(raw)
-        except BadJSON:
-            continue
+    for detail in read_details(message.reasoning_details):
         if detail.type not in {"reasoning.text", "reasoning.summary"}:
             continue
         text = detail.text or detail.summary or ""
@@ -167,10 +130,6 @@ def _thoughts(message: Message) -> list[str]:
             thoughts.append(text)
         last = (detail.type, detail.index)
     return thoughts or ([message.reasoning] if message.reasoning else [])
-
-
-def _call(call: ToolCall) -> _Call:
-    return _Call(_call_id(call.id), _Function(call.name, call.arguments))
 
 
 def _call_id(stated: str) -> str:
@@ -185,31 +144,14 @@ def _call_id(stated: str) -> str:
     return "".join(letters)
 
 
-def _content(parts: Iterable[Part]) -> str | list[Any]:
-    """A lone text as it is, else parts."""
-    written = [_part(part) for part in parts]
-    if not written:
-        return ""
-    return written[0].text if len(written) == 1 and isinstance(written[0], _TextPart) else written
-
-
-def _named(content: str | list[Any], name: str) -> str | list[Any]:
-    if isinstance(content, str):
-        return f"{name}: {content}"
-    first = next((part for part in content if isinstance(part, _TextPart)), None)
-    if first is not None:
-        first.text = f"{name}: {first.text}"
-    return content
-
-
-def _part(part: Part) -> _TextPart | _ImagePart | _DocumentPart | _FilePart | _AudioPart | Raw:
+def _part(part: Part) -> TextPart | ImagePart | _DocumentPart | _FilePart | _AudioPart | Raw:
     match part:
         case Foreign():
             return part.raw
         case Text():
-            return _TextPart(part.text)
+            return TextPart(part.text)
         case Image():
-            return _ImagePart(_ImageUrl(part.url, part.detail))
+            return ImagePart(ImageUrl(part.url, part.detail))
         case File():
             return _file(part)
         case Audio():
@@ -218,7 +160,7 @@ def _part(part: Part) -> _TextPart | _ImagePart | _DocumentPart | _FilePart | _A
             raise unsaid("videos in messages")
 
 
-def _file(file: File) -> _ImagePart | _DocumentPart | _FilePart:
+def _file(file: File) -> ImagePart | _DocumentPart | _FilePart:
     if file.file_id:
         return _FilePart(file.file_id)
     if not file.url:
@@ -227,4 +169,4 @@ def _file(file: File) -> _ImagePart | _DocumentPart | _FilePart:
         return _DocumentPart(file.url, file.filename)
     held = read_data_url(file.url) or Inline("application/pdf", file.url)
     url = f"data:{held.media_type};base64,{held.base64}"
-    return _ImagePart(_ImageUrl(url)) if held.media_type.startswith("image/") else _DocumentPart(url, file.filename)
+    return ImagePart(ImageUrl(url)) if held.media_type.startswith("image/") else _DocumentPart(url, file.filename)

@@ -6,15 +6,7 @@ from msgspec import Raw
 
 from turnout.base.jsons import BadJSON, encode, reader
 from turnout.domain.completion import NULL, Choice, Completion
-from turnout.providers.deltas import (
-    Detail,
-    EncryptedDetail,
-    SummaryDetail,
-    TextDetail,
-    ToolCallMade,
-    UrlCitation,
-    message_of,
-)
+from turnout.providers.deltas import EncryptedDetail, SummaryDetail, TextDetail, ToolCallMade
 from turnout.providers.dialects.openai_responses.outputs import (
     CALLS,
     Item,
@@ -34,6 +26,7 @@ from turnout.providers.dialects.openai_responses.outputs import (
 )
 from turnout.providers.dialects.openai_responses.thoughts import FORMAT
 from turnout.providers.failures import nonsense
+from turnout.providers.said import Said
 
 __all__ = ["read_answer"]
 
@@ -56,20 +49,12 @@ def read_answer(body: bytes) -> Completion:
             raise failure_of(response.error)
         if response.output is None or response.status not in _ANSWERED:
             raise nonsense()
-        said = _Said()
+        said = _Items()
         for raw in response.output:
             said.add(raw)
     except (BadJSON, UnicodeDecodeError):
         raise nonsense() from None
-    message = message_of(
-        "".join(said.texts),
-        reasoning="".join(said.thoughts),
-        details=said.details,
-        tool_calls=said.calls,
-        images=said.images,
-        citations=said.citations,
-        refusal="".join(said.refusals) or None,
-    )
+    message = said.message("".join(said.refusals) or None)
     finish = finish_of(response, called=bool(said.calls))
     return Completion(
         choices=[Choice(message, 0, finish, native_of(response), said.logprobs())],
@@ -79,20 +64,14 @@ def read_answer(body: bytes) -> Completion:
     )
 
 
-class _Said:
+class _Items(Said):
     """The items of a whole answer, sorted."""
 
     def __init__(self) -> None:
-        self.texts: list[str] = []
+        super().__init__()
         self.refusals: list[str] = []
-        self.thoughts: list[str] = []
-        self.details: list[Detail] = []
-        self.calls: list[ToolCallMade] = []
-        self.images: list[str] = []
-        self.citations: list[UrlCitation] = []
         self.deeds: list[Raw] = []
         self._logprobs: list[Raw] = []
-        self._length = 0
         self._marked = False
 
     def add(self, raw: Raw) -> None:
@@ -109,7 +88,7 @@ class _Said:
             if kind == "image_generation_call" and (picture := drawing_of(read_item(raw))) is not None:
                 self.images.append(picture)
             self.deeds.append(raw)
-            self.details.append(deed_of(raw, len(self.details), self._length))
+            self.details.append(deed_of(raw, len(self.details), self.length))
 
     def logprobs(self) -> Raw:
         """The log probabilities of the text's tokens, or null."""
@@ -117,7 +96,7 @@ class _Said:
 
     def _add_message(self, item: Item) -> None:
         if item.phase == "commentary" or self._marked:
-            self.details.append(mark_of(item.phase, item.id, len(self.details), self._length))
+            self.details.append(mark_of(item.phase, item.id, len(self.details), self.length))
             self._marked = True
         for part in item.content or ():
             if part.refusal:
@@ -126,11 +105,8 @@ class _Said:
                 self._add_text(part)
 
     def _add_text(self, part: Part) -> None:
-        found = (citation_of(one, self._length) for one in part.annotations or ())
-        self.citations += [one for one in found if one is not None]
-        text = part.text or ""
-        self.texts.append(text)
-        self._length += len(text)
+        self.cite(citation_of(one, self.length) for one in part.annotations or ())
+        self.say(part.text or "")
         if bytes(part.logprobs)[:1] == b"[":
             self._logprobs += _list(part.logprobs)
 
@@ -141,8 +117,8 @@ class _Said:
         for part in item.content or ():
             self.thoughts.append(part.text or "")
             self.details.append(
-                TextDetail(part.text or "", FORMAT, len(self.details), None, item.id, self._length or None)
+                TextDetail(part.text or "", FORMAT, len(self.details), None, item.id, self.length or None)
             )
         if item.encrypted_content:
             seal = item.encrypted_content
-            self.details.append(EncryptedDetail(seal, FORMAT, len(self.details), item.id, self._length or None))
+            self.details.append(EncryptedDetail(seal, FORMAT, len(self.details), item.id, self.length or None))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -14,7 +14,7 @@ from turnout.domain.completion import NULL
 from turnout.domain.usage import Usage
 from turnout.providers.deltas import ServerToolDetail, UrlCitation
 from turnout.providers.dialects.openai_responses.thoughts import FORMAT, MARK
-from turnout.providers.failures import failure_in_stream, nonsense
+from turnout.providers.failures import decoded, failure_in_stream
 from turnout.providers.usage import read_usage
 
 __all__ = [
@@ -233,10 +233,7 @@ def usage_of(response: Response, searched: Sequence[Raw]) -> Usage | None:
 
 def failure_of(error: Raw) -> UpstreamError:
     """The error that stands in place of an answer."""
-    try:
-        told: Any = msgspec.json.decode(error)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return nonsense()
+    told = decoded(error)
     if isinstance(told, dict) and str(told.get("code")).startswith(_CLIENTS_FAULTS):
         told = told | {"status": 400}
     return failure_in_stream(told)

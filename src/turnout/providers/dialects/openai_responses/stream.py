@@ -97,26 +97,13 @@ class _Open:
 class AnswerDecoder(EventDecoder):
     """Events of one stream to chunks."""
 
-    __slots__ = (
-        "_calls",
-        "_closed",
-        "_deeds",
-        "_details",
-        "_id",
-        "_length",
-        "_marked",
-        "_open",
-        "_tier",
-    )
+    __slots__ = ("_closed", "_deeds", "_id", "_marked", "_open", "_tier")
 
     def __init__(self) -> None:
         super().__init__()
         self._open: dict[int, _Open] = {}
         self._closed: set[int] = set()
         self._deeds: list[Raw] = []
-        self._calls = 0
-        self._details = 0
-        self._length = 0  # of the content so far, in characters
         self._marked = False
         self._id: str | None = None
         self._tier: str | None = None
@@ -215,10 +202,9 @@ class AnswerDecoder(EventDecoder):
         opened = self._open[index] = _Open(kind, item)
         if kind == "message" and (item.phase == "commentary" or self._marked):
             self._marked = True
-            return [reasoning_delta(None, [mark_of(item.phase, item.id, self._next_detail(), self._length)])]
+            return [reasoning_delta(None, [mark_of(item.phase, item.id, self.next_detail(), self.length)])]
         if kind in CALLS:
-            opened.call = self._calls
-            self._calls += 1
+            opened.call = self.next_call()
             return [tool_call_delta(opened.call, item.call_id or item.id or "", item.name or "")]
         return []
 
@@ -247,7 +233,7 @@ class AnswerDecoder(EventDecoder):
     def _deed(self, kind: str, raw: Raw) -> list[Raw]:
         """What a tool of the provider's own did."""
         self._deeds.append(raw)
-        deltas = [reasoning_delta(None, [deed_of(raw, self._next_detail(), self._length)])]
+        deltas = [reasoning_delta(None, [deed_of(raw, self.next_detail(), self.length)])]
         if kind == "image_generation_call" and (picture := drawing_of(read_item(raw))) is not None:
             deltas.append(images_delta([picture]))
         return deltas
@@ -270,7 +256,7 @@ class AnswerDecoder(EventDecoder):
 
     def _sources(self, opened: _Open, part: Part, number: int, seen: int) -> list[Raw]:
         """The sources of a part that no event has told."""
-        start = opened.starts.get(number, self._length)
+        start = opened.starts.get(number, self.length)
         untold = (part.annotations or [])[max(opened.cited - seen, 0) :]
         found = [one for one in (citation_of(one, start) for one in untold) if one is not None]
         return [annotations_delta(found)] if found else []
@@ -281,7 +267,7 @@ class AnswerDecoder(EventDecoder):
             for number, part in enumerate(parts or ()):
                 deltas += self._think(opened, kind, number, (part.text or "")[opened.said.get((kind, number), 0) :])
         if item.encrypted_content:
-            seal = EncryptedDetail(item.encrypted_content, FORMAT, self._next_detail(), item.id, self._length or None)
+            seal = EncryptedDetail(item.encrypted_content, FORMAT, self.next_detail(), item.id, self.length or None)
             deltas.append(reasoning_delta(None, [seal]))
         return deltas
 
@@ -310,12 +296,12 @@ class AnswerDecoder(EventDecoder):
             return []
         index = opened.details.get((kind, number))
         if index is None:
-            index = opened.details[kind, number] = self._next_detail()
+            index = opened.details[kind, number] = self.next_detail()
         opened.said[kind, number] = opened.said.get((kind, number), 0) + len(piece)
         item_id = opened.item.id
         if kind == "summary":
             return [reasoning_delta(piece, [SummaryDetail(piece, FORMAT, index, item_id)])]
-        detail = TextDetail(piece, FORMAT, index, None, item_id, self._length or None)
+        detail = TextDetail(piece, FORMAT, index, None, item_id, self.length or None)
         return [reasoning_delta(piece, [detail])]
 
     def _refuse(self, opened: _Open, number: int, piece: str) -> list[Raw]:
@@ -327,14 +313,14 @@ class AnswerDecoder(EventDecoder):
     def _cite(self, event: _Event) -> list[Raw]:
         opened = self._opened(event, "message")
         opened.cited += 1
-        source = citation_of(_annotation(event.annotation), opened.starts.get(event.content_index, self._length))
+        source = citation_of(_annotation(event.annotation), opened.starts.get(event.content_index, self.length))
         return [annotations_delta([source])] if source is not None else []
 
     def _grow(self, opened: _Open, kind: str, number: int, piece: str) -> None:
         """*piece* is part of the content from now on."""
-        opened.starts.setdefault(number, self._length)
+        opened.starts.setdefault(number, self.length)
         opened.said[kind, number] = opened.said.get((kind, number), 0) + len(piece)
-        self._length += len(piece)
+        self.length += len(piece)
 
     def _last(self, response: Response) -> list[Chunk]:
         """The end: what the items hold that no event has told, why it ended, and the counts."""
@@ -347,10 +333,6 @@ class AnswerDecoder(EventDecoder):
             deltas += self._end(index, raw)
         self.ended = True
         chunks = [Chunk([ChunkChoice(delta)], None, self._id, self._tier) for delta in deltas]
-        finish = finish_of(response, called=self._calls > 0)
+        finish = finish_of(response, called=self.calls > 0)
         choice = ChunkChoice(EMPTY_DELTA, 0, finish, native_of(response))
         return [*chunks, Chunk([choice], usage_of(response, self._deeds), self._id, self._tier)]
-
-    def _next_detail(self) -> int:
-        self._details += 1
-        return self._details - 1

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from msgspec import Raw, Struct, field
 
 from turnout.base.jsons import BadJSON, reader
+from turnout.providers.details import Told, read_details
 
 __all__ = ["FORMAT", "MARK", "Mark", "items_of"]
 
@@ -40,19 +41,6 @@ class Mark(Struct):
     id: str | None = None
 
 
-class _WireDetail(Struct):
-    type: str = ""
-    format: str | None = None
-    id: str | None = None
-    index: int | None = None
-    text: str | None = None
-    summary: str | None = None
-    data: str | None = None
-    tool_name: str | None = None
-    result: str | None = None
-    position: int | None = None
-
-
 class _WireItem(Struct):
     type: str = ""
     phase: str | None = None
@@ -68,7 +56,6 @@ class _Open(NamedTuple):
     text: dict[int | None, str]
 
 
-_detail = reader(_WireDetail)
 _item = reader(_WireItem)
 
 
@@ -80,15 +67,10 @@ def items_of(details: Sequence[Raw]) -> list[tuple[int, Any]]:
     """
     items: list[tuple[int, Any]] = []
     thought: _Open | None = None
-    for raw in details:
-        try:
-            detail = _detail(raw)
-        except BadJSON:
-            continue
+    for detail in read_details(details):
         if detail.format not in {FORMAT, None}:
             continue
-        place = max(detail.position or 0, 0)
-        kind = detail.type
+        place, kind = detail.place, detail.type
         if kind in {"reasoning.summary", "reasoning.text"}:
             if detail.format is None and kind == "reasoning.text":
                 continue  # whose it is cannot be told, and most makers write these
@@ -117,7 +99,7 @@ def _close(thought: _Open | None, items: list[tuple[int, Any]]) -> None:
         items.append((thought.place, _Thought(_summary(thought), thought.id, _texts(thought))))
 
 
-def _sealed(detail: _WireDetail, thought: _Open | None) -> _Thought:
+def _sealed(detail: Told, thought: _Open | None) -> _Thought:
     if thought is None:
         return _Thought([], detail.id, [], detail.data)
     return _Thought(_summary(thought), detail.id, _texts(thought), detail.data)
@@ -131,7 +113,7 @@ def _texts(thought: _Open) -> list[_ThoughtText]:
     return [_ThoughtText(text) for text in thought.text.values()]
 
 
-def _deed(detail: _WireDetail) -> list[Any]:
+def _deed(detail: Told) -> list[Any]:
     """What a tool of the provider's own did, or how the text that follows is meant."""
     result = (detail.result or "").encode()
     try:
