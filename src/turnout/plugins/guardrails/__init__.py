@@ -273,13 +273,9 @@ def _texts(delta: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, tuple[s
             yield function, _ARGUMENTS, (_ARGUMENTS, call.get("index", number)), text
 
 
-def _guard(job: Job) -> Guardrails:
-    return Guardrails(job)
-
-
 PLUGIN: Final = Plugin(
     id="guardrails",
-    work=_guard,
+    work=Guardrails,
     phases=frozenset({"request", "candidate", "answer", "stream"}),
     parameters=NoParameters,
     rank=0,

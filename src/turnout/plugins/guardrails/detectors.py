@@ -66,7 +66,7 @@ def _is_phone(text: bytes, start: int, end: int) -> bool:
     found = text[start:end]
     if text[start - 1 : start] in {b".", b"-", b"/", b"$", b"#"} or text[end : end + 1] in {b"%", b"/"}:
         return False
-    if text[end : end + 2] in {b".0", b"-0"} and text[end + 1 : end + 2].isdigit():
+    if text[end : end + 2] == b".0":
         return False
     digits = len(found) - len(found.translate(None, b"0123456789"))
     if digits not in _PHONE_DIGITS or _DATE.match(found):
@@ -84,16 +84,20 @@ def _is_card(text: bytes, start: int, end: int) -> bool:
 
 
 def _is_ip_address(text: bytes, start: int, end: int) -> bool:
-    if (start and _WORD.match(text, start - 1)) or text[end : end + 1].isalnum() or text[end : end + 1] in {b"_", b":"}:
-        return False
     found = text[start:end]
-    if b":" not in found:
+    if text[end : end + 1].isalnum() or text[end : end + 1] == b"_":
+        return False
+    if start and _WORD.match(text, start - 1) and (b":" in found or text[start - 1 : start] != b":"):
+        return False
+    if b":" not in found:  # a word may stand before it, and a port after it
         octets = found.split(b".")
         return (
             len(octets) == _OCTETS
             and all(len(one) <= 3 and int(one) <= 255 and (one[:1] != b"0" or one == b"0") for one in octets)
             and text[max(0, start - 8) : start].lower().split()[-1:] not in ([b"version"], [b"release"], [b"build"])
         )
+    if text[end : end + 1] == b":":
+        return False
     try:
         IPv6Address(found.decode())
     except ValueError:
@@ -126,12 +130,13 @@ _ADDRESS: Final = (
     rf"\b\d{{1,5}}[A-Za-z]?,? (?:[NSEW]{{1,2}}\.? |North |South |East |West )?(?:\d{{1,3}}(?:st|nd|rd|th)"
     rf"|\p{{Lu}}[\p{{L}}.'’-]+(?: \p{{Lu}}[\p{{L}}.'’-]*){{0,4}}) (?:{_KINDS})\b\.?"
     rf"(?:,? (?:(?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor)\.? ?#?|#)\w{{1,5}})?{_TOWN}"
-    r"|\b\p{Lu}[\p{L}-]*(?:-Straße|-Platz|-Allee|-Weg|-Ring|-Ufer|straße|strasse|str\.|weg|platz|allee|gasse|damm|ufer|straat|laan|gracht|kade|plein|gatan|vägen)"
+    r"|\b\p{Lu}[\p{L}-]*(?:-Straße|-Platz|-Allee|-Weg|-Ring|-Ufer|straße|strasse|str\.|weg|platz|allee|gasse|damm|ufer|straat|laan|gracht|kade|plein|gatan|vägen|gata|veien|katu|intie|[^ie]gade)"
     r" \d{1,4} ?[a-zA-Z]?\b(?:, \d{4,5} \p{Lu}[\p{L}-]+)?"
     r"|\b\p{Lu}[\p{L}-]+(?: \p{Lu}[\p{L}-]+)? (?:Straße|Strasse|Str\.|Weg|Platz|Allee|Ring|Damm|Ufer) \d{1,4} ?[a-zA-Z]?\b"
+    r"|\b\p{Lu}[\p{L}.-]+(?: [\p{L}.-]+){0,3} \d{1,4} ?[a-z]?, (?:[A-Z]{1,2}-)?\d{5} \p{Lu}[\p{L}-]+"
     r"|\b\d{1,4}(?: ?(?:bis|ter))?,? (?:rue|avenue|boulevard|place|chemin|impasse|quai|allée|cours|route) "
     r"(?:(?:de la|de l['’]|de|du|des|d['’]|la|le|les) ?)?\p{Lu}[\p{L}'’-]+(?:[ -]\p{Lu}[\p{L}'’-]+){0,2}"
-    r"|\b(?:Calle|Avenida|Avda\.|Plaza|Paseo|Via|Viale|Piazza|Corso|Rua|Carrer|Ulica|ul\.) "
+    r"|\b(?:Calle|Avenida|Avda\.|Av\.|Plaza|Paseo|Via|Viale|Piazza|Corso|Rua|Carrer|Ulica|ul\.) "
     r"(?:(?:de la|de los|de|del|della|dei|da|do|dos) )?\p{Lu}[\p{L}'’-]+(?: (?:(?:de|del|di) )?\p{Lu}[\p{L}'’-]+){0,2},? (?:n\.º |nº |no\. )?\d{1,4}\b"
     r"|\b(?i:P\.? ?O\.? Box|Postfach|Apartado) \d{1,6}\b"
 )
@@ -157,6 +162,8 @@ _INJECTION: Final = (
     r"|\b(?:your|the)\s+(?:new|real|true|actual|updated)\s+(?:instructions?|task|objective|directive|system\s+prompt|rules)\s+(?:is|are|now|follow|:)"
     r"|(?:^|\n|\r)\s{0,8}(?:###?\s{0,4}|\[|<\|?|<<)?\s?(?:new\s+)?(?:system|admin|developer)(?:\s+(?:instructions?|prompt|override|message))?\s?(?:\]|\|?>|>>)?\s?:\s?(?:you|ignore|disregard|override|new|reveal|from now|do not|always|never|the user)\b"
     r"|<\|(?:im_start|im_end|system|endoftext|start_header_id|end_header_id)\|>|\[/?(?:INST|SYS)\]|<</?SYS>>|</?system(?:[_-]prompt)?>"
+    r"|\b(?:ignore|disregard)\s+(?:everything|all|anything)\s+(?:above|before|prior|previous)\b|\byou\s+(?:are|have\s+been)\s+(?:now\s+)?jailbroken\b"
+    r"|(?:^|\n|\r)\s{0,8}new\s+instructions?\s?:|\brepeat\s+(?:everything|all|the\s+(?:text|words))\s+above\s+(?:starting|beginning|verbatim|word)\b"
     r"|\bsystem\s+override\b|\boverride\s+(?:code|protocol)\s+(?:alpha|accepted|\d+)|\bend\s+of\s+(?:system\s+prompt|system\s+instructions)\b"
     r"|\b(?:disable|turn\s+off|deactivate|remove|switch\s+off|circumvent|evade|get\s+around)\s+(?:all\s+|any\s+|the\s+|your\s+|of\s+){0,3}(?:\w+\s+)?(?:safety|content|ethical|moderation|security)\s+(?:filters?|protocols?|features|guidelines|restrictions|checks|measures|settings|layer|polic(?:y|ies)|mechanisms?)"
 )

@@ -91,7 +91,7 @@ def _indian(plain: str) -> bool:
     check = 0
     for place, digit in enumerate(reversed(plain)):
         check = int(_D[check][int(_P[place % 8][int(digit)])])
-    return check == 0 and plain[0] not in "01"
+    return check == 0 and plain[0] not in "01" and len(set(plain)) > 1
 
 
 def _canadian(plain: str) -> bool:
