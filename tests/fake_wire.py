@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from patience import PATIENCE
+
 __all__ = ["Reply", "ask", "body_of", "chat", "payloads"]
 
 
@@ -33,7 +35,7 @@ def body_of(model: str, text: str = "one two three", **more: Any) -> bytes:  # n
 
 
 async def ask(
-    port: int, body: bytes, path: str = "/v1/chat/completions", *, wait: float = 5.0, linger: float = 0
+    port: int, body: bytes, path: str = "/v1/chat/completions", *, wait: float = PATIENCE, linger: float = 0
 ) -> Reply:
     """Send one request and read its answer until it is whole, broken, or not done after *wait* seconds.
 
@@ -59,7 +61,7 @@ async def ask(
     return reply
 
 
-async def chat(port: int, model: str, text: str = "one two three", *, wait: float = 5.0, **more: Any) -> Reply:  # noqa: ANN401  # the same
+async def chat(port: int, model: str, text: str = "one two three", *, wait: float = PATIENCE, **more: Any) -> Reply:  # noqa: ANN401  # the same
     return await ask(port, body_of(model, text, **more), wait=wait)
 
 

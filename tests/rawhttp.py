@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway import API_KEY, Gateway
+from patience import PATIENCE
 
 __all__ = [
     "GOOD_CHAT",
@@ -93,11 +94,11 @@ def post_chat(body: bytes, *lines: str, line: str = "POST /v1/chat/completions H
     return head_of(line, *lines) + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
-def connected(port: int, wait: float = 5.0) -> socket.socket:
+def connected(port: int, wait: float = PATIENCE) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=wait)
 
 
-def converse(port: int, sent: bytes, *, wait: float = 5.0, answers: int = 1, linger: float = 0.05) -> Conversation:
+def converse(port: int, sent: bytes, *, wait: float = PATIENCE, answers: int = 1, linger: float = 0.05) -> Conversation:
     """Send *sent*, read until the server closes, or until *answers* answers are whole and *linger* seconds passed."""
     began = time.monotonic()
     with connected(port, wait) as client:
@@ -127,7 +128,7 @@ def refused(gateway: Gateway, sent: bytes, status: int, *, within: float = _SOON
 
 
 def read_answers(
-    client: socket.socket, *, began: float, wait: float = 5.0, answers: int = 1, linger: float = 0.05
+    client: socket.socket, *, began: float, wait: float = PATIENCE, answers: int = 1, linger: float = 0.05
 ) -> Conversation:
     received = b""
     whole: list[Answer] = []

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -138,9 +137,7 @@ def test_a_wrong_parameter_of_a_list_is_named(gateway: Gateway, query: str) -> N
 def test_an_ordinary_key_sees_its_own_and_a_management_key_all_of_the_account(gateway: Gateway) -> None:
     made = gateway.request("POST", "/api/v1/keys", {"name": "other"}, key=gateway.management_key).json()
     assert gateway.request("GET", "/api/v1/generations", key=made["key"]).json()["data"] == []
-    began = time.monotonic()
     listed = gateway.request("GET", "/api/v1/generations", key=gateway.management_key).json()["data"]
     assert len(listed) == 6
-    assert time.monotonic() - began < 1
     assert {one["outcome"] for one in listed} == {"answered"}
     assert all(one["total_cost"] > 0 and one["attempts"] == 1 for one in listed)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from line import Records, a_call, a_house, rails_to
+from patience import PATIENCE
 from turnout.api.asgi import hot_over_asgi
 from turnout.api.chat import ChatSurface
 from turnout.api.plane import DataPlane, ServerLimits
@@ -167,8 +168,8 @@ async def test_a_client_that_leaves_is_no_mistake_of_the_application_and_stops_t
         running = asyncio.ensure_future(scene.serve(server))
         await asyncio.sleep(0.2)
         server.leave()
-        await asyncio.wait_for(running, 1)
-        await asyncio.wait_for(scene.upstream.wires[0].gone.wait(), 1)
+        await asyncio.wait_for(running, PATIENCE)
+        await asyncio.wait_for(scene.upstream.wires[0].gone.wait(), PATIENCE)
         assert scene.records.only.outcome == "cancelled"
         assert not any(message.get("more_body") is False for message in server.sent)
 
@@ -180,7 +181,7 @@ async def test_a_server_that_stops_the_application_stops_the_line_with_it() -> N
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        await asyncio.wait_for(scene.upstream.wires[0].gone.wait(), 1)
+        await asyncio.wait_for(scene.upstream.wires[0].gone.wait(), PATIENCE)
         assert scene.records.only.outcome == "cancelled"
 
 
@@ -206,5 +207,5 @@ async def test_a_client_that_reads_slowly_slows_the_provider_down_and_loses_noth
         await asyncio.sleep(1.0)
         assert sent < pieces
         reading.set()
-        await asyncio.wait_for(running, 20)
+        await asyncio.wait_for(running, PATIENCE)
     assert server.body.count(b"x" * 65_536) == pieces

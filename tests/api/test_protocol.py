@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from line import Records, a_call, a_house, rails_to
+from patience import PATIENCE
 from turnout.api.asgi import hot_over_asgi
 from turnout.api.chat import ChatSurface
 from turnout.api.plane import DataPlane, ServerLimits
@@ -102,7 +103,7 @@ class Client:
     async def send(self, data: bytes) -> None:
         await self._loop.sock_sendall(self._socket, data)
 
-    async def read(self, size: int, seconds: float = 5.0) -> bytes:
+    async def read(self, size: int, seconds: float = PATIENCE) -> bytes:
         """Up to *size* bytes; empty at the end of the connection."""
         async with asyncio.timeout(seconds):
             try:
@@ -153,10 +154,10 @@ async def test_a_reader_that_stops_is_dropped(stream: bool) -> None:  # noqa: FB
     async with place(script, write_stall_seconds=0.3, keep_alive_seconds=0.3) as here:
         client = Client(here.port)
         await client.send(asking(stream=stream))
-        await asyncio.wait_for(_dropped(here), 5)
+        await asyncio.wait_for(_dropped(here), PATIENCE)
         client.close()
         if stream:
-            await asyncio.wait_for(here.upstream.wires[0].gone.wait(), 1)
+            await asyncio.wait_for(here.upstream.wires[0].gone.wait(), PATIENCE)
             assert here.records.only.outcome == "cancelled"
 
 
@@ -179,7 +180,7 @@ async def test_a_client_that_asks_and_asks_and_never_reads_does_not_fill_the_mem
             largest = max([largest, *waiting])
         assert largest < 4 * size
         assert len(here.records.generations) < asked
-        await asyncio.wait_for(_dropped(here), 5)
+        await asyncio.wait_for(_dropped(here), PATIENCE)
         client.close()
 
 

@@ -8,6 +8,7 @@ import turnout as package
 from commands import turnout
 
 
+@pytest.mark.alone
 def test_the_version_is_told_at_once(tmp_path: Path) -> None:
     took = []
     for _ in range(5):

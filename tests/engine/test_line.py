@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from line import Paper, Records, a_call, a_house, rails_to
-from patience import until_here
+from patience import PATIENCE, until_here
 from turnout.base.errors import Internal, UpstreamError
 from turnout.domain.provider import Timeouts
 from turnout.engine.house import House
@@ -369,7 +369,7 @@ async def _leaving(stage: Scene, when: Callable[[Paper], bool], **fields: Any) -
 async def test_a_client_that_leaves_before_content_stops_the_provider_and_pays_nothing(stream: bool) -> None:  # noqa: FBT001 - a column
     async with scene(stalling(), once(whole())) as stage:
         paper = await _leaving(stage, lambda _: bool(stage.servers[0].wires), stream=stream)
-        await asyncio.wait_for(stage.servers[0].wires[0].gone.wait(), 1)
+        await asyncio.wait_for(stage.servers[0].wires[0].gone.wait(), PATIENCE)
         record = stage.records.only
         assert stage.calls() == [1, 0]
     assert not paper.ended
@@ -379,7 +379,7 @@ async def test_a_client_that_leaves_before_content_stops_the_provider_and_pays_n
 async def test_a_client_that_leaves_in_mid_stream_pays_for_what_it_got() -> None:
     async with scene(stalling(HEAD + event("h" * 40)), once(whole())) as stage:
         await _leaving(stage, lambda paper: paper.written > 0, stream=True)
-        await asyncio.wait_for(stage.servers[0].wires[0].gone.wait(), 1)
+        await asyncio.wait_for(stage.servers[0].wires[0].gone.wait(), PATIENCE)
         record = stage.records.only
     assert record.outcome == "cancelled"
     assert record.usage.completion >= 10

@@ -78,7 +78,7 @@ def _trickle(gateway: Gateway, begun: bytes, rest: bytes, pause: float) -> Conve
             client.sendall(rest[position : position + 1])
             if select.select([client], [], [], pause)[0]:
                 break
-        return read_answers(client, began=began, wait=5)
+        return read_answers(client, began=began)
 
 
 def test_headers_that_trickle_are_cut_off(hasty: Gateway) -> None:

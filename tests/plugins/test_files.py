@@ -266,6 +266,7 @@ def test_what_was_read_is_kept_in_the_error_when_all_providers_fail(gateway: Gat
     assert kept["file"]["content"][1]["text"] == "In vain"
 
 
+@pytest.mark.alone
 def test_a_hung_parser_holds_up_nobody_else(gateway: Gateway) -> None:
     refused: list[int] = []
 

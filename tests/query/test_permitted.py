@@ -97,10 +97,10 @@ def test_references_are_followed() -> None:
     ],
 )  # fmt: skip
 def test_what_cannot_be_listed_is_refused_in_no_time(schema: dict[str, Any]) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(BadRequest, match="select_deterministic"):
         permitted_outputs(schema)
-    assert time.perf_counter() - began < 1.0
+    assert time.thread_time() - began < 1.0
 
 
 def test_a_schema_that_ignores_itself_ends() -> None:

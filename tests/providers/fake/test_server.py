@@ -10,6 +10,7 @@ import pytest
 from openai import AsyncOpenAI
 
 from fake_wire import ask, body_of, chat, payloads
+from patience import PATIENCE
 from turnout.providers.fake import MODELS, FakeProvider
 
 OPTIONS = "Which?\nA) tea\nB) coffee"
@@ -242,7 +243,7 @@ _T = TypeVar("_T")
 
 
 async def _eventually(holds: Callable[[], _T]) -> _T:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not (value := holds()):  # noqa: ASYNC110  # what is waited for has no event
             await asyncio.sleep(0.01)
     return value
@@ -353,7 +354,7 @@ async def test_connection_close_and_garbage_end_the_connection(fake: FakeProvide
     for sent in (b"GET /v1/models HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", b"\x16\x03\x01 hello\r\n\r\n"):
         reader, writer = await asyncio.open_connection("127.0.0.1", fake.port)
         writer.write(sent)
-        assert b"HTTP/1.1 " in await asyncio.wait_for(reader.read(), 2)
+        assert b"HTTP/1.1 " in await asyncio.wait_for(reader.read(), PATIENCE)
         writer.close()
         await writer.wait_closed()
 
@@ -365,8 +366,8 @@ async def test_a_waiting_body_is_asked_for(fake: FakeProvider) -> None:
         b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: %d\r\n\r\n"
         % len(body)
     )
-    assert b" 100 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 2)
+    assert b" 100 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
     writer.write(body)
-    assert b" 200 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 2)
+    assert b" 200 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
     writer.close()
     await writer.wait_closed()
