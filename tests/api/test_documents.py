@@ -7,7 +7,9 @@ def test_the_document_and_its_page_are_public_and_name_every_family(tmp_path: Pa
     with Gateway(tmp_path) as gateway:
         document = gateway.request("GET", "/openapi.json", key=None)
         page = gateway.request("GET", "/docs", key=None)
-    assert (document.status, page.status) == (200, 200)
+        known = {"if-none-match": document.headers["etag"]}
+        again = gateway.request("GET", "/openapi.json", key=None, headers=known)
+    assert (document.status, page.status, again.status) == (200, 200, 304)  # it is made once
     paths = document.json()["paths"]
     assert {
         "/api/v1/chat/completions",

@@ -11,11 +11,10 @@ from unittest.mock import MagicMock
 import pytest
 from fastapi import FastAPI
 
-from catalogs import NOW, bundled
+from catalogs import NOW, Figures, bundled
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.catalog.entries import PriceWeights
 from turnout.catalog.listing import Listing
-from turnout.contracts.measured import NOTHING_MEASURED
 from turnout.web.site import APPLICATION_PATHS, Site, add_site
 
 _PATHS = (
@@ -28,13 +27,17 @@ _LONGEST_SECONDS = 0.005
 
 @pytest.fixture(scope="module")
 def app() -> FastAPI:
-    listing = Listing(bundled(), NOTHING_MEASURED, PriceWeights(), NOW)
+    snapshot = bundled()
+    spread = {"p50": 1.0, "p75": 2.0, "p90": 3.0, "p99": 4.0}
+    seen = {"status": 0, "uptime_last_30m": 99.0, "latency_last_30m": spread, "throughput_last_30m": spread}
+    figures = {one.id: seen for model in snapshot.models.values() for one in model.endpoints}
+    listing = Listing(snapshot, Figures(figures, dict.fromkeys(snapshot.models, 7)), PriceWeights(), NOW)
 
     async def present() -> Listing:
         return listing
 
     site = Site(
-        store=MagicMock(), keys=MagicMock(), clock=SYSTEM_CLOCK, listing=present, figures=dict, events=tuple,
+        store=MagicMock(), keys=MagicMock(), clock=SYSTEM_CLOCK, listing=present, figures=lambda: figures, events=tuple,
         provenance=lambda _name: None, ready=lambda: {"ready": True}, openid=None,
     )  # fmt: skip
     made = FastAPI()

@@ -9,7 +9,6 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import HTMLResponse
 
 from turnout import __version__
 from turnout.accounts.keys import KeyRing
@@ -23,7 +22,7 @@ from turnout.api.auto import add_auto
 from turnout.api.byok import TestCredential, add_byok
 from turnout.api.contents import add_contents
 from turnout.api.desk import CatalogDesk
-from turnout.api.documents import add_data_plane, docs_page
+from turnout.api.documents import add_documents
 from turnout.api.errors import error_body, retry_after_of, status_of
 from turnout.api.explain import Explain, add_explain
 from turnout.api.generations import FindGeneration, add_generations
@@ -76,7 +75,7 @@ class Control:
 def control_plane(control: Control) -> FastAPI:
     """The application that answers whatever is not on the hot path."""
     app = FastAPI(
-        title="Turnout", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False,
+        title="Turnout", version=__version__, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False,
         description="One API for every large language model. OpenRouter-compatible.",
     )  # fmt: skip
     if control.cors:
@@ -100,7 +99,7 @@ def control_plane(control: Control) -> FastAPI:
         _add_account(app, office, control, mount, hidden=hidden)
         add_explain(app, mount, control.explain, lambda request: _caller(control, request), hidden=hidden)
         _refuse_other_methods(app, mount)
-    add_data_plane(app)
+    add_documents(app)
     return app
 
 
@@ -155,10 +154,6 @@ def _add_service(app: FastAPI, control: Control) -> None:
         if not control.public_metrics and not (await _caller(control, request)).management:
             raise Forbidden("Metrics are for the management key")
         return Response(control.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> Response:
-        return HTMLResponse(docs_page(app.openapi()))
 
 
 def _add_account(app: FastAPI, office: Office, control: Control, mount: str, *, hidden: bool) -> None:

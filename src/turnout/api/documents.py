@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 
 from turnout.api.embeddings import EmbeddingParameters
 from turnout.api.errands import ModerationParameters, RerankParameters
 from turnout.api.images import ImageParameters
 from turnout.api.query import BODIES
 from turnout.api.sound import SpeechParameters, TranscriptionParameters
+from turnout.base.stored import Stored
 from turnout.domain.chat import ChatParameters
 
-__all__ = ["add_data_plane", "docs_page"]
+__all__ = ["add_documents"]
 
 _TEXT = {"type": "string"}
+_BRIEFLY = b"public, max-age=60"
 _METHODS = ("get", "post", "put", "patch", "delete")
 _REF = "#/components/schemas/{name}"
 _STATUSES = {
@@ -137,7 +140,31 @@ table { border-collapse: collapse; width: 100%; } td { border-top: 1px solid var
 """  # noqa: E501 - a style sheet
 
 
-def add_data_plane(app: FastAPI) -> None:
+def add_documents(app: FastAPI) -> None:
+    """Add ``/openapi.json`` and ``/docs``, each made in a thread when it is first asked for."""
+    _add_data_plane(app)
+    documents: dict[str, asyncio.Future[Stored]] = {}
+
+    def made(path: str) -> Stored:
+        if path == "/docs":
+            stored = Stored(_page(app.openapi()).encode(), kind=b"text/html; charset=utf-8", cache=_BRIEFLY)
+        else:
+            stored = Stored(msgspec.json.encode(app.openapi()), cache=_BRIEFLY)
+        stored.compress()
+        return stored
+
+    async def answer(request: Request) -> Response:
+        path = request.url.path
+        if path not in documents:
+            documents[path] = asyncio.get_running_loop().run_in_executor(None, made, path)
+        stored = await asyncio.shield(documents[path])
+        return Response(*stored.reply(request.headers))
+
+    for path in ("/openapi.json", "/docs"):
+        app.add_api_route(path, answer, methods=["GET"], include_in_schema=False, response_model=None)
+
+
+def _add_data_plane(app: FastAPI) -> None:
     """Make ``app.openapi()`` one document: FastAPI's own operations and those that the data plane answers."""
     own: Callable[[], dict[str, Any]] = app.openapi
 
@@ -176,7 +203,7 @@ def add_data_plane(app: FastAPI) -> None:
     app.openapi = whole  # type: ignore[method-assign]  # FastAPI documents this way of extending it
 
 
-def docs_page(document: Mapping[str, Any]) -> str:
+def _page(document: Mapping[str, Any]) -> str:
     """The document as one HTML page that loads nothing from elsewhere."""
     sections: dict[str, list[str]] = {}
     for path, verb, operation in _operations(document):

@@ -15,7 +15,7 @@ from turnout.api.messages.models import ASKED_BY, model_for_messages, models_for
 from turnout.api.office import MOUNTS, Caller, Routes
 from turnout.api.shelf import BY_LANGUAGE, PUBLIC, Shelf
 from turnout.base.errors import BadRequest, NotFound, Unauthenticated
-from turnout.base.stored import Stored, is_known
+from turnout.base.stored import Stored
 from turnout.catalog.feeds import atom, feed_items, rss
 from turnout.catalog.grouped import flat_reply, grouped_reply
 from turnout.catalog.listing import MEASURED_SECONDS
@@ -279,14 +279,7 @@ class _Counter:
 
 
 def _answer(request: Request, stored: Stored) -> Response:
-    accept = request.headers.get("accept-encoding")
-    variant = stored.choose(None if accept is None else accept.encode("latin-1"))
-    cut = [line.partition(b": ") for line in variant.lines.split(b"\r\n") if line]
-    headers = {name.decode(): value.decode() for name, _, value in cut}
-    known = request.headers.get("if-none-match")
-    if known is not None and is_known(variant.etag, known.encode("latin-1")):
-        return Response(status_code=304, headers=headers)
-    return Response(variant.body, headers=headers)
+    return Response(*stored.reply(request.headers))
 
 
 def _target(request: Request) -> bytes:

@@ -107,6 +107,16 @@ class Stored:
                     return variant
         return self.variants[b""]
 
+    def reply(self, headers: Mapping[str, str], status: int = 200) -> tuple[bytes | None, int, dict[str, str]]:
+        """Body, status and headers for a client that sent *headers*: 304 without a body when it has it already."""
+        accept, known = headers.get("accept-encoding"), headers.get("if-none-match")
+        variant = self.choose(None if accept is None else accept.encode("latin-1"))
+        cut = (line.partition(b": ") for line in variant.lines.split(b"\r\n") if line)
+        lines = {name.decode(): value.decode() for name, _, value in cut}
+        if status == 200 and known is not None and is_known(variant.etag, known.encode("latin-1")):
+            return None, 304, lines
+        return variant.body, status, lines
+
     def _add(self, encoding: bytes, body: bytes) -> None:
         etag = b'"%b%b"' % (self._mark, b"-" + encoding if encoding else b"")
         coding = b"content-encoding: %b\r\n" % encoding if encoding else b""

@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi import Request, Response
 
-from turnout.base.stored import Stored, is_known
+from turnout.base.stored import Stored
 
 __all__ = ["HTML", "answer", "secured"]
 
@@ -39,11 +39,4 @@ def secured(response: Response, form_to: str = "") -> Response:
 
 def answer(request: Request, stored: Stored, status: int = 200) -> Response:
     """*stored* in the encoding that the client likes best, or 304 when it has it already."""
-    accept = request.headers.get("accept-encoding")
-    variant = stored.choose(None if accept is None else accept.encode("latin-1"))
-    cut = [line.partition(b": ") for line in variant.lines.split(b"\r\n") if line]
-    headers = {name.decode(): value.decode() for name, _, value in cut}
-    known = request.headers.get("if-none-match")
-    if status == 200 and known is not None and is_known(variant.etag, known.encode("latin-1")):
-        return secured(Response(None, 304, headers))
-    return secured(Response(variant.body, status, headers))
+    return secured(Response(*stored.reply(request.headers, status)))
