@@ -85,6 +85,7 @@ def test_of_a_stream_nothing_of_what_is_blocked_gets_out() -> None:
     [
         {"to": "bob@example.com", "text": 'line\nJohn Smith\tsays "hi" \\ é'},
         {"card": 4111111111111111, "n": 3},
+        {"quoted": "\u201cbob@example.com\u201d", "to": "jos\u00e9.garc\u00eda@correo.es"},
         {"list": ["a@b.io", {"deep": "+49 30 1234567"}], "empty": ""},
     ],
 )
@@ -95,7 +96,7 @@ def test_redacted_arguments_of_tools_are_still_json(arguments: dict[str, object]
     assert passed != text
     read = json.loads(passed)
     assert read.keys() == arguments.keys()
-    assert not any(one in passed for one in ("bob@", "John Smith", "4111", "a@b.io", "1234567"))
+    assert not any(one in passed for one in ("bob@", "John Smith", "4111", "a@b.io", "1234567", "correo"))
 
 
 def test_a_flag_leaves_the_text_and_counts() -> None:

@@ -20,7 +20,7 @@ MOST_HELD: Final = 2_048
 _CONTEXT: Final = 16  # bytes before what is searched, for checks and word borders
 _REDACTED: Final = "[REDACTED]"
 _SCANNER: Final = "regex-prompt-injection"
-_ESCAPE: Final = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_ESCAPE: Final = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|([^u]))", re.DOTALL)
 _CUT_ESCAPE: Final = re.compile(rb"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 _BREAKS: Final = frozenset(b"nrtfb")
 
