@@ -24,7 +24,7 @@ from turnout.query.job import Job
 from turnout.query.outcome import Outcome
 from turnout.query.permitted import permitted_outputs
 from turnout.query.poll import Seat
-from turnout.query.prompt import Conversation, output_mode_of
+from turnout.query.prompt import output_mode_of
 from turnout.query.schemas import schema_of
 from turnout.query.selection import Slip
 from turnout.query.shapes import total
@@ -72,8 +72,7 @@ class _Query:
         self._weights = weights
         self._cache = cache
         self._schema = schema_of(job.asked.response_format)
-        self._conversation = Conversation(messages, job.asked.tools, job.asked.common, stream=job.streams)
-        self._conversation.tell_apart(job.roster.voters)
+        self._conversation = job.conversation(messages)
         self._generators = [voter for voter in job.roster.voters if voter.llm.generates]
         self._selectors = [voter for voter in job.roster.voters if not voter.llm.generates]
         self._choices: dict[int, dict[str, Any]] = {}

@@ -72,8 +72,6 @@ class Voting:
         self.training: Training | None = None
         self.house = house
         self.registry = registry
-        self._house = house
-        self._registry = registry
         self._archive = archive
         self._border = border
         self._cache = VoteCache()
@@ -113,7 +111,7 @@ class Voting:
         asked, roster = await self._asked(kind, body, key)
         messages = await resolved_messages(asked.messages, self._archive, key.account_id)
         choices = await resolved_choices(asked.choices, self._archive, key.account_id)
-        return preview(roster, asked, messages, choices, Estimator(self._house, key), all_answer=kind == "multichat")
+        return preview(roster, asked, messages, choices, Estimator(self.house, key), all_answer=kind == "multichat")
 
     async def _job(self, kind: _Kind, call: Call, house: House, key: Key) -> Job:
         asked, roster = await self._asked(kind, call.body, key)
@@ -143,15 +141,15 @@ class Voting:
             return await self._inline_roster(model, reference, account_id)
         author, slash, name = str(reference).partition("/")
         if slash:
-            reference = await self._registry.stored.named_definition(model, author, name)
+            reference = await self.registry.stored.named_definition(model, author, name)
             if reference is None:
                 raise NotFound(f"{excerpt(author, 64)} calls no model {excerpt(name, 64)}")
         try:
-            return await self._registry.roster(model, reference, account_id)
+            return await self.registry.roster(model, reference, account_id)
         except NotFound:
             if kind != "multichat":
                 raise
-        voting = await self._registry.find("score_model", str(reference))  # whose voters can answer too
+        voting = await self.registry.find("score_model", str(reference))  # whose voters can answer too
         answering = defined_by("multichat_model", {"llms": [msgspec.to_builtins(llm) for llm in _llms(voting.roster)]})
         assert answering.roster is not None  # noqa: S101 - it is a model
         return answering.roster
@@ -161,7 +159,7 @@ class Voting:
         place = (model, account_id, encode(definition))
         roster = self._inline.get(place)
         if roster is None:
-            roster = await self._registry.roster(model, definition, account_id)
+            roster = await self.registry.roster(model, definition, account_id)
             if len(self._inline) >= _MOST_INLINE:
                 del self._inline[next(iter(self._inline))]
             self._inline[place] = roster
@@ -230,11 +228,8 @@ class Voting:
 
     async def _weights(self, job: Job, messages: Sequence[Message]) -> Weights:
         shape = None if job.kind in {"score", "multichat"} else format_hash(job.asked.response_format)
-        end = job.timed()
-        try:
+        with job.waiting():
             return await self.weigher(job.roster, messages, shape, job.key.account_id, job.line)
-        finally:
-            end()
 
     async def _keep(self, job: Job, outcome: Outcome, messages: Sequence[Message]) -> None:
         """Note what was used, and what was said unless the client does not want that.
@@ -243,11 +238,11 @@ class Voting:
         """
         llms, model = _DEFINITIONS[job.kind]
         try:
-            await self._registry.stored.add_uses(uses_of(job, outcome, llms, model))
+            await self.registry.stored.add_uses(uses_of(job, outcome, llms, model))
             if outcome.error is None and job.asked.store:
                 await self._archive.put_completion(_archived(job, outcome, messages))
         except Unavailable as error:
-            self._house.report(_where(error))
+            self.house.report(_where(error))
 
     def _record(self, job: Job, ending: Ending, error_type: str | None) -> None:
         """The record of the request itself; what its voters used and cost stands in theirs."""

@@ -49,11 +49,7 @@ async def generate(
 
     def questions_for(voter: Voter) -> list[Question]:
         questions = under_way[voter.index] = [
-            job.line.question(
-                voter.index,
-                conversation.to_answer(voter, extra, number),
-                job.listener(voter, number) if job.streams else None,
-            )
+            job.line.question(voter.index, conversation.to_answer(voter, extra, number), job.listener(voter, number))
             for number in range(asked.n)
         ]
         return questions
@@ -68,9 +64,8 @@ async def generate(
                 heard = [Heard(error=refusal)] * asked.n
             answers[voter.index] = given = [_answer(one) for one in heard]
             spoken(voter, given)
-            errors = [one.error for one in given if one.error is not None]
-            if len(errors) == len(given):
-                return Vote(voter=voter.index, weight=weight, code=job.border.code_of(errors[0]))
+            if all(one.choice is None for one in given):
+                return Vote(voter=voter.index, weight=weight, code=_code(job, given))
             return Vote(voter=voter.index, weight=weight, shares=(1.0,), kind="generated")
 
         def withdraw() -> None:
@@ -85,12 +80,13 @@ async def generate(
     price = None if asked.max_cost is None else Estimator(job.house, job.key)
     seats = [seat_of(voter) for voter in voters]
     limits = Conduct(max_cost=asked.max_cost, deadline=job.conduct.deadline)
-    end = job.timed()
-    try:
+    with job.waiting():
         await Poll(seats, (), 1, limits, lambda: job.line.cost).hold()
-    finally:
-        end()
     return answers, seats
+
+
+def _code(job: Job, failed: Sequence[Answer]) -> int:
+    return next(job.border.code_of(one.error) for one in failed if one.error is not None)
 
 
 def without_marks(node: Any) -> Any:  # noqa: ANN401 - JSON

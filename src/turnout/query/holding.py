@@ -52,23 +52,15 @@ async def hold_election(  # noqa: PLR0913 - what one ballot needs, each named
     out; *earlier* votes count too, and *counted* makes a vote on the texts one on the options.
     """
     asked = job.asked
-    terms = Terms(vote_seed=job.vote_seed, slips=asked.n, passes=asked.passes, allow_abstain=asked.allow_abstain)
-    choice = Options(texts, job.vote_seed, allow_abstain=asked.allow_abstain)
-    selection = Selection(job.line, conversation, choice, terms, job.border.code_of)
-    if asked.vote_cache:
-        selection.remember_in(cache, job.key.account_id)
-    price = None
-    if asked.cascade is not None or asked.max_cost is not None:
-        price = Estimator(job.house, job.key)
+    selection = _selection(job, conversation, texts, cache)
+    price = Estimator(job.house, job.key) if asked.cascade is not None or asked.max_cost is not None else None
 
     def seat_of(voter: Voter) -> Seat:
         mode = output_mode_of(voter.llm)
         weight = weights.values[voter.index]
 
         async def ask() -> Vote:
-            listeners = None
-            if job.streams:
-                listeners = [job.listener(voter, slip, mode) for slip in range(terms.slips)]
+            listeners = [job.listener(voter, slip, mode) for slip in range(asked.n)]
             vote = await selection.vote(voter, weight, listeners)
             spoken(voter, selection.slips[voter.index])
             return counted(vote)
@@ -80,11 +72,8 @@ async def hold_election(  # noqa: PLR0913 - what one ballot needs, each named
 
     seats = [seat_of(voter) for voter in voters]
     poll = Poll(seats, earlier, len(texts) if options is None else options, job.conduct, lambda: job.line.cost)
-    end = job.timed()
-    try:
+    with job.waiting():
         await poll.hold()
-    finally:
-        end()
     ballot = poll.ballot
     return Election(
         seats=seats,
@@ -95,12 +84,20 @@ async def hold_election(  # noqa: PLR0913 - what one ballot needs, each named
     )
 
 
-def outcome_report(
-    job: Job, election: Election, weights: Weights, more: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def _selection(job: Job, conversation: Conversation, texts: Sequence[str], cache: VoteCache) -> Selection:
+    asked = job.asked
+    terms = Terms(vote_seed=job.vote_seed, slips=asked.n, passes=asked.passes, allow_abstain=asked.allow_abstain)
+    choice = Options(texts, job.vote_seed, allow_abstain=asked.allow_abstain)
+    selection = Selection(job.line, conversation, choice, terms, job.border.code_of)
+    if asked.vote_cache:
+        selection.remember_in(cache, job.key.account_id)
+    return selection
+
+
+def outcome_report(job: Job, election: Election, weights: Weights) -> dict[str, Any]:
     """The ballot report of a completion."""
     tally = election.tally
-    report = ballot_report(tally, job.vote_seed, more or {})
+    report = ballot_report(tally, job.vote_seed)
     report["passes"] = job.asked.passes
     report["votes"] = votes_report(job.roster, election.seats, election.slips, weights.values)
     if weights.calibrated is not None and tally.winner is not None:

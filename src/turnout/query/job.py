@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, final
 from uuid import uuid4
 
@@ -14,10 +15,11 @@ from turnout.base.jsons import encode
 from turnout.domain.account import Key
 from turnout.domain.archive import CompletionKind
 from turnout.domain.completion import NULL, Choice, Chunk
-from turnout.domain.query import OutputMode, Roster, Voter
+from turnout.domain.query import Message, OutputMode, Roster, Voter
 from turnout.engine.house import Call, House
 from turnout.query.asked import Asked
 from turnout.query.poll import Conduct
+from turnout.query.prompt import Conversation
 from turnout.query.shapes import Border, message_of, metadata_of, voter_fields
 from turnout.query.voters import Heard, Line, Listener
 
@@ -81,6 +83,12 @@ class Job:
             rules=asked.rules,
         )
 
+    def conversation(self, messages: Sequence[Message]) -> Conversation:
+        """*messages*, with all else that its voters are told alike."""
+        made = Conversation(messages, self.asked.tools, self.asked.common, stream=self.streams)
+        made.tell_apart(self.roster.voters)
+        return made
+
     def overhead_ms(self) -> float:
         """Milliseconds since the request arrived that were not spent waiting for voters."""
         return max(0.0, self.house.clock.monotonic() - self.call.arrived - self.waited) * 1000
@@ -101,15 +109,17 @@ class Job:
         self._roles.add(index)
         return {"role": "assistant"}
 
-    def listener(self, voter: Voter, slip: int, mode: OutputMode | None = None, *, many: bool = False) -> Listener:
-        """What passes on the words of one question to *voter*. *many*: its choices count, and not the question."""
+    def listener(self, voter: Voter, slip: int, mode: OutputMode | None = None) -> Listener | None:
+        """What passes on the words of one question to *voter*; None for a client that gets them at the end."""
+        if not self.streams:
+            return None
         fields = voter_fields(voter, None, self.border)
 
         def hear(chunks: Sequence[Chunk]) -> None:
             for chunk in chunks:
                 for choice in chunk.choices:
                     delta: Any = choice.delta
-                    index = self.index((voter.index, choice.index if many else slip))
+                    index = self.index((voter.index, slip))
                     if mode == "tool_call" or index not in self._roles:
                         delta = _plain_delta(_decode_delta(choice.delta), mode)
                     if index not in self._roles:
@@ -141,14 +151,14 @@ class Job:
         }
         return made | voter_fields(voter, error, self.border)
 
-    def send(self, choices: Sequence[Mapping[str, Any]], **more: object) -> None:
+    def send(self, choices: Sequence[Mapping[str, Any]]) -> None:
         """One chunk, for a client that wants them."""
         if not self.streams:
             return
         reply = self.call.reply
         if not reply.started:
             reply.start(self.generation_id, self.overhead_ms(), "")
-        reply.write(b"data: %b\n\n" % encode(self.head(chunk=True) | {"choices": choices} | more))
+        reply.write(self._event({"choices": choices}))
 
     def head(self, *, chunk: bool = False) -> dict[str, Any]:
         """How every answer and every chunk begins."""
@@ -170,11 +180,8 @@ class Job:
             return
         if not reply.started:
             reply.start(self.generation_id, self.overhead_ms(), "")
-        event = b"data: %b\n\n" % encode(self.head(chunk=True) | dict(last))
-        if error is not None:
-            shown = {"choices": [], "error": Raw(self.border.error(error))}
-            event += b"data: %b\n\n" % encode(self.head(chunk=True) | shown)
-        reply.finish(event + _DONE)
+        failed = b"" if error is None else self._event({"choices": [], "error": Raw(self.border.error(error))})
+        reply.finish(self._event(last) + failed + _DONE)
 
     def fail(self, error: TurnoutError) -> None:
         """The end of the answer, where there is none."""
@@ -182,18 +189,20 @@ class Job:
         if not reply.started:
             reply.refuse(error, self.generation_id)
             return
-        shown = {"choices": [], "error": Raw(self.border.error(error))}
-        reply.finish(b"data: %b\n\n%b" % (encode(self.head(chunk=True) | shown), _DONE))
+        reply.finish(self._event({"choices": [], "error": Raw(self.border.error(error))}) + _DONE)
 
-    def timed(self) -> Callable[[], None]:
-        """Begins to count time as waiting; the result ends that."""
+    def _event(self, rest: Mapping[str, Any]) -> bytes:
+        return b"data: %b\n\n" % encode({**self.head(chunk=True), **rest})
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Time within is time spent waiting for voters."""
         clock = self.house.clock
         began = clock.monotonic()
-
-        def end() -> None:
+        try:
+            yield
+        finally:
             self.waited += clock.monotonic() - began
-
-        return end
 
 
 def _says_nothing(delta: Raw | dict[str, Any]) -> bool:

@@ -12,7 +12,6 @@ from turnout.query.generation import Answer, generate
 from turnout.query.holding import all_failed
 from turnout.query.job import Job
 from turnout.query.outcome import Outcome
-from turnout.query.prompt import Conversation
 from turnout.query.shapes import total
 from turnout.query.weighing import Weights
 
@@ -21,8 +20,6 @@ __all__ = ["multichat"]
 
 async def multichat(job: Job, messages: Sequence[Message], weights: Weights) -> Outcome:
     """Have all voters of *job* answer, and answer its client."""
-    conversation = Conversation(messages, job.asked.tools, job.asked.common, stream=job.streams)
-    conversation.tell_apart(job.roster.voters)
     made: dict[int, dict[str, Any]] = {}
 
     def spoken(voter: Voter, answers: Sequence[Answer]) -> None:
@@ -32,7 +29,7 @@ async def multichat(job: Job, messages: Sequence[Message], weights: Weights) -> 
             delta = job.opening(entry["index"])
             job.send([_without(entry, "message", "completion_metadata") | {"delta": delta, "logprobs": None}])
 
-    answers, seats = await generate(job, job.roster.voters, weights, conversation, spoken)
+    answers, seats = await generate(job, job.roster.voters, weights, job.conversation(messages), spoken)
     usage, price = total(job.line)
     choices = [one for _, one in sorted(made.items())]
     last: dict[str, Any] = {"usage": Raw(job.border.usage(usage, price))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -71,18 +72,16 @@ def kept_ballot(job: Job, outcome: Outcome, messages: Sequence[Message]) -> dict
 
 def uses_of(job: Job, outcome: Outcome, llms: DefinitionKind, model: DefinitionKind) -> list[UseOfDefinition]:
     """What the completion did with each definition."""
+    used = partial(UseOfDefinition, completion_id=job.id, account_id=job.key.account_id, created=job.created)
     questions = _questions(job)
     agreement, on_top, voted = _agreements(outcome)
     uses: dict[str, UseOfDefinition] = {}
     for voter in job.roster.voters:
         use = questions.get(voter.index, _NOTHING)
         before = uses.get(voter.id)
-        own = UseOfDefinition(
+        own = used(
             kind=llms,
             definition_id=voter.id,
-            completion_id=job.id,
-            account_id=job.key.account_id,
-            created=job.created,
             requests=use.requests,
             prompt_tokens=use.prompt_tokens,
             completion_tokens=use.completion_tokens,
@@ -95,12 +94,9 @@ def uses_of(job: Job, outcome: Outcome, llms: DefinitionKind, model: DefinitionK
     tally = None if outcome.election is None else outcome.election.tally
     decided = tally is not None and tally.winner is not None
     embedding = questions.get(EMBEDDING, _NOTHING)
-    whole = UseOfDefinition(
+    whole = used(
         kind=model,
         definition_id=job.roster.id,
-        completion_id=job.id,
-        account_id=job.key.account_id,
-        created=job.created,
         prompt_tokens=outcome.usage.prompt_tokens - embedding.prompt_tokens,
         completion_tokens=outcome.usage.completion_tokens - embedding.completion_tokens,
         cost=Pico(outcome.price.total + (outcome.price.own or 0) - embedding.cost),

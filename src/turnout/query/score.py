@@ -12,7 +12,7 @@ from turnout.query.cache import VoteCache
 from turnout.query.holding import Election, all_failed, hold_election, outcome_report
 from turnout.query.job import Job
 from turnout.query.outcome import Outcome
-from turnout.query.prompt import Conversation, output_mode_of
+from turnout.query.prompt import output_mode_of
 from turnout.query.selection import Slip
 from turnout.query.shapes import total, voter_fields
 from turnout.query.texts import answer_text
@@ -25,9 +25,6 @@ async def score(
     job: Job, messages: Sequence[Message], choices: Sequence[Message], weights: Weights, cache: VoteCache
 ) -> Outcome:
     """Have the voters of *job* choose among *choices*, and answer its client."""
-    asked, roster = job.asked, job.roster
-    conversation = Conversation(messages, asked.tools, asked.common, stream=job.streams)
-    conversation.tell_apart(roster.voters)
     supplied = [_supplied(index, choice) for index, choice in enumerate(choices)]
     job.first_index = len(choices)
     job.before_first = [_as_delta(one) for one in supplied]
@@ -35,28 +32,12 @@ async def score(
 
     def spoken(voter: Voter, slips: Sequence[Slip]) -> None:
         order.append(voter)
-        index = job.index((voter.index, 0))
-        if not job.streams:
-            return
-        slip = slips[0]
-        closing = {
-            "index": index,
-            "delta": job.opening(index) | {"vote": slip.shares},
-            "finish_reason": _finish_reason(slip),
-            "logprobs": None,
-            "weight": weights.values[voter.index],
-            "vote_kind": slip.told_kind,
-        }
-        job.send([closing | voter_fields(voter, slip.error, job.border)])
+        closing = _closing(job, voter, slips[0], weights.values[voter.index])
+        job.send([closing])
 
+    texts = [answer_text(choice) for choice in choices]
     election = await hold_election(
-        job,
-        roster.voters,
-        weights,
-        conversation,
-        [answer_text(choice) for choice in choices],
-        cache=cache,
-        spoken=spoken,
+        job, job.roster.voters, weights, job.conversation(messages), texts, cache=cache, spoken=spoken
     )
     tally = election.tally
     for one, weight, confidence in zip(supplied, tally.weights, tally.confidences, strict=True):
@@ -102,6 +83,20 @@ def _voted(job: Job, voter: Voter, election: Election, weights: Weights, agreeme
     if weights.evidence:
         voted["weight_evidence"] = weights.evidence[voter.index]
     return voted
+
+
+def _closing(job: Job, voter: Voter, slip: Slip, weight: float) -> dict[str, Any]:
+    """The last chunk of a voter."""
+    index = job.index((voter.index, 0))
+    closing = {
+        "index": index,
+        "delta": job.opening(index) | {"vote": slip.shares},
+        "finish_reason": _finish_reason(slip),
+        "logprobs": None,
+        "weight": weight,
+        "vote_kind": slip.told_kind,
+    }
+    return closing | voter_fields(voter, slip.error, job.border)
 
 
 def _finish_reason(slip: Slip) -> str | None:

@@ -101,7 +101,7 @@ class Selection:
         """Take votes from *cache* where it has them, and leave others there."""
         self._cache = (cache, account_id)
 
-    async def vote(self, voter: Voter, weight: float, listeners: Sequence[Listener] | None = None) -> Vote:
+    async def vote(self, voter: Voter, weight: float, listeners: Sequence[Listener | None] | None = None) -> Vote:
         """The vote of *voter*: the mean of its slips that did not fail. *listeners*, one for each slip, hear it."""
         key = self._key(voter)
         kept = self._cache[0].get(key) if self._cache is not None else None
@@ -134,7 +134,7 @@ class Selection:
         """What the questions to *voter* have come to, for one that was withdrawn too."""
         return tuple(question.heard() for question in self._asked.get(voter.index, ()))
 
-    async def _ask(self, voter: Voter, listeners: Sequence[Listener] | None) -> list[Slip]:
+    async def _ask(self, voter: Voter, listeners: Sequence[Listener | None] | None) -> list[Slip]:
         trees = self._trees(voter)
         questions: list[Question] = []
         try:

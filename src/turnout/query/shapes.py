@@ -88,7 +88,7 @@ def voter_fields(voter: Voter, error: TurnoutError | None, border: Border) -> di
     return {"error": shown, "model": voter.id, "model_index": voter.index}
 
 
-def ballot_report(tally: Tally, vote_seed: int, more: Mapping[str, Any]) -> dict[str, Any]:
+def ballot_report(tally: Tally, vote_seed: int) -> dict[str, Any]:
     """What stands in ``ballot``."""
     return {
         "status": tally.status,
@@ -106,7 +106,6 @@ def ballot_report(tally: Tally, vote_seed: int, more: Mapping[str, Any]) -> dict
         "entropy": tally.entropy,
         "tie": tally.tie,
         "vote_seed": vote_seed,
-        **more,
     }
 
 
