@@ -147,28 +147,43 @@ class _Worker:
 
     def __init__(self, orders: Orders, loaded: config.Loaded, store: Store) -> None:
         settings = loaded.settings
-        loop = asyncio.get_running_loop()
-        deadlines = Deadlines(loop)
-        dice = Random()  # chooses endpoints; nothing secret depends on it
         self._orders = orders
         self._loaded = loaded
         self._store = store
         self._till = Till(settings, store, head=orders.alone, alone=orders.alone)
         self._journal = Journal(journals_of(settings), self._till.journal_name)
+        self._writer = JournalWriter(journals_of(settings), store, self._till.node, self._till.booked)
+        self._shared = shared_of(settings, alone=orders.alone)
+        self._presets = PresetBook(store)
+        self._credentials = CredentialBook(store, vault_of(settings))
+        self._contents = ContentKeeper(store, vault_of(settings))
+        auto, signs = AutoRouter(), Signs()
+        self._house = self._furnish(settings, auto, signs)
+        auto.report = self._house.mistake
+        self._tutor = Tutor(
+            auto, signs, store, lambda: self._loaded.settings, lambda: self._house.rails.routes, SYSTEM_CLOCK.wall
+        )
+        self._machines = Machines(self._house, self._shared, self._till.node)
+        self._tallies = TallyFiles(Path(settings.server.data_dir) / "metrics", str(os.getpid()), self._house.tally)
+        self._open_planes(settings)
+        self._application: asyncio.Future[FastAPI] | None = None
+        self._background: set[asyncio.Future[Any]] = set()
+        self._first = FirstKeys(None, None)
+        self._switching = asyncio.Lock()
+
+    def _furnish(self, settings: config.Settings, auto: AutoRouter, signs: Signs) -> House:
+        """What requests are served with."""
+        loop = asyncio.get_running_loop()
+        deadlines = Deadlines(loop)
+        dice = Random()  # chooses endpoints; nothing secret depends on it
         outbox = Outbox(loop, self._journal.commit)
         client = Client(deadlines, outbox, keep=read_headers())
         self._fetcher = Fetcher(client.exchange, fetch_limits(settings))
         outside = outside_of(client, self._fetcher)
-        auto, signs = AutoRouter(), Signs()
-        self._switchman = Switchman(orders.environment, orders.fake_address, outside, auto.pickers())
-        self._shared = shared_of(settings, alone=orders.alone)
-        self._presets = PresetBook(store)
-        self._credentials = CredentialBook(store, vault_of(settings))
-        self._writer = JournalWriter(journals_of(settings), store, self._till.node, self._till.booked)
-        self._contents = ContentKeeper(store, vault_of(settings))
-        self._house = House(
+        self._switchman = Switchman(self._orders.environment, self._orders.fake_address, outside, auto.pickers())
+        return House(
             rails=self._switchman.lay(settings),
-            keys=KeyRing(store, SYSTEM_CLOCK),
+            keys=KeyRing(self._store, SYSTEM_CLOCK),
             client=client,
             outbox=outbox,
             deadlines=deadlines,
@@ -192,13 +207,11 @@ class _Worker:
             signs=signs,
             ways=Ways(self._credentials, lambda provider, secret: reach_by(provider, secret, outside)),
         )
-        auto.report = self._house.mistake
-        self._tutor = Tutor(
-            auto, signs, store, lambda: self._loaded.settings, lambda: self._house.rails.routes, SYSTEM_CLOCK.wall
-        )
-        self._machines = Machines(self._house, self._shared, self._till.node)
+
+    def _open_planes(self, settings: config.Settings) -> None:
+        """Where requests come in: the data plane, and the control plane beside it."""
         surfaces = {mount + path: surface for mount in _MOUNTS for path, surface in _SURFACES.items()}
-        voting = voting_of(self._house, store)
+        voting = voting_of(self._house, self._store)
         self._house.instead = voting.instead
         self._plane = DataPlane(
             self._house,
@@ -207,14 +220,9 @@ class _Worker:
             _limits(settings),
             serving={**serving_of(voting), "count_tokens": count_tokens},
         )
-        self._tallies = TallyFiles(Path(settings.server.data_dir) / "metrics", str(os.getpid()), self._house.tally)
-        grounds = Grounds(orders.load, orders.environment, orders.sync_command)
-        self._control = ControlPlane(self._house, store, self._tallies, settings, voting, grounds)
+        grounds = Grounds(self._orders.load, self._orders.environment, self._orders.sync_command)
+        self._control = ControlPlane(self._house, self._store, self._tallies, settings, voting, grounds)
         self._plane.kept = self._control.desk.find
-        self._application: asyncio.Future[FastAPI] | None = None
-        self._background: set[asyncio.Future[Any]] = set()
-        self._first = FirstKeys(None, None)
-        self._switching = asyncio.Lock()
 
     async def run(self) -> None:
         """Serve until told to stop."""
