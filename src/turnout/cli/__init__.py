@@ -12,6 +12,6 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:  # answered at once: shells and monitors ask often
         sys.stdout.write(f"turnout {__version__}\n")
         return
-    from turnout.cli.main import run  # noqa: PLC0415 - see above
+    from turnout.cli.main import run
 
     run()

@@ -28,7 +28,7 @@ _Credit = Annotated[str, typer.Argument(metavar="DOLLARS", help="What it may spe
 @commands.command("list")
 def list_accounts(config: ConfigOption = None) -> None:
     """List all accounts, their credit and what each has spent."""
-    from turnout.base.money import Pico, dollars  # noqa: PLC0415 - help need not wait for it
+    from turnout.base.money import Pico, dollars
 
     async def read(store: Store) -> list[tuple[Account, Pico]]:
         return [(one, Pico(await store.spent_by_account(one.id, 0.0))) for one in await store.accounts()]
@@ -49,12 +49,12 @@ def list_accounts(config: ConfigOption = None) -> None:
 @commands.command()
 def create(
     name: Annotated[str, typer.Argument(help="A name to find it by.")],
-    admin: Annotated[bool, typer.Option("--admin", help="Its management keys manage accounts.")] = False,  # noqa: FBT002 - a flag
+    admin: Annotated[bool, typer.Option("--admin", help="Its management keys manage accounts.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Make an account and print its id."""
-    from turnout.base.clock import SYSTEM_CLOCK  # noqa: PLC0415 - help need not wait for it
-    from turnout.domain.account import Account  # noqa: PLC0415 - the same
+    from turnout.base.clock import SYSTEM_CLOCK
+    from turnout.domain.account import Account
 
     made = Account(id=f"acc-{secrets.token_hex(10)}", name=name, admin=admin, created=SYSTEM_CLOCK.wall())
     in_store(config, lambda store: store.put_account(made))
@@ -66,9 +66,9 @@ def credit(
     account: Annotated[str, typer.Argument(help="Its id.")], dollars: _Credit, config: ConfigOption = None
 ) -> None:
     """Set the credit of an account: what it may spend in its whole life."""
-    from turnout.accounts.writes import ACCOUNT_FIELDS, changed_account, read_body  # noqa: PLC0415 - help need not wait
-    from turnout.base.errors import NotFound  # noqa: PLC0415 - the same
-    from turnout.base.jsons import encode  # noqa: PLC0415 - the same
+    from turnout.accounts.writes import ACCOUNT_FIELDS, changed_account, read_body
+    from turnout.base.errors import NotFound
+    from turnout.base.jsons import encode
 
     amount = None if dollars == "unlimited" else Raw(dollars.encode())
     values = read_body(encode({"credit": amount}), ACCOUNT_FIELDS)

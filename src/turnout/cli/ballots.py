@@ -87,7 +87,7 @@ class Booth:
 
     def case(self, task: Task, number: int, *, store: bool) -> tuple[Case, str, str]:
         """Ask for *task* and judge it by what the voters have learned of other prompts; ids of model and completion."""
-        from turnout.query.evaluate import Case  # noqa: PLC0415 - help need not wait for it
+        from turnout.query.evaluate import Case
 
         fields: dict[str, object] = {"store": store, "vote_seed": number, "seed": number}
         if task.response_format is not None:

@@ -29,7 +29,7 @@ commands = typer.Typer(
 @commands.command()
 def search(
     text: Annotated[str, typer.Argument(help="Words that stand in a model's id or name, in any order.")],
-    callable_only: Annotated[bool, typer.Option("--callable", help="Only models that can be called here.")] = False,  # noqa: FBT002 - a flag
+    callable_only: Annotated[bool, typer.Option("--callable", help="Only models that can be called here.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Find models by their id or name."""
@@ -52,11 +52,11 @@ def search(
 @commands.command()
 def show(
     model: Annotated[str, typer.Argument(help="Its id or an alias.")],
-    provenance: Annotated[bool, typer.Option("--provenance", help="Say who said what, and when.")] = False,  # noqa: FBT002 - a flag
+    provenance: Annotated[bool, typer.Option("--provenance", help="Say who said what, and when.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Show a model and who serves it at which price."""
-    from turnout.base.slugs import InvalidModelName, parse_model_name  # noqa: PLC0415 - help need not wait for it
+    from turnout.base.slugs import InvalidModelName, parse_model_name
 
     if provenance:
         _show_provenance(model, config)
@@ -79,13 +79,13 @@ def show(
 @commands.command()
 def sync(config: ConfigOption = None) -> None:
     """Read the sources, and swap in what is new. A running server follows by itself."""
-    import asyncio  # noqa: PLC0415 - help need not wait for it
-    import os  # noqa: PLC0415 - the same
-    import time  # noqa: PLC0415 - the same
+    import asyncio
+    import os
+    import time
 
-    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - the same
-    from turnout.app.sync import sync as run  # noqa: PLC0415 - the same
-    from turnout.cli.progress import shown_progress  # noqa: PLC0415 - the same
+    from turnout.app.configuration import load_configuration
+    from turnout.app.sync import sync as run
+    from turnout.cli.progress import shown_progress
 
     loaded = load_configuration(config)
     with shown_progress() as progress:
@@ -113,16 +113,16 @@ def diff(
     config: ConfigOption = None,
 ) -> None:
     """Show what the last sync has changed, what is quarantined, and what could not be identified."""
-    import os  # noqa: PLC0415 - help need not wait for it
-    import time  # noqa: PLC0415 - the same
+    import os
+    import time
 
-    from turnout.app.catalog_review import review  # noqa: PLC0415 - the same
-    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - the same
+    from turnout.app.catalog_review import review
+    from turnout.app.configuration import load_configuration
 
     loaded = load_configuration(config)
     now = time.time()
     if approve is not None or reject is not None:
-        from turnout.app.sync import decide  # noqa: PLC0415 - the same
+        from turnout.app.sync import decide
 
         if approve is not None:
             typer.echo(f"approved: {decide(loaded.settings, os.environ, now, approve, approve=True).text}")
@@ -139,12 +139,12 @@ def diff(
 
 
 def _show_provenance(name: str, config: Path | None) -> None:
-    import os  # noqa: PLC0415 - help need not wait for it
-    import time  # noqa: PLC0415 - the same
+    import os
+    import time
 
-    from turnout.app.catalog_review import provenance  # noqa: PLC0415 - the same
-    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - the same
-    from turnout.base.slugs import InvalidModelName, parse_model_name  # noqa: PLC0415 - the same
+    from turnout.app.catalog_review import provenance
+    from turnout.app.configuration import load_configuration
+    from turnout.base.slugs import InvalidModelName, parse_model_name
 
     try:
         base = parse_model_name(name).base
@@ -173,7 +173,7 @@ def _origin(origin: tuple[str, str | None]) -> tuple[str, str]:
 
 def _value(value: object) -> str:
     """A value in one line."""
-    from turnout.domain.usage import PRICES, Pricing  # noqa: PLC0415 - help need not wait for it
+    from turnout.domain.usage import PRICES, Pricing
 
     if isinstance(value, Pricing):
         stated = [(name, price) for name in PRICES if (price := getattr(value, name))]
@@ -183,8 +183,8 @@ def _value(value: object) -> str:
 
 
 def _snapshot(config: Path | None) -> CatalogSnapshot:
-    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - help need not wait for it
-    from turnout.app.inspection import catalog_of  # noqa: PLC0415 - the same
+    from turnout.app.configuration import load_configuration
+    from turnout.app.inspection import catalog_of
 
     return catalog_of(load_configuration(config))
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from turnout.base.errors import TurnoutError, Unavailable
-from turnout.cli.options import ConfigOption
+from turnout.cli.options import ConfigOption, KeyOption, UrlOption
 from turnout.cli.server import Server, connect, server_of
 
 __all__ = ["chat"]
@@ -26,12 +26,8 @@ def chat(
     prompt: Annotated[
         str | None, typer.Argument(help="Left out: standard input; on a terminal, line by line.", show_default=False)
     ] = None,
-    url: Annotated[
-        str | None, typer.Option(help="The server. Left out: the one of the configuration.", show_default=False)
-    ] = None,
-    key: Annotated[
-        str | None, typer.Option(help="Left out: $TURNOUT_API_KEY, else the first key.", show_default=False)
-    ] = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Ask a model through a running server and print its answer as it comes."""

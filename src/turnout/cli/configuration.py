@@ -16,7 +16,7 @@ commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check,
 @commands.command()
 def check(config: ConfigOption = None) -> None:
     """Say whether the configuration is right; one line for each mistake."""
-    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - help need not wait for it
+    from turnout.app.configuration import load_configuration
 
     loaded = load_configuration(config)
     for warning in loaded.warnings:
@@ -27,8 +27,8 @@ def check(config: ConfigOption = None) -> None:
 @commands.command()
 def show(config: ConfigOption = None) -> None:
     """Print the configuration in effect as TOML, secrets masked, each value with its origin."""
-    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - help need not wait for it
-    from turnout.config import show as shown  # noqa: PLC0415 - the same
+    from turnout.app.configuration import load_configuration
+    from turnout.config import show as shown
 
     typer.echo(shown(load_configuration(config)), nl=False)
 
@@ -36,6 +36,6 @@ def show(config: ConfigOption = None) -> None:
 @commands.command()
 def schema(config: ConfigOption = None) -> None:  # noqa: ARG001 - every command takes it; this one needs nothing of it
     """Print the JSON Schema of the configuration file, for editors."""
-    from turnout.config import schema as described  # noqa: PLC0415 - help need not wait for it
+    from turnout.config import schema as described
 
     typer.echo(json.dumps(described(), indent=2, ensure_ascii=False))

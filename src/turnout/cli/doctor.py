@@ -13,8 +13,8 @@ __all__ = ["doctor"]
 
 def doctor(config: ConfigOption = None) -> None:
     """Look at the configuration, the data directory, the store, credentials and the port; changes nothing."""
-    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - help need not wait for it
-    from turnout.app.inspection import findings  # noqa: PLC0415 - the same
+    from turnout.app.configuration import load_configuration
+    from turnout.app.inspection import findings
 
     found = asyncio.run(findings(load_configuration(config)))
     for finding in found:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from turnout.base.errors import BadRequest, NoEndpoints, TurnoutError
-from turnout.cli.options import ConfigOption, print_table
+from turnout.cli.options import ConfigOption, KeyOption, UrlOption, print_table
 from turnout.cli.server import connect, server_of
 
 __all__ = ["explain"]
@@ -25,21 +25,17 @@ _REFUSED = frozenset({400, 404, 413})
 
 def explain(
     request: Annotated[str, typer.Argument(help="A file with the body of a chat request; - is standard input.")],
-    url: Annotated[
-        str | None, typer.Option(help="The server. Left out: the one of the configuration.", show_default=False)
-    ] = None,
-    key: Annotated[
-        str | None, typer.Option(help="Left out: $TURNOUT_API_KEY, else the first key.", show_default=False)
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every number that was used.")] = False,  # noqa: FBT002 - a flag
+    url: UrlOption = None,
+    key: KeyOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every number that was used.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Show which endpoint a request would go to, and why not to the others, without sending it."""
     body = sys.stdin.buffer.read() if request == "-" else Path(request).read_bytes()
     found: Any = _from_server(body, config, url, key)
     if found is None:
-        from turnout.app.configuration import load_configuration  # noqa: PLC0415 - not needed with a server
-        from turnout.app.rehearsal import explained  # noqa: PLC0415 - the same
+        from turnout.app.configuration import load_configuration
+        from turnout.app.rehearsal import explained
 
         if url is not None:
             raise TurnoutError(f"no answer from {url} (is it running? turnout serve)")

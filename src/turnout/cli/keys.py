@@ -13,6 +13,7 @@ from turnout.cli.options import ConfigOption, print_table
 from turnout.cli.stores import in_store
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from turnout.contracts.store import Store
@@ -31,9 +32,9 @@ _Which = Annotated[
 
 
 @commands.command()
-def create(  # noqa: PLR0913, PLR0917 - one for each option
+def create(
     name: Annotated[str, typer.Argument(help="A name to find it by.")],
-    management: _Management = False,  # noqa: FBT002 - a flag
+    management: _Management = False,
     days: Annotated[
         float | None, typer.Option(min=0.001, help="Days until it expires. Left out: it does not.", show_default=False)
     ] = None,
@@ -51,10 +52,10 @@ def create(  # noqa: PLR0913, PLR0917 - one for each option
     config: ConfigOption = None,
 ) -> None:
     """Make a key and print it, once."""
-    from turnout.accounts.issue import issue_key  # noqa: PLC0415 - help need not wait for it
-    from turnout.accounts.writes import KEY_FIELDS, changed_key, read_body  # noqa: PLC0415 - the same
-    from turnout.base.clock import SYSTEM_CLOCK  # noqa: PLC0415 - the same
-    from turnout.base.jsons import encode  # noqa: PLC0415 - the same
+    from turnout.accounts.issue import issue_key
+    from turnout.accounts.writes import KEY_FIELDS, changed_key, read_body
+    from turnout.base.clock import SYSTEM_CLOCK
+    from turnout.base.jsons import encode
 
     fields: dict[str, object] = {"limit_reset": reset, "allowed_models": model, "tags": tag}
     fields = {field: value for field, value in fields.items() if value}
@@ -80,7 +81,7 @@ def create(  # noqa: PLR0913, PLR0917 - one for each option
 @commands.command("list")
 def list_keys(config: ConfigOption = None) -> None:
     """List all keys and what each has spent."""
-    from turnout.base.money import Pico, dollars  # noqa: PLC0415 - help need not wait for it
+    from turnout.base.money import Pico, dollars
 
     async def read(store: Store) -> list[tuple[Key, Pico]]:
         return [(key, Pico(await store.spent(key.hash, 0.0))) for key in await store.keys()]
@@ -105,34 +106,26 @@ def list_keys(config: ConfigOption = None) -> None:
 @commands.command()
 def disable(key: _Which, config: ConfigOption = None) -> None:
     """Switch a key off: callers with it get a 401."""
-    _switch(config, key, disabled=True)
+    _change(config, key, lambda store, found: store.disable_key(found.hash, disabled=True), "disabled")
 
 
 @commands.command()
 def enable(key: _Which, config: ConfigOption = None) -> None:
     """Switch a key on again."""
-    _switch(config, key, disabled=False)
+    _change(config, key, lambda store, found: store.disable_key(found.hash, disabled=False), "enabled")
 
 
 @commands.command()
 def delete(key: _Which, config: ConfigOption = None) -> None:
     """Delete a key; what was recorded of its use stays."""
-    from turnout.accounts.issue import find_key  # noqa: PLC0415 - help need not wait for it
-
-    async def remove(store: Store) -> Key:
-        found = find_key(await store.keys(), key)
-        await store.delete_key(found.hash)
-        return found
-
-    found = in_store(config, remove)
-    typer.echo(f"{found.name} ({found.label}) is deleted")
+    _change(config, key, lambda store, found: store.delete_key(found.hash), "deleted")
 
 
 @commands.command("rotate-master")
 def rotate_master(config: ConfigOption = None) -> None:
     """Seal the stored credentials of providers under a new master key; servers go on meanwhile."""
-    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - help need not wait for it
-    from turnout.app.credentials import rotate_master_key, vault_of  # noqa: PLC0415 - the same
+    from turnout.app.configuration import load_configuration
+    from turnout.app.credentials import rotate_master_key, vault_of
 
     vault = vault_of(load_configuration(config).settings)
     count = in_store(config, lambda store: rotate_master_key(store, vault))
@@ -148,8 +141,8 @@ def ask_providers(
     config: ConfigOption = None,
 ) -> None:
     """Ask providers whether they take the credentials that are stored; exit status 1 where one is refused."""
-    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - help need not wait for it
-    from turnout.app.credentials import tested  # noqa: PLC0415 - the same
+    from turnout.app.configuration import load_configuration
+    from turnout.app.credentials import tested
 
     loaded = load_configuration(config)
     found = in_store(config, lambda store: tested(store, loaded.settings, which))
@@ -162,20 +155,21 @@ def ask_providers(
         raise typer.Exit(1)
 
 
-def _switch(config: Path | None, wanted: str, *, disabled: bool) -> None:
-    from turnout.accounts.issue import find_key  # noqa: PLC0415 - help need not wait for it
+def _change(config: Path | None, wanted: str, change: Callable[[Store, Key], Awaitable[bool]], done: str) -> None:
+    """Do *change* to the key that is *wanted*, and say so."""
+    from turnout.accounts.issue import find_key
 
-    async def switch(store: Store) -> Key:
+    async def changed(store: Store) -> Key:
         found = find_key(await store.keys(), wanted)
-        await store.disable_key(found.hash, disabled=disabled)
+        await change(store, found)
         return found
 
-    found = in_store(config, switch)
-    typer.echo(f"{found.name} ({found.label}) is {'disabled' if disabled else 'enabled'}")
+    found = in_store(config, changed)
+    typer.echo(f"{found.name} ({found.label}) is {done}")
 
 
 def _limit(key: Key) -> str:
-    from turnout.base.money import dollars  # noqa: PLC0415 - help need not wait for it
+    from turnout.base.money import dollars
 
     if key.limit is None:
         return ""

@@ -32,7 +32,7 @@ application.command()(doctor.doctor)
 
 
 @application.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:  # noqa: FBT002 - a flag
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
         typer.echo(f"turnout {__version__}")
         raise typer.Exit
@@ -47,7 +47,7 @@ def run() -> None:
     except (TurnoutError, OSError) as error:
         sys.exit(_failure(error))
     except Exception as error:
-        from turnout.config import BadConfiguration  # noqa: PLC0415 - it takes a while, and most commands go well
+        from turnout.config import BadConfiguration
 
         if not isinstance(error, BadConfiguration):
             raise

@@ -1,4 +1,4 @@
-"""What several commands share: an option, tables."""
+"""What several commands share: options, tables."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["ConfigOption", "is_terminal", "print_table"]
+__all__ = ["ConfigOption", "JsonOption", "KeyOption", "UrlOption", "is_terminal", "print_table"]
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file.", show_default=False)]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+UrlOption = Annotated[
+    str | None, typer.Option(help="The server. Left out: the one of the configuration.", show_default=False)
+]
+KeyOption = Annotated[
+    str | None, typer.Option(help="Left out: $TURNOUT_API_KEY, else the first key.", show_default=False)
+]
 
 
 def is_terminal() -> bool:
@@ -25,8 +32,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Se
         for row in (columns, *rows):
             typer.echo("\t".join(row))
         return
-    from rich.console import Console  # noqa: PLC0415 - only where somebody reads
-    from rich.table import Table  # noqa: PLC0415 - the same
+    from rich.console import Console
+    from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:

@@ -11,7 +11,7 @@ import typer
 
 from turnout.base.errors import BadRequest, TurnoutError
 from turnout.cli.ballots import Booth, Panel, definition_of, votes_of
-from turnout.cli.options import ConfigOption, print_table
+from turnout.cli.options import ConfigOption, JsonOption, KeyOption, UrlOption, print_table
 from turnout.cli.progress import shown_progress
 from turnout.cli.server import server_of
 
@@ -33,15 +33,10 @@ _Voters = Annotated[
     list[str] | None,
     typer.Option("--voter", help="A model that votes; repeat it. All weigh the same.", show_default=False),
 ]
-_Url = Annotated[
-    str | None, typer.Option(help="The server. Left out: the one of the configuration.", show_default=False)
-]
-_Key = Annotated[str | None, typer.Option(help="Left out: $TURNOUT_API_KEY, else the first key.", show_default=False)]
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @commands.command()
-def vote(  # noqa: PLR0913, PLR0917 - each is an option
+def vote(
     question: Annotated[str, typer.Argument(help="What is asked.")],
     choice: Annotated[
         list[str] | None,
@@ -50,9 +45,9 @@ def vote(  # noqa: PLR0913, PLR0917 - each is an option
     model: _Model = None,
     voter: _Voters = None,
     seed: Annotated[int | None, typer.Option(help="Asks the same questions again.", show_default=False)] = None,
-    as_json: _Json = False,  # noqa: FBT002 - a flag
-    url: _Url = None,
-    key: _Key = None,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Have voters decide one question, and show who voted for what."""
@@ -69,23 +64,23 @@ def vote(  # noqa: PLR0913, PLR0917 - each is an option
 
 
 @commands.command("eval")
-def evaluate(  # noqa: PLR0913, PLR0917 - as above
+def evaluate(
     dataset: Annotated[Path, typer.Argument(help="JSON lines: prompt, choices, truth.")],
     model: _Model = None,
     voter: _Voters = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many lines.", show_default=False)] = None,
     at_once: Annotated[int, typer.Option(min=1, max=64, help="Ballots under way at a time.")] = 4,
     svg: Annotated[Path | None, typer.Option(help="Write a reliability diagram here.", show_default=False)] = None,
-    mark: Annotated[bool, typer.Option("--mark", help="Tell the server the truths, so that weights learn.")] = False,  # noqa: FBT002 - a flag
-    as_json: _Json = False,  # noqa: FBT002 - as above
-    url: _Url = None,
-    key: _Key = None,
+    mark: Annotated[bool, typer.Option("--mark", help="Tell the server the truths, so that weights learn.")] = False,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Find out how good voters are on questions of which the truth is known."""
-    from turnout.query.dataset import tasks_in  # noqa: PLC0415 - help need not wait for it
-    from turnout.query.diagram import reliability_diagram  # noqa: PLC0415 - the same
-    from turnout.query.evaluate import evaluate as figures_of  # noqa: PLC0415 - the same
+    from turnout.query.dataset import tasks_in
+    from turnout.query.diagram import reliability_diagram
+    from turnout.query.evaluate import evaluate as figures_of
 
     tasks = tasks_in(dataset.read_bytes())[:limit]
     chooses = bool(tasks[0].choices)
@@ -198,7 +193,7 @@ def _short(text: str) -> str:
 
 def _told(figures: Evaluation, panel: Panel, failures: list[str]) -> dict[str, Any]:
     """The figures as JSON."""
-    import msgspec  # noqa: PLC0415 - help need not wait for it
+    import msgspec
 
     told: dict[str, Any] = msgspec.to_builtins(figures)
     for name, one in zip(panel.names, told["voters"], strict=True):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from turnout.base.errors import BadRequest
-from turnout.cli.options import ConfigOption, is_terminal, print_table
+from turnout.cli.options import ConfigOption, JsonOption, is_terminal, print_table
 
 if TYPE_CHECKING:
     from turnout.domain.routing import Preferences
@@ -29,14 +29,14 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 def replay(
     since: Annotated[str, typer.Option(help="A time ago (90m, 24h, 7d), a date, or unix seconds.")],
     policy: Annotated[Path, typer.Option(help="Provider preferences as a TOML or JSON file.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
+    as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Estimate what recorded requests would have come to under other provider preferences."""
-    from msgspec.structs import asdict  # noqa: PLC0415 - help need not wait for it
+    from msgspec.structs import asdict
 
-    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - the same
-    from turnout.app.rehearsal import replayed  # noqa: PLC0415 - the same
+    from turnout.app.configuration import load_configuration
+    from turnout.app.rehearsal import replayed
 
     preferences = _preferences(policy)
     began = _moment(since, time.time())
@@ -56,9 +56,9 @@ def _preferences(path: Path) -> Preferences:
     Raises:
         BadRequest: it holds none; the message names the field.
     """
-    import msgspec  # noqa: PLC0415 - help need not wait for it
+    import msgspec
 
-    from turnout.domain.routing import Preferences  # noqa: PLC0415 - the same
+    from turnout.domain.routing import Preferences
 
     text = path.read_text(encoding="utf-8")
     try:

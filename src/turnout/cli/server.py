@@ -34,7 +34,7 @@ def server_of(config: Path | None, url: str | None, key: str | None) -> Server:
     """What the flags leave out comes from the configuration that the server was started with."""
     if url is not None and key is not None:
         return Server(url.rstrip("/"), key)
-    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - not needed with both flags
+    from turnout.app.configuration import load_configuration
 
     settings = load_configuration(config).settings
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.server.host, settings.server.host)  # noqa: S104 - compared

@@ -22,7 +22,7 @@ def serve(
     data_dir: Annotated[Path | None, typer.Option(help="Where state is kept.", show_default=False)] = None,
 ) -> None:
     """Serve the API."""
-    from turnout.app import serve as serving  # noqa: PLC0415 - other commands need not wait for it
+    from turnout.app import serve as serving
 
     values = {"host": host, "port": port, "workers": workers, "data_dir": None if data_dir is None else str(data_dir)}
     flags = {"server": {name: value for name, value in values.items() if value is not None}}
@@ -42,7 +42,7 @@ def fake(
 
 
 async def _serve_fake(port: int, journal: Path | None) -> None:
-    from turnout.providers.fake.server import FakeProvider  # noqa: PLC0415 - other commands need not wait for it
+    from turnout.providers.fake.server import FakeProvider
 
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()

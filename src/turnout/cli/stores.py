@@ -18,8 +18,8 @@ _T = TypeVar("_T")
 
 def in_store(config: Path | None, work: Callable[[Store], Awaitable[_T]]) -> _T:
     """What *work* makes of the store that the configuration names."""
-    from turnout.app.configuration import load_configuration  # noqa: PLC0415 - help need not wait for it
-    from turnout.app.state import store_of  # noqa: PLC0415 - the same
+    from turnout.app.configuration import load_configuration
+    from turnout.app.state import store_of
 
     async def opened() -> _T:
         store = store_of(load_configuration(config).settings)
