@@ -38,7 +38,7 @@ class Installation:
 
     def catalog(self, now: float = NOON) -> CatalogSnapshot:
         """What a server that starts at *now* serves."""
-        providers, _ = providers_of(self.settings, self.environment, "http://127.0.0.1:0/v1")
+        providers, _ = providers_of(self.settings, self.environment)
         return snapshot_of(self.settings, providers, (), now)
 
     def state(self) -> State:

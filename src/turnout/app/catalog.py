@@ -13,7 +13,7 @@ from turnout import config
 from turnout.app.providers import FAKE, wants_reasoning_back
 from turnout.catalog import snapshot_file
 from turnout.catalog.benchmarks import benchmarks_if_valid
-from turnout.catalog.build import Merge, adhoc_model, merge, open_providers
+from turnout.catalog.build import Merge, adhoc_models, merge
 from turnout.catalog.declared import declared
 from turnout.catalog.ours import our_facts, our_mark, our_rows
 from turnout.catalog.provenance import ModelProvenance, load_provenance, save_provenance
@@ -23,7 +23,7 @@ from turnout.catalog.sync_state import State, StateFolder
 from turnout.contracts.picker import Picker
 from turnout.contracts.provider import Adapter, Embedder
 from turnout.contracts.strategy import Strategy
-from turnout.domain.catalog import CatalogSnapshot, Model
+from turnout.domain.catalog import CatalogSnapshot
 from turnout.domain.provider import Provider
 from turnout.engine.house import Rails
 from turnout.engine.plan import Routes
@@ -198,16 +198,16 @@ def rails_of(
     pickers: Mapping[str, Picker] = MappingProxyType({}),
 ) -> Rails:
     """What requests are planned and sent with; *origins* keeps the connections of addresses that stay."""
-    unlisted = open_providers(snapshot)
-
-    def adhoc(name: str, _providers: Mapping[str, Provider]) -> Model | None:
-        return adhoc_model(name, unlisted)
-
     here: dict[str, Origin] = {}
     for slug in adapters:
         address = snapshot.providers[slug].base_url
         here[slug] = origins[address] if address in origins else origins.setdefault(address, Origin(address))
     recalling = frozenset(slug for slug in adapters if wants_reasoning_back(snapshot.providers[slug]))
     return Rails(
-        Routes(snapshot, adhoc, _STRATEGIES, pickers), dict(adapters), here, recalling, dict(embedders), rack or Rack()
+        Routes(snapshot, adhoc_models(snapshot), _STRATEGIES, pickers),
+        dict(adapters),
+        here,
+        recalling,
+        dict(embedders),
+        rack or Rack(),
     )

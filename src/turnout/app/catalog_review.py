@@ -19,7 +19,6 @@ from turnout.domain.catalog_event import CatalogEvent
 
 __all__ = ["Review", "provenance", "review"]
 
-_NOWHERE = "http://127.0.0.1:0/v1"
 _MOST = 100_000
 
 
@@ -48,7 +47,7 @@ def review(settings: config.Settings, environment: Mapping[str, str], now: float
     told = events.read(data_dir / events.FILE, _MOST)
     if since is None:
         since = told[0].at if told else 0.0
-    providers, _ = providers_of(settings, environment, _NOWHERE)
+    providers, _ = providers_of(settings, environment)
     synced = synced_rows(settings, providers, state)
     rows = merged_rows(catalog_rows(settings, providers, synced, state.holds, now))
     return Review(
@@ -64,7 +63,7 @@ def provenance(
     settings: config.Settings, environment: Mapping[str, str], now: float, name: str
 ) -> tuple[Model, ModelProvenance] | None:
     """The model called *name* with the origins of its fields; None where there is none."""
-    providers, _ = providers_of(settings, environment, _NOWHERE)
+    providers, _ = providers_of(settings, environment)
     model = snapshot_of(settings, providers, (), now).find(name)
     found = None if model is None else provenance_of(settings, providers, model.id, now)
     return None if model is None else (model, found or ModelProvenance({}, {}))

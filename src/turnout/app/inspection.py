@@ -24,7 +24,6 @@ from turnout.stores.schema import REVISION
 
 __all__ = ["Finding", "catalog_of", "findings"]
 
-_NOWHERE = "http://127.0.0.1:0/v1"
 _HEALTH_SECONDS = 2.0
 
 
@@ -38,7 +37,7 @@ class Finding(NamedTuple):
 
 def catalog_of(loaded: config.Loaded, environment: Mapping[str, str] = os.environ) -> CatalogSnapshot:
     """The catalog as a server with this configuration begins; nobody is asked for it."""
-    providers, _ = providers_of(loaded.settings, environment, _NOWHERE)
+    providers, _ = providers_of(loaded.settings, environment)
     return snapshot_of(loaded.settings, providers, (), SYSTEM_CLOCK.wall())
 
 
@@ -138,7 +137,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _credentials(settings: config.Settings, environment: Mapping[str, str]) -> Iterator[Finding]:
-    providers, warnings = providers_of(settings, environment, _NOWHERE)
+    providers, warnings = providers_of(settings, environment)
     yield from (Finding("provider", warning, well=False) for warning in warnings)
     usable = [provider for provider in providers.values() if provider.usable and provider.slug != FAKE]
     for provider in usable:

@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 FAKE = "fake"
+_NOWHERE: Final = "http://127.0.0.1:0/v1"
 _FACTS: Final = (
     "name", "dialect", "region", "project", "location", "api_version", "credentials_file", "access_key_id",
     "secret_access_key", "session_token",
@@ -57,11 +58,11 @@ def variables_of(slug: str) -> tuple[str, ...]:
 
 
 def providers_of(
-    settings: config.Settings, environment: Mapping[str, str], fake_address: str
+    settings: config.Settings, environment: Mapping[str, str], fake_address: str = _NOWHERE
 ) -> tuple[dict[str, Provider], list[str]]:
     """Every provider by slug, usable or not, and warnings for variables that hold no address.
 
-    *fake_address* is the base URL of the fake provider.
+    *fake_address* is the base URL of the fake provider, for whoever sends something.
     """
     providers: dict[str, Provider] = {}
     warnings: list[str] = []

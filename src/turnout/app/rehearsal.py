@@ -13,10 +13,8 @@ from turnout.api.decode import chat_request_in
 from turnout.app.auto import learned_of, set_up
 from turnout.app.inspection import catalog_of
 from turnout.app.state import store_of
-from turnout.catalog.build import adhoc_model, open_providers
+from turnout.catalog.build import adhoc_models
 from turnout.contracts.picker import Picker
-from turnout.domain.catalog import Model
-from turnout.domain.provider import Provider
 from turnout.domain.routing import Outlook, Preferences
 from turnout.engine.auto_router import AutoRouter, names_auto
 from turnout.engine.explain import explain
@@ -38,12 +36,7 @@ def routes_of(
 ) -> Routes:
     """The routes that a server with this configuration begins with; *pickers* are the routers among models."""
     snapshot = catalog_of(loaded, environment)
-    unlisted = open_providers(snapshot)
-
-    def adhoc(name: str, _providers: Mapping[str, Provider]) -> Model | None:
-        return adhoc_model(name, unlisted)
-
-    return Routes(snapshot, adhoc, {}, pickers)
+    return Routes(snapshot, adhoc_models(snapshot), {}, pickers)
 
 
 def explained(loaded: config.Loaded, body: bytes, environment: Mapping[str, str] = os.environ) -> dict[str, object]:

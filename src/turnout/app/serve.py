@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import socket
@@ -68,8 +69,6 @@ async def _serve(orders: Orders, fake: FakeProcess, path: Path | None, flags: Fl
 
 def run_worker(arguments: Sequence[str]) -> None:
     """One of several workers; started by the supervisor with what :func:`_worker_command` writes."""
-    import json  # noqa: PLC0415 - only workers of a supervisor need it
-
     order = json.loads(arguments[0])
     path = Path(order["path"]) if order["path"] else None
     loaded = load_configuration(path, order["flags"])
@@ -88,8 +87,6 @@ def run_worker(arguments: Sequence[str]) -> None:
 
 
 def _worker_command(orders: Orders, path: Path | None, flags: Flags) -> Sequence[str]:
-    import json  # noqa: PLC0415 - only a supervisor needs it
-
     order = {
         "path": str(path) if path else None,
         "flags": flags,

@@ -52,28 +52,28 @@ async def supervise(orders: Orders, command: Sequence[str], workers: int) -> Non
             store, Path(settings.server.data_dir), settings.auth.api_key, settings.auth.management_key, SYSTEM_CLOCK
         )
         await ensure_master_key(store, settings)
-        rails = Switchman(orders.environment, orders.fake_address, NOTHING_OUTSIDE).lay(
-            settings
-        )  # leaves the snapshot for the workers
+        switchman = Switchman(orders.environment, orders.fake_address, NOTHING_OUTSIDE)
+        rails = switchman.lay(settings)  # leaves the snapshot for the workers
         crew = _Crew(orders.listening, command, settings.limits.drain_seconds + _GRACE_SECONDS)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, crew.stop)
         loop.add_signal_handler(signal.SIGHUP, crew.pass_on, signal.SIGHUP)
-        moving = loop.create_task(writer.run())
-        minding = loop.create_task(till.run(writer))
         post = Poster(Client(Deadlines(loop), Outbox(loop, _nothing)))
-        keeping = loop.create_task(Upkeep(store, lambda: orders.load().settings, post).run())
-        syncing = loop.create_task(keep_synced(lambda: orders.load().settings, orders.sync_command))
+        jobs = (
+            writer.run(),
+            till.run(writer),
+            Upkeep(store, lambda: orders.load().settings, post).run(),
+            keep_synced(lambda: orders.load().settings, orders.sync_command),
+        )
+        tasks = [loop.create_task(job) for job in jobs]
         orders.announce(first, rails.routes.snapshot.providers)
         try:
             await asyncio.gather(*[crew.keep_running() for _ in range(workers)])
         finally:
-            moving.cancel()
-            syncing.cancel()
-            minding.cancel()
-            keeping.cancel()
-            await asyncio.gather(moving, syncing, minding, keeping, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await writer.drain_once()
     finally:
         till.close()

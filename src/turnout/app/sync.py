@@ -43,8 +43,6 @@ from turnout.net.outbox import Outbox
 
 __all__ = ["SourceReport", "SyncReport", "decide", "sync"]
 
-_NOWHERE = "http://127.0.0.1:0/v1"
-
 
 class SyncReport(NamedTuple):
     """What a sync has done.
@@ -79,7 +77,7 @@ async def sync(
     with _alone(folder):
         before = folder.load()
         copies = folder.copies(before)
-        providers, _ = providers_of(settings, environment, _NOWHERE)
+        providers, _ = providers_of(settings, environment)
         slugs = provider_slugs(provider_aliases())
         loop = asyncio.get_running_loop()
         client = Client(Deadlines(loop), Outbox(loop, _nothing))
@@ -116,7 +114,7 @@ def decide(
             known = sources.get(hold.source, SourceState())
             sources[hold.source] = replace(known, file=hold.file, models=models, changed=now)
         after = replace(before, holds=others, sources=sources)
-        providers, _ = providers_of(settings, environment, _NOWHERE)
+        providers, _ = providers_of(settings, environment)
         _Swap(settings, providers, folder, before, now, offline_rows(settings, now)).commit(after)
         return hold
 

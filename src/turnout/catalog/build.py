@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from msgspec.structs import replace
@@ -19,7 +19,7 @@ from turnout.catalog.rows import OURS, SAMPLE, Row
 from turnout.domain.catalog import CatalogSnapshot, Model
 from turnout.domain.provider import Provider
 
-__all__ = ["Merge", "adhoc_model", "canonical_slugs", "merge", "open_providers"]
+__all__ = ["Merge", "adhoc_model", "adhoc_models", "canonical_slugs", "merge", "open_providers"]
 
 _LONGEST_NAME = 256
 
@@ -110,6 +110,12 @@ def open_providers(snapshot: CatalogSnapshot) -> dict[str, Provider]:
         for slug, provider in snapshot.providers.items()
         if provider.usable and (provider.dialect == "fake" or slug not in known)
     }
+
+
+def adhoc_models(snapshot: CatalogSnapshot) -> Callable[[str, Mapping[str, Provider]], Model | None]:
+    """What finds a model of one of the open providers of *snapshot* by any name; see :func:`adhoc_model`."""
+    unlisted = open_providers(snapshot)
+    return lambda name, _providers: adhoc_model(name, unlisted)
 
 
 def adhoc_model(name: str, providers: Mapping[str, Provider]) -> Model | None:

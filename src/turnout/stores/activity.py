@@ -12,13 +12,11 @@ from sqlalchemy import Connection, Dialect, Table
 from turnout.base.money import PICO_PER_DOLLAR
 from turnout.domain.account import GenerationRow
 from turnout.stores.dialects import insert_into
-from turnout.stores.schema import ACTIVITY, MOMENTS, OWN_USE, TOTALS
+from turnout.stores.schema import ACTIVITY, COUNTS, MOMENTS, OWN_USE, TOTALS
 
-__all__ = ["COUNTS", "SECONDS_PER_DAY", "Sums", "add_sums", "sums_of"]
+__all__ = ["SECONDS_PER_DAY", "Sums", "add_sums", "sums_of"]
 
 SECONDS_PER_DAY: Final = 86_400
-COUNTS: Final = ("requests", "failed", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
-"""Columns that are added up, beside money."""
 
 _MOMENT = 14  # letters: gen-<unix seconds>
 _Where = tuple[int, str, str, str, str, str]

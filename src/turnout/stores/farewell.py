@@ -11,7 +11,6 @@ from typing import Final
 from sqlalchemy import Connection, delete, func, insert, select
 
 from turnout.base.money import PICO_PER_DOLLAR
-from turnout.stores.activity import COUNTS
 from turnout.stores.dialects import insert_into
 from turnout.stores.owners import keys_have_changed
 from turnout.stores.schema import (
@@ -21,6 +20,7 @@ from turnout.stores.schema import (
     BUDGETS,
     COMPLETIONS,
     CONTENTS,
+    COUNTS,
     CREDENTIALS,
     DEFINITION_NAMES,
     DEFINITION_USES,

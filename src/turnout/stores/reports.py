@@ -10,9 +10,9 @@ from sqlalchemy import Connection, and_, case, func, select
 from turnout.base.money import PICO_PER_DOLLAR, Pico
 from turnout.domain.activity import ActivityQuery, ActivitySum, Dimension
 from turnout.domain.budget import Budget
-from turnout.stores.activity import COUNTS, SECONDS_PER_DAY
+from turnout.stores.activity import SECONDS_PER_DAY
 from turnout.stores.dialects import insert_into
-from turnout.stores.schema import ACTIVITY, ALERTS, BUDGETS, MOMENTS, OWN_USE, TOTALS, WINDOWS
+from turnout.stores.schema import ACTIVITY, ALERTS, BUDGETS, COUNTS, MOMENTS, OWN_USE, TOTALS, WINDOWS
 
 __all__ = ["activity", "claim_alert", "half_spent", "last_used", "own_spendings", "spendings", "spent_by"]
 

@@ -7,6 +7,8 @@ inside its record: docs/decisions/0009-one-row-per-request.md.
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -29,6 +31,7 @@ __all__ = [
     "BUDGETS",
     "COMPLETIONS",
     "CONTENTS",
+    "COUNTS",
     "CREDENTIALS",
     "DEFINITIONS",
     "DEFINITION_NAMES",
@@ -63,6 +66,14 @@ REVISION = "0016"
 """The newest migration: the schema that this module describes."""
 
 METADATA = MetaData()
+
+COUNTS: Final = ("requests", "failed", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
+"""Columns of use that are added up, beside money, which is whole dollars and the pico-dollars below one."""
+
+
+def _figures() -> list[Column[int]]:
+    return [Column(name, BigInteger, nullable=False) for name in (*COUNTS, "dollars", "pico")]
+
 
 ACCOUNTS = Table(
     "accounts",
@@ -118,14 +129,7 @@ ACTIVITY = Table(
     Column("model", Text, primary_key=True),
     Column("provider", Text, primary_key=True),  # empty: none was reached
     Column("end_user", Text, primary_key=True),  # empty: none was named
-    Column("requests", BigInteger, nullable=False),
-    Column("failed", BigInteger, nullable=False),
-    Column("prompt_tokens", BigInteger, nullable=False),
-    Column("cached_tokens", BigInteger, nullable=False),
-    Column("completion_tokens", BigInteger, nullable=False),
-    Column("reasoning_tokens", BigInteger, nullable=False),
-    Column("dollars", BigInteger, nullable=False),
-    Column("pico", BigInteger, nullable=False),  # below one dollar
+    *_figures(),
     Index("activity_by_account", "account_id", "day"),
     Index("activity_by_key", "key_hash", "day"),
 )
@@ -150,14 +154,7 @@ TOTALS = Table(
     Column("day", BigInteger, primary_key=True),
     Column("model", Text, primary_key=True),
     Column("provider", Text, primary_key=True),
-    Column("requests", BigInteger, nullable=False),
-    Column("failed", BigInteger, nullable=False),
-    Column("prompt_tokens", BigInteger, nullable=False),
-    Column("cached_tokens", BigInteger, nullable=False),
-    Column("completion_tokens", BigInteger, nullable=False),
-    Column("reasoning_tokens", BigInteger, nullable=False),
-    Column("dollars", BigInteger, nullable=False),
-    Column("pico", BigInteger, nullable=False),
+    *_figures(),
     sqlite_with_rowid=False,
 )
 """As ``activity``, not parted by keys and end users, of which there may be very many."""

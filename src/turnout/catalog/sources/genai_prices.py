@@ -202,7 +202,7 @@ class _Prices:
     def of(self, stated: _Json | Sequence[_Json]) -> Pricing | None:
         """The prices that hold now, with those of other hours and days as overrides; None when one is no price."""
         history = [{"prices": stated}] if isinstance(stated, Mapping) else list(stated)
-        base = max((i for i, entry in enumerate(history) if self._holds_all_day(entry)), default=0)
+        base = max((i for i, entry in enumerate(history) if self.holds(entry)), default=0)
         units = _units(history[base]["prices"], self)
         if units is None or "prompt" not in units[0]:
             return None
@@ -217,10 +217,7 @@ class _Prices:
         return Pricing(**units[0], overrides=tuple(overrides))
 
     def holds(self, entry: _Json) -> bool:
-        """Whether a variant counts today, at any hour."""
-        return self._holds_all_day(entry)
-
-    def _holds_all_day(self, entry: _Json) -> bool:
+        """Whether an entry counts today, at any hour."""
         constraint = entry.get("constraint")
         if constraint is None:
             return True
