@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -67,6 +67,8 @@ __all__ = [
     "Timeouts",
 ]
 
+T = TypeVar("T")
+
 DIALECTS: Final = (
     "openai", "openai-responses", "anthropic", "google", "vertex", "bedrock", "azure", "cohere", "mistral", "fake"
 )  # fmt: skip
@@ -81,6 +83,12 @@ class _Table(BaseModel):
     """One table of the file: unknown keys are mistakes, values never change afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _usual(table: type[T]) -> T:
+    """*table* as it is when nothing of it is set, described by its own words."""
+    field: T = Field(default=table(), description=table.__doc__)
+    return field
 
 
 class Server(_Table):
@@ -224,14 +232,8 @@ class Catalog(_Table):
         description="What `turnout catalog sync` reads: `providers`, `openrouter`, `models.dev`, `genai-prices`, "
         "`litellm`.",
     )
-    addresses: CatalogAddresses = Field(
-        default=CatalogAddresses(), description="Where a sync reads its sources, for mirrors."
-    )
-    price_weights: PriceWeights = Field(
-        default=PriceWeights(),
-        description="What the sorts of listings by price count: so many units of each kind, as in a thousand small "
-        "requests.",
-    )
+    addresses: CatalogAddresses = _usual(CatalogAddresses)
+    price_weights: PriceWeights = _usual(PriceWeights)
     benchmarks_file: Directory | None = Field(
         default=None, description="A JSON file with measurements of models, by model id. Left out: none."
     )
@@ -509,15 +511,15 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    server: Server = Field(default=Server(), description="Where the server listens, where it keeps its files.")
-    store: Store = Field(default=Store(), description="Where accounts, keys and generations live.")
+    server: Server = _usual(Server)
+    store: Store = _usual(Store)
     alerts: Alerts = Field(default=Alerts(), description="Who is told when budgets are nearly spent.")
-    auth: Auth = Field(default=Auth(), description="The first two keys, the master key, and how people sign in.")
-    metrics: Metrics = Field(default=Metrics(), description="Who may read the metrics.")
-    catalog: Catalog = Field(default=Catalog(), description="Where models, prices and limits come from.")
-    limits: Limits = Field(default=Limits(), description="Caps on what one client may send and how long it may take.")
-    fetch: Fetch = Field(default=Fetch(), description="How files that requests name by URL are read.")
-    logging: Logging = Field(default=Logging(), description="What is logged, in which form.")
+    auth: Auth = _usual(Auth)
+    metrics: Metrics = _usual(Metrics)
+    catalog: Catalog = _usual(Catalog)
+    limits: Limits = _usual(Limits)
+    fetch: Fetch = _usual(Fetch)
+    logging: Logging = _usual(Logging)
     providers: Mapping[Slug, DeclaredProvider] = Field(default={}, description="Providers by slug.")
     plugins: Mapping[Word, DeclaredPlugin] = Field(default={}, description="Plugins by id.")
     auto: Auto = Field(default=Auto(), description="How the auto router chooses models.")
