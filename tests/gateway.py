@@ -91,6 +91,7 @@ class Gateway:
         deadline = time.monotonic() + _START_SECONDS
         while not (found := re.search(r"ready at (http://\S+)", self.log_path.read_text()[begun:])):
             if self.process.poll() is not None or time.monotonic() > deadline:
+                self.kill()  # nobody else would: a context manager that cannot be entered is not left either
                 raise RuntimeError(f"the gateway did not start:\n{self.log_path.read_text()}")
             time.sleep(0.01)
         self.url = found[1]
