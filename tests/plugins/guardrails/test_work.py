@@ -69,3 +69,18 @@ async def test_thoughts_that_are_changed_lose_what_vouched_for_them() -> None:
         {"type": "reasoning.text", "text": "to [EMAIL]"},
         thoughts[1],
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "screened"),
+    [
+        ("data: bob@example.com", "data: [EMAIL]"),
+        ("data:text/plain;base64,bob@example.com", "data:text/plain;base64,[EMAIL]"),
+        ("data:image/png;base64,iVBORw0KGgo4111111111111111AAAA=", None),
+        ("data:image/png;base64,/4111111111111111/", None),
+    ],
+)
+async def test_of_what_begins_as_a_file_only_what_may_be_one_is_passed_by(text: str, screened: str | None) -> None:
+    request = chat_request_in(encode({"model": "a/b", "messages": [{"role": "user", "content": text}]}))
+    passed = await work().before(request)
+    assert msgspec.json.decode(passed.fields["messages"])[0]["content"] == (screened or text)

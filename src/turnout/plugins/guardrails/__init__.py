@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Final, final
@@ -31,6 +32,7 @@ _PROOFS: Final = frozenset({"signature", "encrypted_content"})
 """What a provider vouches for thoughts with: gone with the first letter that has changed."""
 _INPUTS: Final = ("documents", "input", "inputs", "instructions", "prediction", "prompt", "query", "text")
 """By what names requests hold texts beside their messages."""
+_FILE: Final = re.compile(r"data:[^,\s@]{0,200};base64,[A-Za-z0-9+/_-]*={0,2}", re.ASCII)
 _ARGUMENTS: Final = "arguments"
 _TEXTS: Final = ("reasoning", "content", "refusal")
 _SPOKEN: Final = ("text", "summary")
@@ -154,7 +156,7 @@ class _Walk:
     def value(self, value: Any, name: str) -> Any:  # noqa: ANN401 - any JSON value, of the same kind
         """*value*, which stands under *name*, screened. Raises Blocked."""
         if isinstance(value, str):
-            if len(value) < 2 or value.startswith("data:"):
+            if len(value) < 2 or (value.startswith("data:") and _FILE.fullmatch(value)):
                 return value
             return self.text(value, arguments=name == _ARGUMENTS)
         if isinstance(value, dict):
