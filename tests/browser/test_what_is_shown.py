@@ -258,3 +258,35 @@ def test_the_auto_routers_page_tells_what_it_chose_was_told_and_how_good_it_is(d
     page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
     assert _fits(page)
     page.screenshot(path=pictures / "auto-390.png", full_page=True)
+
+
+def test_what_was_said_under_a_key_that_keeps_it_is_read_in_the_log_and_exported(desk: Desk) -> None:
+    gateway = desk.gateway
+    page = desk.sign_in("/keys")
+    page.get_by_role("button", name="New key").click()
+    page.get_by_label("Name", exact=True).fill("archive")
+    page.get_by_text("Expiry, pace, plugins").click()
+    page.get_by_label("Keep prompts and answers").check()
+    page.get_by_role("button", name="Make the key").click()
+    key = page.locator(".secret code").inner_text()
+    page.get_by_role("button", name="Done").click()
+    expect(page.get_by_role("row").filter(has_text="archive")).to_contain_text("keeps words")
+    asked = {"model": "meadow/lark-2", "messages": [{"role": "user", "content": "<img src=x onerror=hit=1>"}]}
+    kept, other = (
+        gateway.request("POST", "/api/v1/chat/completions", asked, key=one).headers["x-generation-id"]
+        for one in (key, gateway.key)
+    )
+    page.goto(f"/logs/{kept}", wait_until="networkidle")
+    page.get_by_text("Prompt and answer, where the key keeps them").click()
+    expect(page.locator("pre").filter(has_text="<img src=x onerror=hit=1>").first).to_be_visible()
+    expect(page.locator("pre").filter(has_text="three").first).to_be_visible()
+    assert page.evaluate("window.hit === undefined")
+    desk.expected.add(404)
+    page.goto(f"/logs/{other}", wait_until="networkidle")
+    page.get_by_text("Prompt and answer, where the key keeps them").click()
+    expect(page.get_by_text("Nothing is kept of this request.")).to_be_visible()
+    page.goto("/keys", wait_until="networkidle")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export all").click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert {"account", "key", "generation", "content"} <= {json.loads(line)["kind"] for line in lines}

@@ -31,7 +31,7 @@ _SECONDS: Final = 600
 _SESSION_SECONDS: Final = 86_400
 _HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]_-]{1,255}", re.ASCII)
 _INSIDE: Final = re.compile(r"/(?![/\\])[!-~]{0,4000}", re.ASCII)
-_USUAL: Final = "/activity"
+_USUAL: Final = "/chat"
 
 
 def add_oidc(app: FastAPI, easel: Easel, store: Store, clock: Clock, openid: OpenID | None) -> None:
