@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -142,3 +143,17 @@ def test_streams_pass_the_gate(gateway: Gateway) -> None:
     reply = browser.ask("POST", "/session/api/v1/chat/completions", _CHAT | {"stream": True})
     assert reply.headers["content-type"].startswith("text/event-stream")
     assert reply.events()[-1] == "[DONE]"
+
+
+def test_private_pages_are_for_those_who_have_signed_in(tmp_path: Path) -> None:
+    with Gateway(tmp_path, "[catalog]\nbundled = false\n[auth]\npublic_pages = false\n") as private:
+        for path in ("/", "/models?q=a", "/models/table.json", "/providers/fake", "/rankings", "/status"):
+            away = private.request("GET", path, key=None)
+            assert (away.status, away.headers["cache-control"]) == (303, "no-store")
+            assert away.headers["location"] == f"/sign-in?next={path.replace('?', '%3F').replace('=', '%3D')}"
+        assert private.request("GET", "/sign-in", key=None).status == 200
+        browser = _enter(private, private.key)
+        shown = browser.ask("GET", "/status")
+        assert (shown.status, shown.headers["cache-control"]) == (200, "private, no-cache")
+        assert browser.ask("DELETE", "/session").status == 200
+        assert browser.ask("GET", "/status").status == 303

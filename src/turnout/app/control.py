@@ -161,7 +161,10 @@ class ControlPlane:
 
         stated, outside = self._settings.auth.oidc, house.outside or NOTHING_OUTSIDE
         openid = None if stated is None else OpenID(stated, outside.get, outside.post, house.clock)
-        return Site(self._store, house.keys, house.clock, listing, figures, events_of, provenance, self._ready, openid)
+        public = self._settings.auth.public_pages
+        return Site(
+            self._store, house.keys, house.clock, listing, figures, events_of, provenance, self._ready, openid, public
+        )
 
     def _snapshot(self) -> CatalogSnapshot:
         return self._house.rails.routes.snapshot

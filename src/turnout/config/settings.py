@@ -184,6 +184,10 @@ class Auth(_Table):
         " between them, the present one first. Left out: `$TURNOUT_MASTER_KEY`, else `master-keys` in the data"
         " directory, made on first start.",
     )
+    public_pages: Switch = Field(
+        default=True,
+        description="Whether the website shows catalog, rankings and status to those who have not signed in.",
+    )
     oidc: OpenIDProvider | None = Field(
         default=None, description="How people sign in to the website by an OpenID provider."
     )

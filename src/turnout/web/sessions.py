@@ -15,7 +15,7 @@ from turnout.domain.account import Key
 from turnout.domain.session import Session
 from turnout.web.gate import COOKIE
 
-__all__ = ["WEBSITE_KEY", "begin_session", "give_cookie"]
+__all__ = ["WEBSITE_KEY", "begin_session", "cookie_path", "give_cookie"]
 
 WEBSITE_KEY: Final = "website"
 """The name of the key that an account's playground spends with."""
@@ -37,10 +37,17 @@ async def begin_session(store: Store, clock: Clock, key: Key, seconds: int) -> s
     return secret
 
 
+def cookie_path(request: Request) -> str:
+    """Where the browser sends the secret: to the gate alone, or to pages too where those are private."""
+    return "/" if getattr(request.app.state, "private_pages", False) else "/session"
+
+
 def give_cookie(response: Response, request: Request, secret: str, seconds: int) -> None:
-    """Let the browser keep the secret, for the gate alone and out of reach of scripts."""
+    """Let the browser keep the secret, for where it is asked for and out of reach of scripts."""
     secure = request.url.scheme == "https"
-    response.set_cookie(COOKIE, secret, seconds, path="/session", httponly=True, samesite="strict", secure=secure)
+    response.set_cookie(
+        COOKIE, secret, seconds, path=cookie_path(request), httponly=True, samesite="strict", secure=secure
+    )
 
 
 async def _spending(store: Store, clock: Clock, key: Key) -> str:

@@ -19,7 +19,7 @@ from turnout.contracts.store import Store
 from turnout.domain.account import Key
 from turnout.web.gate import COOKIE, CSRF_HEADER, csrf_of, secret_of
 from turnout.web.headers import secured
-from turnout.web.sessions import begin_session, give_cookie
+from turnout.web.sessions import begin_session, cookie_path, give_cookie
 
 __all__ = ["add_sign_in"]
 
@@ -85,7 +85,7 @@ class _Door:
             await self._store.delete_session(sha256(secret.encode()).hexdigest())
             self._keys.look()
         reply = _reply({"data": None})
-        reply.delete_cookie(COOKIE, path="/session", httponly=True, samesite="strict")
+        reply.delete_cookie(COOKIE, path=cookie_path(request), httponly=True, samesite="strict")
         return reply
 
     async def _described(self, key: Key, secret: str) -> dict[str, Any]:

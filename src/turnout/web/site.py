@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from starlette.exceptions import HTTPException
 from turnout.accounts.keys import KeyRing
 from turnout.accounts.oidc import OpenID
 from turnout.base.clock import Clock
+from turnout.base.errors import Unauthenticated
 from turnout.base.jsons import encode
 from turnout.base.stored import Stored
 from turnout.catalog.entries import Entry
@@ -28,6 +30,7 @@ from turnout.web.assets import Assets
 from turnout.web.browse import browse, parsed, table_of
 from turnout.web.consent import add_consent
 from turnout.web.drawing import Drawn, Easel
+from turnout.web.gate import secret_of
 from turnout.web.headers import answer, secured
 from turnout.web.model_page import MOST_COMPARED, compare, model_page, nothing_called
 from turnout.web.oidc import add_oidc
@@ -43,6 +46,7 @@ APPLICATION_PATHS: Final = (
 )  # fmt: skip
 """What the signed-in application draws itself: the server answers each with the same shell."""
 
+_Endpoint = Callable[[Request], Awaitable[Response]]
 _HOST: Final = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]{1,255}", re.ASCII)
 _POPULAR: Final = Query(output_modalities=None, sort="top-weekly")
 _NEWEST: Final = Query(output_modalities=None, sort="newest")
@@ -60,6 +64,7 @@ class Site:
         provenance: who said what of a model; reads a file too.
         ready: what ``GET /ready`` tells.
         openid: the provider by which people sign in, if they do.
+        public: whether the pages of the catalog are for everybody.
     """
 
     store: Store
@@ -71,16 +76,18 @@ class Site:
     provenance: Callable[[str], ModelProvenance | None]
     ready: Callable[[], Mapping[str, Any]]
     openid: OpenID | None
+    public: bool = True
 
 
 def add_site(app: FastAPI, site: Site) -> None:
     """Add the website to the application of the control plane. Reads its files: call it in a thread."""
+    app.state.private_pages = not site.public
     add_sign_in(app, site.store, site.keys, site.clock)
     easel = Easel(Assets())
     add_consent(app, easel, site.store, site.keys, site.clock)
     add_oidc(app, easel, site.store, site.clock, site.openid)
     pages = _Pages(site, easel)
-    routes: Mapping[str, Callable[[Request], Awaitable[Response]]] = {
+    routes: dict[str, _Endpoint] = {
         "/": pages.home,
         "/models": pages.models,
         "/models/table.json": pages.table,
@@ -92,14 +99,36 @@ def add_site(app: FastAPI, site: Site) -> None:
         "/new": pages.news,
         "/status": pages.status,
         "/for-providers": pages.for_providers,
+        "/models/{author}/{slug:path}": pages.model,
+    }
+    if not site.public:
+        routes = {path: _behind_sign_in(site.keys, endpoint) for path, endpoint in routes.items()}
+    routes |= {
         "/assets/{name}": pages.asset,
         "/favicon.ico": pages.icon,
-        "/models/{author}/{slug:path}": pages.model,
         **dict.fromkeys(APPLICATION_PATHS, pages.shell),
     }
     for path, endpoint in routes.items():
         app.add_api_route(path, endpoint, methods=["GET"], include_in_schema=False, response_model=None)
     _show_what_is_missing(app, pages)
+
+
+def _behind_sign_in(keys: KeyRing, endpoint: _Endpoint) -> _Endpoint:
+    """*endpoint* for those who have signed in; the others are led there."""
+
+    async def guarded(request: Request) -> Response:
+        secret = secret_of(request.headers.get("cookie", ""))
+        try:
+            await keys.find(b"Session " + secret.encode("latin-1", "replace"))
+        except Unauthenticated:
+            wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            lines = {"Location": f"/sign-in?next={quote(wanted, safe='/')}", "Cache-Control": "no-store"}
+            return secured(Response(None, 303, lines))
+        reply = await endpoint(request)
+        reply.headers["Cache-Control"] = "private, no-cache"
+        return reply
+
+    return guarded
 
 
 def _show_what_is_missing(app: FastAPI, pages: _Pages) -> None:
