@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from turnout.base.errors import BadRequest
 from turnout.base.jsons import encode
-from turnout.contracts.plugin import Job, Plugin, Tool, Work
+from turnout.contracts.plugin import Plugin, Tool, Work
 
 __all__ = ["PLUGIN", "Clock", "Parameters"]
 
@@ -57,13 +57,9 @@ def _zone(name: str) -> tzinfo:
         raise ValueError(f"there is no time zone {name!r}") from None
 
 
-def _clock(job: Job) -> Clock:
-    return Clock(job)
-
-
 PLUGIN: Final = Plugin(
     id="datetime",
-    work=_clock,
+    work=Clock,
     phases=frozenset(),
     parameters=Parameters,
     tool=Tool(

@@ -12,7 +12,7 @@ from msgspec import Meta, Raw, Struct, field
 
 from turnout.base.errors import Forbidden
 from turnout.base.jsons import encode
-from turnout.contracts.plugin import Job, NoParameters, Plugin, PluginFailed, Work
+from turnout.contracts.plugin import NoParameters, Plugin, PluginFailed, Work
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import NULL, Completion
 from turnout.plugins.healing.repair import diagnose, is_sound
@@ -220,13 +220,9 @@ def _refusal(objection: _Objection, request: ChatRequest) -> Forbidden:
     )
 
 
-def _moderate(job: Job) -> Moderation:
-    return Moderation(job)
-
-
 PLUGIN: Final = Plugin(
     id=_ID,
-    work=_moderate,
+    work=Moderation,
     phases=frozenset({"request"}),
     parameters=NoParameters,
     settings=Settings,

@@ -12,7 +12,7 @@ from turnout.contracts.plugin import Job, Plugin, Tool, Work
 from turnout.contracts.search import SearchQuery
 from turnout.plugins.files.limits import Limits, Unreadable
 from turnout.plugins.files.readers import shared_readers
-from turnout.plugins.search.domains import is_wanted
+from turnout.plugins.search.domains import Domains, is_wanted
 
 __all__ = ["PLUGIN", "Page", "Parameters"]
 
@@ -24,8 +24,6 @@ _MEGABYTES = 512
 _CHARACTERS = 8_000_000
 _CUT = "\n[The rest of the page has been left out]"
 
-_Domain = Annotated[str, Meta(min_length=1, max_length=256)]
-_Domains = Annotated[tuple[_Domain, ...], Meta(max_length=100)]
 _Count = Annotated[int, Meta(ge=1)]
 
 
@@ -43,8 +41,8 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     engine: Literal["auto", "native", "openrouter", "exa", "parallel", "firecrawl"] = "auto"
     max_uses: _Count | None = None
     max_content_tokens: Annotated[int, Meta(ge=1, le=200_000)] = _TOKENS
-    allowed_domains: _Domains = ()
-    blocked_domains: _Domains = ()
+    allowed_domains: Domains = ()
+    blocked_domains: Domains = ()
 
 
 class Wanted(Struct, frozen=True):
@@ -93,13 +91,9 @@ class Page(Work):
             raise BadRequest("Pages of this domain may not be read here")
 
 
-def _page(job: Job) -> Page:
-    return Page(job)
-
-
 PLUGIN: Final = Plugin(
     id="web-fetch",
-    work=_page,
+    work=Page,
     phases=frozenset(),
     parameters=Parameters,
     tool=Tool(

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from turnout.base.tokens import Count, at_most, exact
-from turnout.contracts.plugin import Job, Plugin, Work
+from turnout.contracts.plugin import Plugin, Work
 from turnout.domain.chat import ChatRequest
 from turnout.domain.routing import Candidate
 from turnout.plugins.compression.squeeze import squeeze
@@ -105,13 +105,9 @@ def _room(request: ChatRequest, candidate: Candidate, count: Count) -> int | Non
     return max(0, min(rooms) - beside)
 
 
-def _compress(job: Job) -> Compression:
-    return Compression(job)
-
-
 PLUGIN: Final = Plugin(
     id="context-compression",
-    work=_compress,
+    work=Compression,
     phases=frozenset({"candidate"}),
     parameters=Parameters,
     settings=Settings,

@@ -43,15 +43,17 @@ _decode_text = msgspec.json.Decoder(str).decode
 
 @final
 class Message:
-    """One message. ``tokens`` is its size, ``texts`` are what can be shortened of it, by the place of their part."""
+    """One message. ``tokens`` is its size, ``texts`` are what can be shortened of it, by the place of their part;
+    ``changed``: it is not as it came.
+    """
 
     __slots__ = (
-        "_changed",
         "_count",
         "_parts",
         "_written",
         "attachments",
         "calls",
+        "changed",
         "raw",
         "rest",
         "role",
@@ -68,7 +70,7 @@ class Message:
         self.sizes: dict[int, int] = {}
         self.attachments = 0
         self._count = count
-        self._changed = False
+        self.changed = False
         self._parts: list[dict[str, Any]] | None = None
         self._written = fields.content
         content = memoryview(fields.content)
@@ -107,15 +109,14 @@ class Message:
         """Another text at *place*."""
         self.texts[place] = text
         self.sizes[place] = self._count(text.encode("utf-8", "replace")) + 4
-        self._changed = True
+        self.changed = True
 
     def drop_attachment(self) -> bool:
         """Leave out the first attachment that is left; False when there is none."""
         for place, part in enumerate(self._parts or ()):
             if place not in self.texts:
-                assert self._parts is not None  # noqa: S101 - it has parts
-                del part
-                self._parts[place] = dict(_LEFT_OUT)
+                part.clear()
+                part.update(_LEFT_OUT)
                 self.put(place, _LEFT_OUT["text"])
                 self.attachments -= 1
                 self.rest -= _PART
@@ -124,7 +125,7 @@ class Message:
 
     def encoded(self) -> Raw:
         """The message as it is now."""
-        if not self._changed:
+        if not self.changed:
             return self.raw
         fields: dict[str, object] = dict(_decode_object(self.raw))
         if self._parts is None:
@@ -135,11 +136,6 @@ class Message:
                 for place, part in enumerate(self._parts)
             ]
         return Raw(encode(fields))
-
-    @property
-    def changed(self) -> bool:
-        """Whether it is not as it came."""
-        return self._changed
 
 
 class Unit(Struct, eq=False):

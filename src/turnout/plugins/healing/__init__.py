@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from turnout.base.errors import TurnoutError
 from turnout.base.jsons import encode
-from turnout.contracts.plugin import Job, Plugin, StreamFilter, Work
+from turnout.contracts.plugin import Plugin, StreamFilter, Work
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import Choice, Chunk, Completion
 from turnout.domain.routing import Candidate
@@ -199,13 +199,9 @@ def _text(raw: Raw | None) -> str | None:
     return msgspec.json.decode(raw, type=str)
 
 
-def _heal(job: Job) -> Healing:
-    return Healing(job)
-
-
 PLUGIN: Final = Plugin(
     id="response-healing",
-    work=_heal,
+    work=Healing,
     phases=frozenset({"answer", "stream"}),
     parameters=Parameters,
     rank=90,

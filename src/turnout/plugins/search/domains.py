@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from typing import Annotated
 from urllib.parse import urlsplit
+
+from msgspec import Meta
 
 from turnout.contracts.search import SearchQuery
 
-__all__ = ["hosts", "is_wanted", "with_sites"]
+__all__ = ["Domains", "hosts", "is_wanted", "with_sites"]
+
+Domains = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...], Meta(max_length=100)]
+"""Domains as a request names them."""
 
 
 def is_wanted(url: str, query: SearchQuery) -> bool:

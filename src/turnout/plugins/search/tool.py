@@ -13,14 +13,13 @@ from turnout.contracts.plugin import Job, Tool, Work
 from turnout.contracts.search import SearchQuery, SearchResult
 from turnout.plugins.search import Searcher, dearest_search, engine_names
 from turnout.plugins.search.citations import url_citations
+from turnout.plugins.search.domains import Domains
 
 __all__ = ["SEARCH_TOOL", "Parameters", "SearchTool"]
 
 _MOST_RESULTS = 25
 _MOST_QUERY = 380  # characters: some engines take 400
 
-_Domain = Annotated[str, Meta(min_length=1, max_length=256)]
-_Domains = Annotated[tuple[_Domain, ...], Meta(max_length=100)]
 _Count = Annotated[int, Meta(ge=1)]
 
 
@@ -33,9 +32,9 @@ class Location(Struct, frozen=True):
 class Filters(Struct, frozen=True):
     """Domains as OpenAI's own tool has them."""
 
-    allowed_domains: _Domains | None = None
-    blocked_domains: _Domains | None = None
-    excluded_domains: _Domains | None = None
+    allowed_domains: Domains | None = None
+    blocked_domains: Domains | None = None
+    excluded_domains: Domains | None = None
 
 
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,8 +60,8 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     max_characters: _Count | None = None
     max_uses: _Count | None = None
     search_context_size: Literal["low", "medium", "high"] = "medium"
-    allowed_domains: _Domains = ()
-    excluded_domains: _Domains = ()
+    allowed_domains: Domains = ()
+    excluded_domains: Domains = ()
     filters: Filters | None = None
     user_location: Location | None = None
     mode: str | None = None
