@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from msgspec.structs import replace
 
-from servers import NewStore
 from turnout.base.money import MAX_PICO, Pico
 from turnout.contracts.definitions import DefinitionSort
 from turnout.contracts.store import Store
@@ -33,14 +30,6 @@ USE = UseOfDefinition(
     confidence=1.5,
     contrast=1.0,
 )
-
-
-@pytest.fixture
-async def store(new_store: NewStore) -> AsyncIterator[Store]:
-    opened = new_store()
-    await opened.open()
-    yield opened
-    await opened.close()
 
 
 async def test_a_definition_comes_back_as_it_was_registered(store: Store) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from servers import NewStore
 from turnout.base.money import MAX_PICO, Pico
 from turnout.contracts.store import Store
 from turnout.domain.account import Account, Generation, Key, Outcome, generation_row
@@ -48,12 +47,9 @@ _ALL = _made(600)
 
 
 @pytest.fixture
-async def store(new_store: NewStore) -> AsyncIterator[Store]:
-    opened = new_store()
-    await opened.open()
-    await opened.add_generations(map(generation_row, _ALL))
-    yield opened
-    await opened.close()
+async def store(store: Store) -> Store:
+    await store.add_generations(map(generation_row, _ALL))
+    return store
 
 
 def _expected(search: Search) -> list[str]:

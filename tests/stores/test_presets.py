@@ -1,25 +1,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from msgspec.structs import replace
 
-from servers import NewStore
 from turnout.base.errors import NotFound
 from turnout.contracts.store import Store
 from turnout.domain.account import Account
 
 
 @pytest.fixture
-async def store(new_store: NewStore) -> AsyncIterator[Store]:
-    opened = new_store()
-    await opened.open()
+async def store(store: Store) -> Store:
     for name in ("ann", "bob"):
-        await opened.put_account(Account(id=name, name=name, created=1.0))
-    yield opened
-    await opened.close()
+        await store.put_account(Account(id=name, name=name, created=1.0))
+    return store
 
 
 async def test_versions_are_numbered_and_the_last_one_is_designated(store: Store) -> None:

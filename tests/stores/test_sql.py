@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,12 +19,9 @@ from turnout.stores.schema import GENERATIONS
 
 
 @pytest.fixture
-async def store(new_store: NewStore) -> AsyncIterator[Store]:
-    opened = new_store()
-    await opened.open()
-    await opened.put_account(Account(id="default", name="Default", admin=True, created=1.0))
-    yield opened
-    await opened.close()
+async def store(store: Store) -> Store:
+    await store.put_account(Account(id="default", name="Default", admin=True, created=1.0))
+    return store
 
 
 async def test_a_generation_comes_back_as_it_was_put(store: Store) -> None:

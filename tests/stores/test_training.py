@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
-import pytest
 from msgspec.structs import replace
 
-from servers import NewStore
 from turnout.contracts.store import Store
 from turnout.domain.training import TrainingRow, TrainingTable
 
@@ -17,14 +15,6 @@ ROW = TrainingRow(
     id="one", created=2.0, prompt="user: \U0001f600", options='["x","y"]', truth="[1.0,0.0]", votes='[["v",[1.0,0.0]]]',
     embedding=b"\x00\x00\x80?\x00\x00\x00\x00", completion_id="one", response_format_hash="h",
 )  # fmt: skip
-
-
-@pytest.fixture
-async def store(new_store: NewStore) -> AsyncIterator[Store]:
-    opened = new_store()
-    await opened.open()
-    yield opened
-    await opened.close()
 
 
 def rows(*names: str) -> Sequence[TrainingRow]:
