@@ -263,6 +263,18 @@ def test_a_change_holds_on_every_worker_within_a_second(gateway: Gateway) -> Non
     assert manage(gateway, "GET", f"/guardrails/{guardrail}/assignments/keys").json()["total_count"] == 0
 
 
+def test_votes_of_before_are_not_taken_under_a_guardrail(gateway: Gateway) -> None:
+    ballot = {
+        "messages": [{"role": "user", "content": "hush7, which?"}], "choices": ["a", "b"], "vote_cache": True,
+        "model": {"llms": [{"model": "fake/vote-1"}]},
+    }  # fmt: skip
+    key = manage(gateway, "POST", "/keys", {"name": "not guarded"}).json()["key"]
+    for _ in range(2):
+        assert gateway.request("POST", "/score/completions", ballot, key=key).status == 200
+    strict, _, _ = guarded(gateway, content_filters=[{"pattern": "hush\\d", "action": "block"}])
+    assert {gateway.request("POST", "/score/completions", ballot, key=strict).status for _ in range(6)} == {403}
+
+
 def test_requests_cannot_switch_a_guardrail_off(gateway: Gateway) -> None:
     key, _, _ = guarded(gateway, content_filters=[{"pattern": "hush", "action": "redact"}])
     off = [{"id": "guardrails", "enabled": False}]
