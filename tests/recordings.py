@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
 
+from listening import listening
 from openrouter_schema import TEST_DATA
 
 __all__ = ["Exchange", "Received", "StandIn", "exchanges", "sse_events", "stand_in"]
@@ -112,20 +112,9 @@ def stand_in() -> Iterator[StandIn]:
         def do_GET(self) -> None:
             self.send_error(404)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
-    server = StandIn(f"http://127.0.0.1:{http.server_address[1]}")
-    thread = threading.Thread(target=http.serve_forever, args=(0.05,))
-    thread.start()
-    try:
+    with listening(Handler) as url:
+        server = StandIn(url)
         yield server
-    finally:
-        http.shutdown()
-        thread.join()
-        http.server_close()
 
 
 def _chunked(body: bytes, *, sliced: bool) -> bytes:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
 from array import array
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
+
+from listening import listening
 
 __all__ = [
     "Answer",
@@ -91,20 +92,9 @@ def scripted(script: Script) -> Iterator[Scripted]:
         def do_GET(self) -> None:
             self.send_error(404)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
-    server = Scripted(f"http://127.0.0.1:{http.server_address[1]}")
-    thread = threading.Thread(target=http.serve_forever, args=(0.05,))
-    thread.start()
-    try:
+    with listening(Handler) as url:
+        server = Scripted(url)
         yield server
-    finally:
-        http.shutdown()
-        thread.join()
-        http.server_close()
 
 
 def vector(text: str, size: int = 4) -> list[float]:

@@ -6,12 +6,13 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from gateway import Gateway, model_tables, provider_table
+from listening import listening
 from patience import until
 
 FREE = '{ prompt = "0", completion = "0" }'
@@ -120,16 +121,10 @@ class _Listing(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
 
 def test_a_listing_that_comes_late_does_not_bring_the_old_configuration_back(tmp_path: Path) -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Listing)
-    serving = threading.Thread(target=server.serve_forever, daemon=True)
-    serving.start()
-    own = provider_table("own", f"http://127.0.0.1:{server.server_address[1]}/v1")
-    try:
+    with listening(_Listing) as url:
+        own = provider_table("own", f"{url}/v1")
         with Gateway(tmp_path, own) as gateway:
             until(lambda: _Listing.asked > 0)
             gateway.config.write_text(own + LARGE)
@@ -138,7 +133,3 @@ def test_a_listing_that_comes_late_does_not_bring_the_old_configuration_back(tmp
             _Listing.late.set()
             time.sleep(0.5)
             assert gateway.chat("acme/large").status == 200
-    finally:
-        server.shutdown()
-        server.server_close()
-        serving.join()

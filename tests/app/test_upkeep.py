@@ -3,15 +3,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import ClassVar
 
 import pytest
 from msgspec.structs import replace
 
 from gateway import Gateway, model_tables
+from listening import listening
 from patience import until
 from turnout import config
 from turnout.app.upkeep import Upkeep
@@ -128,19 +128,11 @@ class _Webhook(BaseHTTPRequestHandler):
         self.send_response(204)
         self.end_headers()
 
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
 
 @pytest.fixture
 def webhook() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), _Webhook)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/hook/secret-path"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening(_Webhook) as url:
+        yield f"{url}/hook/secret-path"
 
 
 @pytest.mark.parametrize("workers", [1, 2])
