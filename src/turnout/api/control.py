@@ -22,7 +22,7 @@ from turnout.api.auto import add_auto
 from turnout.api.byok import TestCredential, add_byok
 from turnout.api.contents import add_contents
 from turnout.api.desk import CatalogDesk
-from turnout.api.documents import add_documents
+from turnout.api.documents import DATA_PLANE_PATHS, add_documents
 from turnout.api.errors import error_body, retry_after_of, status_of
 from turnout.api.explain import Explain, add_explain
 from turnout.api.generations import FindGeneration, add_generations
@@ -192,9 +192,7 @@ def _refuse_other_methods(app: FastAPI, mount: str) -> None:
     async def elsewhere() -> None:
         raise Unavailable("This route is served by the data plane")
 
-    errands = ("/rerank", "/images", "/images/generations", "/audio/transcriptions", "/audio/speech", "/moderations")
-    families = ("/chat/completions", "/completions", "/messages", "/messages/count_tokens", "/responses", "/embeddings")
-    for path in (*families, *errands):
+    for path in DATA_PLANE_PATHS:
         app.add_api_route(f"{mount}{path}", elsewhere, methods=["POST"], include_in_schema=False)
 
 

@@ -18,7 +18,7 @@ from turnout.api.sound import SpeechParameters, TranscriptionParameters
 from turnout.base.stored import Stored
 from turnout.domain.chat import ChatParameters
 
-__all__ = ["add_documents"]
+__all__ = ["DATA_PLANE_PATHS", "add_documents"]
 
 _TEXT = {"type": "string"}
 _BRIEFLY = b"public, max-age=60"
@@ -104,7 +104,12 @@ _RESPONSES = {
 """Other fields of these two reach endpoints that speak the same language."""
 _SOUND: dict[str, Any] = {"type": "object", "properties": {"data": _TEXT, "format": _TEXT}}
 _ITEMS: dict[str, Any] = {"type": "array", "items": {"anyOf": [_TEXT, {"type": "object"}]}, "minItems": 1}
-_ERRANDS: dict[str, tuple[type, dict[str, Any], str, str]] = {
+_JUDGED: dict[str, tuple[type, dict[str, Any], str, str]] = {
+    "/chat/completions": (
+        ChatParameters, {"messages": {"type": "array"}}, "Chat", "Answer a conversation, whole or as a stream.",
+    ),
+    "/completions": (ChatParameters, {"prompt": _TEXT}, "Completion", "Continue a prompt: the legacy family."),
+    "/embeddings": (EmbeddingParameters, {"input": _INPUT}, "Embeddings", "Make vectors; never as a stream."),
     "/rerank": (RerankParameters, {"documents": _ITEMS}, "Rerank", "Put documents into the order of their relevance."),
     "/images": (ImageParameters, {}, "Images", "Make images; with `stream` their drafts come first."),
     "/images/generations": (ImageParameters, {}, "Image generations", "The same under OpenAI's name."),
@@ -115,6 +120,13 @@ _ERRANDS: dict[str, tuple[type, dict[str, Any], str, str]] = {
     ),
 }  # fmt: skip
 """By path what is judged, what else there is, and how the operation is called."""
+_OTHER_WORDS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "/messages": (_MESSAGES, "Message", "Answer a conversation in Anthropic's words."),
+    "/messages/count_tokens": (_MESSAGES, "Count", "Estimate the tokens of a prompt."),
+    "/responses": (_RESPONSES, "Response", "Answer items in OpenAI's newer words."),
+}
+DATA_PLANE_PATHS = (*_JUDGED, *_OTHER_WORDS)
+"""What answers POST below each mount before FastAPI is asked."""
 _FORM: dict[str, Any] = {
     "multipart/form-data": {
         "schema": {
@@ -172,24 +184,15 @@ def _add_data_plane(app: FastAPI) -> None:
         document = own()
         if "/api/v1/chat/completions" not in document["paths"]:
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            [request, asked, *errands], parts = msgspec.json.schema_components(
-                [ChatParameters, EmbeddingParameters, *(kind for kind, *_ in _ERRANDS.values())],
+            judged, parts = msgspec.json.schema_components(
+                [kind for kind, *_ in _JUDGED.values()],
                 schema_hook=lambda _kind: {"description": "Any value."},
                 ref_template=_REF,
             )
             schemas |= parts | {"Error": _ERROR_SCHEMA}
-            chat = {"allOf": [request, {"type": "object", "properties": {"messages": {"type": "array"}}}]}
-            legacy = {"allOf": [request, {"type": "object", "properties": {"prompt": {"type": "string"}}}]}
-            vectors = {"allOf": [asked, {"type": "object", "properties": {"input": _INPUT}}]}
-            document["paths"] |= {
-                "/api/v1/chat/completions": _operation("Chat", "Answer a conversation, whole or as a stream.", chat),
-                "/api/v1/completions": _operation("Completion", "Continue a prompt: the legacy family.", legacy),
-                "/api/v1/embeddings": _operation("Embeddings", "Make vectors; never as a stream.", vectors),
-                "/api/v1/messages": _operation("Message", "Answer a conversation in Anthropic's words.", _MESSAGES),
-                "/api/v1/messages/count_tokens": _operation("Count", "Estimate the tokens of a prompt.", _MESSAGES),
-                "/api/v1/responses": _operation("Response", "Answer items in OpenAI's newer words.", _RESPONSES),
-            }
-            for (path, (_, beside, name, summary)), body in zip(_ERRANDS.items(), errands, strict=True):
+            for path, (body, name, summary) in _OTHER_WORDS.items():
+                document["paths"][f"/api/v1{path}"] = _operation(name, summary, body)
+            for (path, (_, beside, name, summary)), body in zip(_JUDGED.items(), judged, strict=True):
                 whole = {"allOf": [body, {"type": "object", "properties": beside}]} if beside else body
                 document["paths"][f"/api/v1{path}"] = _operation(name, summary, whole)
             document["paths"]["/api/v1/audio/transcriptions"]["post"]["requestBody"]["content"] |= _FORM

@@ -39,10 +39,17 @@ _decode = msgspec.json.decode
 
 
 class _Candidates(Struct):
-    """The different answers. ``texts`` by generate id, ``ids`` from generate id to confidence id."""
+    """The different answers.
 
-    texts: dict[str, str]
-    ids: dict[str, str]
+    Attributes:
+        texts: by generate id.
+        ids: from generate id to confidence id.
+        written: the first answer of a voter by confidence id.
+    """
+
+    texts: dict[str, str] = {}
+    ids: dict[str, str] = {}
+    written: dict[str, Choice] = {}
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -90,7 +97,8 @@ class _Query:
         job.first_index = len(listed)
         for index, text in enumerate(listed):
             self._add_listed(index, text)
-        job.send([_as_delta(one) for one in self._choices.values()]) if listed else None
+        if listed:
+            job.send([_as_delta(one) for one in self._choices.values()])
         answers, seats = await generate(job, self._generators, weights, self._conversation, self._generated)
         candidates = self._candidates(listed, answers)
         options = candidates.options
@@ -101,7 +109,7 @@ class _Query:
             await embedding
         finally:
             embedding.cancel()
-        return self._outcome(candidates, election, answers)
+        return self._outcome(candidates, election)
 
     def _permitted(self) -> tuple[str, ...]:
         wanted = self._job.asked.select_deterministic or (self._job.kind == "chat" and not self._generators)
@@ -126,7 +134,7 @@ class _Query:
             self._close(made, voter, good, text, None if text is None else confidence_id(text, self._schema))
 
     def _candidates(self, listed: Sequence[str], answers: Mapping[int, Sequence[Answer]]) -> _Candidates:
-        found = _Candidates({}, {})
+        found = _Candidates()
         for text in listed:
             name = generate_id(text)
             found.texts.setdefault(name, text)
@@ -137,7 +145,8 @@ class _Query:
                     text = _text(one.choice)
                     name = generate_id(text)
                     found.texts.setdefault(name, _text(one.choice, reasoning=self._reasoning_shown))
-                    found.ids.setdefault(name, confidence_id(text, self._schema))
+                    own = found.ids.setdefault(name, confidence_id(text, self._schema))
+                    found.written.setdefault(own, one.choice)
         return found
 
     def _own_vote(self, seat: Seat, answers: Mapping[int, Sequence[Answer]], options: Sequence[str]) -> Vote:
@@ -244,7 +253,7 @@ class _Query:
             "completion_metadata": None,
         }
 
-    def _outcome(self, candidates: _Candidates, election: Election, answers: Mapping[int, Sequence[Answer]]) -> Outcome:
+    def _outcome(self, candidates: _Candidates, election: Election) -> Outcome:
         job, weights, tally = self._job, self._weights, election.tally
         confidences = dict(zip(candidates.options, tally.confidences, strict=False))
         for made in self._choices.values():
@@ -273,25 +282,22 @@ class _Query:
             price=price,
             election=election,
             ids=candidates.options,
-            winner=self._winner(candidates, election, answers),
+            winner=_winner(candidates, election),
             error=error,
             response_format_hash=shape,
         )
 
-    def _winner(
-        self, candidates: _Candidates, election: Election, answers: Mapping[int, Sequence[Answer]]
-    ) -> Choice | None:
-        """The first answer of those that won; one that nobody wrote is written here."""
-        place = election.tally.winner
-        if place is None:
-            return None
-        name = candidates.options[place]
-        for voter in self._generators:
-            for one in answers.get(voter.index, ()):
-                if one.choice is not None and confidence_id(_text(one.choice), self._schema) == name:
-                    return one.choice
-        text = next(candidates.texts[generate] for generate, own in candidates.ids.items() if own == name)
-        return Choice({"role": Raw(b'"assistant"'), "content": Raw(encode(text))}, 0, "stop", "stop")
+
+def _winner(candidates: _Candidates, election: Election) -> Choice | None:
+    """The first answer of those that won; one that nobody wrote is written here."""
+    place = election.tally.winner
+    if place is None:
+        return None
+    name = candidates.options[place]
+    if (choice := candidates.written.get(name)) is not None:
+        return choice
+    text = next(candidates.texts[generate] for generate, own in candidates.ids.items() if own == name)
+    return Choice({"role": Raw(b'"assistant"'), "content": Raw(encode(text))}, 0, "stop", "stop")
 
 
 def _text(choice: Choice, *, reasoning: bool = False) -> str:
