@@ -84,7 +84,7 @@ def _plan(row: Row) -> Callable[[], object]:
     models = [_model(f"acme/m{n}", slugs) for n in range(row.models)]
     providers = {slug: Provider(slug=slug, name=slug.title(), usable=True) for slug in slugs}
     snapshot = CatalogSnapshot(models={model.id: model for model in models}, providers=providers)
-    routes = Routes(snapshot, lambda _name, _providers: None, {})
+    routes = Routes(snapshot)
     vitals = {endpoint.id: _vitals(n) for model in models for n, endpoint in enumerate(model.endpoints)}
     request = _request([model.id for model in models], row.fields or {})
     dice, known = Random(1), vitals if row.known else {}

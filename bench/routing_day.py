@@ -211,7 +211,7 @@ class Simulation:
 def simulate(name: str, world: World, seed: int) -> Records:
     """The day of *world* under the policy of that name."""
     dice = Random(seed)
-    routes = Routes(world.snapshot, lambda _name, _providers: None, {})
+    routes = Routes(world.snapshot)
     simulation = Simulation(world, POLICIES[name](routes, world.models, dice), dice)
     simulation.run()
     return simulation.records

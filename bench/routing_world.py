@@ -32,7 +32,6 @@ _PULL = 0.02
 """The logarithm of a latency takes such a step each minute, and is pulled back by this part: it remembers an hour."""
 
 _DRAWS = 1 << 17
-_NEVER = float("inf")
 
 Kind = Literal["refusing", "silent", "partial", "slow"]
 _INCIDENTS: tuple[tuple[Kind, float, float], ...] = (

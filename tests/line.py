@@ -20,7 +20,6 @@ from turnout.contracts.surface import Surface
 from turnout.domain.account import Generation, Key
 from turnout.domain.budget import Budget
 from turnout.domain.guardrail import Guardrail
-from turnout.domain.provider import Provider
 from turnout.engine.house import Call, House, Rails
 from turnout.engine.plan import Routes
 from turnout.health.book import HealthBook
@@ -29,8 +28,6 @@ from turnout.net.deadlines import Deadlines
 from turnout.net.outbox import Outbox
 from turnout.observe.tally import new_tally
 from turnout.providers.openai import OpenAIAdapter
-from turnout.strategies.balanced import balanced
-from turnout.strategies.price import by_price
 
 __all__ = ["KEY", "Paper", "Records", "a_call", "a_house", "rails_to"]
 
@@ -153,7 +150,7 @@ def rails_to(addresses: Mapping[str, str], models: Sequence[str] = ("acme/tiny",
         for model in models
     ]
     return Rails(
-        Routes(a_snapshot(offers, list(providers.values())), _no_model, {"balanced": balanced, "price": by_price}),
+        Routes(a_snapshot(offers, list(providers.values()))),
         {slug: OpenAIAdapter(provider, SYSTEM_CLOCK.wall) for slug, provider in providers.items()},
         {slug: Origin(provider.base_url) for slug, provider in providers.items()},
     )
@@ -199,10 +196,6 @@ def a_call(reply: Paper, /, surface: Surface = _CHAT, **fields: Any) -> Call:  #
         SYSTEM_CLOCK.monotonic(),
         {b"user-agent": b"test"},
     )
-
-
-def _no_model(_name: str, _providers: Mapping[str, Provider]) -> None:
-    return None
 
 
 def _complain(text: str) -> None:

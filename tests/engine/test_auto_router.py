@@ -46,7 +46,7 @@ def learned() -> Learned:
 
 
 def routed_by(router: AutoRouter, outlook: Outlook | None = None, **fields: Any) -> Plan:  # noqa: ANN401 - any field of a request
-    routes = Routes(SNAPSHOT, lambda _name, _providers: None, {}, router.pickers())
+    routes = Routes(SNAPSHOT, pickers=router.pickers())
     return make_plan(a_request(**{"model": "turnout/auto", **fields}), routes, outlook or Outlook({}, Random(1)))
 
 

@@ -36,7 +36,7 @@ _MODELS = [
     _offer("acme/big", two="0.005", strict="0.009"),
     _offer("acme/closed", locked="0.001"),
 ]
-ROUTES = Routes(a_snapshot(_MODELS, _PROVIDERS), lambda _name, _providers: None, {})
+ROUTES = Routes(a_snapshot(_MODELS, _PROVIDERS))
 
 
 def way(slug: str, name: str = "", **fields: Any) -> OwnWay:  # noqa: ANN401 - any field of a credential

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from random import Random
 from typing import Any
 
@@ -13,7 +13,6 @@ from examples import a_model, a_provider, a_request, a_snapshot, an_endpoint, pr
 from turnout.base.errors import BadRequest, ModelNotFound, NoEndpoints
 from turnout.domain.catalog import Model
 from turnout.domain.health import Vitals
-from turnout.domain.provider import Provider
 from turnout.domain.routing import Outlook, Plan
 from turnout.engine.plan import make_plan
 from turnout.engine.routes import Routes
@@ -33,9 +32,9 @@ NAMES = {"acme/small": "acme/tiny"}
 
 def _routes(
     models: Sequence[Model] = (TINY, LARGE, LOCKED),
-    adhoc: Callable[[str, Mapping[str, Provider]], Model | None] = lambda _name, _providers: None,
+    adhoc: Callable[[str], Model | None] = lambda _name: None,
 ) -> Routes:
-    return Routes(a_snapshot(models, PROVIDERS, NAMES), adhoc, {})
+    return Routes(a_snapshot(models, PROVIDERS, NAMES), adhoc)
 
 
 ROUTES = _routes()
@@ -116,7 +115,7 @@ def test_an_unknown_fallback_is_not_ignored() -> None:
 
 def test_a_name_that_no_catalog_lists_may_be_served_by_a_server_of_the_operators() -> None:
     own = _priced("local/any", ("one", "0"))
-    routes = _routes(adhoc=lambda name, _providers: own if name == "local/any" else None)
+    routes = _routes(adhoc=lambda name: own if name == "local/any" else None)
     assert _slugs(planned(routes, model="local/any")) == ["one"]
     with pytest.raises(ModelNotFound):
         planned(routes, model="local/other")

@@ -28,7 +28,7 @@ _MODELS = [
     _model("acme/untold", "text", assumed=True),
     _model("acme/short", "embeddings", context=512),
 ]
-_ROUTES = Routes(a_snapshot(_MODELS, [a_provider("one")], {}), lambda _name, _providers: None, {})
+_ROUTES = Routes(a_snapshot(_MODELS, [a_provider("one")], {}))
 
 
 def _plan(request: ChatRequest) -> Plan:

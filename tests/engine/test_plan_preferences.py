@@ -46,7 +46,7 @@ TINY = a_model(
     distillable=True,
 )
 LARGE = a_model("acme/large", [an_endpoint("azure", "acme/large", pricing=prices("0.0000005"))])
-ROUTES = Routes(a_snapshot([TINY, LARGE], PROVIDERS), lambda _name, _providers: None, {})
+ROUTES = Routes(a_snapshot([TINY, LARGE], PROVIDERS))
 CHEAPEST_FIRST = ["deepinfra/turbo", "deepinfra/base", "vertex/eu", "azure", "openai"]
 
 
@@ -282,7 +282,7 @@ def test_a_parameter_that_no_endpoint_supports_is_a_dead_end_where_it_is_require
 def test_required_parameters_are_known_by_their_other_names(fields: dict[str, Any], fits: bool) -> None:  # noqa: FBT001 - a column
     supported = ("response_format", "max_tokens", "reasoning")
     model = a_model("acme/tiny", [an_endpoint(supported_parameters=supported)])
-    routes = Routes(a_snapshot([model], [a_provider()]), lambda _name, _providers: None, {})
+    routes = Routes(a_snapshot([model], [a_provider()]))
     request = a_request(provider={"require_parameters": True}, **fields)
     if fits:
         assert make_plan(request, routes, Outlook({}, Random(1))).candidates
@@ -294,14 +294,14 @@ def test_required_parameters_are_known_by_their_other_names(fields: dict[str, An
 @pytest.mark.parametrize("distillable", [None, False])
 def test_text_to_distil_wants_an_author_who_allows_it(distillable: bool | None) -> None:  # noqa: FBT001 - a column
     model = a_model("acme/tiny", [an_endpoint()], distillable=distillable)
-    routes = Routes(a_snapshot([model], [a_provider()]), lambda _name, _providers: None, {})
+    routes = Routes(a_snapshot([model], [a_provider()]))
     with pytest.raises(NoEndpoints, match="enforce_distillable_text"):
         make_plan(a_request(provider={"enforce_distillable_text": True}), routes, Outlook({}, Random(1)))
 
 
 def test_an_endpoint_that_states_no_price_is_under_no_cap() -> None:
     model = a_model("acme/tiny", [an_endpoint(priced=False)])
-    routes = Routes(a_snapshot([model], [a_provider()]), lambda _name, _providers: None, {})
+    routes = Routes(a_snapshot([model], [a_provider()]))
     with pytest.raises(NoEndpoints, match="max_price"):
         make_plan(a_request(provider={"max_price": {"prompt": 1000}}), routes, Outlook({}, Random(1)))
     assert make_plan(a_request(provider={"max_price": {}}), routes, Outlook({}, Random(1))).candidates

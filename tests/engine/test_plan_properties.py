@@ -68,7 +68,7 @@ class World(NamedTuple):
 
     def routes(self, turned: bool = False) -> Routes:  # noqa: FBT001, FBT002 - the other way round
         models = [a_model(one.id, one.endpoints[::-1], distillable=one.distillable) for one in self.models[::-1]]
-        return Routes(a_snapshot(models if turned else self.models, PROVIDERS), lambda _name, _providers: None, {})
+        return Routes(a_snapshot(models if turned else self.models, PROVIDERS))
 
 
 @st.composite
@@ -191,7 +191,7 @@ def test_within_a_model_an_outage_is_tried_after_all_that_are_well(
 
 
 def _firsts(plans: int, vitals: Mapping[str, Vitals], models: Sequence[Model]) -> Mapping[str, float]:
-    routes = Routes(a_snapshot(models, PROVIDERS), lambda _name, _providers: None, {})
+    routes = Routes(a_snapshot(models, PROVIDERS))
     request, dice = a_request(), Random(11)
     outlook = Outlook(vitals, dice)
     firsts = Counter(make_plan(request, routes, outlook).candidates[0].provider.slug for _ in range(plans))
@@ -216,7 +216,7 @@ def test_shares_move_to_those_that_are_well_and_the_rest_stay_as_fallbacks(vital
     assert shares == pytest.approx({"one": 0.0, "two": 9 / 13, "three": 4 / 13}, abs=0.01)
     plan = make_plan(
         a_request(),
-        Routes(a_snapshot([THREE], PROVIDERS), lambda _name, _providers: None, {}),
+        Routes(a_snapshot([THREE], PROVIDERS)),
         Outlook({THREE.endpoints[0].id: vitals}, Random(1)),
     )
     assert plan.candidates[-1].provider.slug == "one"
@@ -234,7 +234,7 @@ def test_the_usual_plan_and_the_full_one_draw_alike(costs: list[int], seed: int)
     model = a_model(
         "acme/tiny", [an_endpoint("one", tag=f"one/{n}", pricing=prices(f"0.00000{c}")) for n, c in enumerate(costs)]
     )
-    routes = Routes(a_snapshot([model], PROVIDERS), lambda _name, _providers: None, {})
+    routes = Routes(a_snapshot([model], PROVIDERS))
     usual = make_plan(a_request(), routes, Outlook({}, Random(seed)))
     full = make_plan(a_request(provider={}), routes, Outlook({}, Random(seed)))
     assert ids(usual) == ids(full)

@@ -65,7 +65,7 @@ SNAPSHOT = replace(
     latest={"~acme/tiered-latest": "acme/tiered"},
     latest_callable={"~acme/tiered-latest": "acme/tiered"},
 )
-ROUTES = Routes(SNAPSHOT, lambda _name, _providers: None, {})
+ROUTES = Routes(SNAPSHOT)
 
 
 def even(value: float) -> Spread:
@@ -225,7 +225,7 @@ def test_the_free_router_finds_who_can_see() -> None:
 
 
 def test_the_free_router_leads_nowhere_where_nothing_is_free() -> None:
-    routes = Routes(a_snapshot([PAID], PROVIDERS), lambda _name, _providers: None, {})
+    routes = Routes(a_snapshot([PAID], PROVIDERS))
     with pytest.raises(NoEndpoints, match="No models match"):
         planned("openrouter/free", routes=routes)
 
@@ -247,7 +247,7 @@ def test_a_router_is_plugged_in_as_a_function() -> None:
         assert "sample/free" not in [model.id for model in offers.models]
         return Pick(["acme/tiered", "acme/tiny"], {"task_type": "code"})
 
-    routes = Routes(SNAPSHOT, lambda _name, _providers: None, {}, {"openrouter/auto": pick})
+    routes = Routes(SNAPSHOT, pickers={"openrouter/auto": pick})
     plan = planned("openrouter/auto:nitro", routes=routes)
     assert [one.model.id for one in plan.candidates][-1] == "acme/tiny"
     assert plan.strategy == "auto"

@@ -23,7 +23,7 @@ MODEL = a_model(
         an_endpoint("dear", pricing=prices("0.000003", "0.000006"), quantization="bf16"),
     ],
 )
-ROUTES = Routes(a_snapshot([MODEL], PROVIDERS), lambda _name, _providers: None, {})
+ROUTES = Routes(a_snapshot([MODEL], PROVIDERS))
 
 
 def served(provider: str, number: int, latency: float, outcome: Outcome = "answered", failed: str = "") -> Generation:

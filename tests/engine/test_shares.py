@@ -53,7 +53,7 @@ class Town:
             for slug, cost in zip(SLUGS, costs, strict=True)
         ]
         snapshot = a_snapshot([a_model("acme/tiny", offers)], [a_provider(slug) for slug in SLUGS])
-        self.routes = Routes(snapshot, lambda _name, _providers: None, {})
+        self.routes = Routes(snapshot)
         self.request = a_request()
         absent: Any = None
         self.house = House(

@@ -20,7 +20,7 @@ FRESH, CACHED = Usage(fresh=5000, completion=5), Usage(fresh=100, cache_read=490
 LONG = "a system prompt of many words " * 200
 PROVIDERS = [a_provider("one"), a_provider("two")]
 MODEL = a_model("acme/tiny", [an_endpoint("one", pricing=CHEAP_READS), an_endpoint("two", pricing=CHEAP_READS)])
-ROUTES = Routes(a_snapshot([MODEL], PROVIDERS), lambda _name, _providers: None, {})
+ROUTES = Routes(a_snapshot([MODEL], PROVIDERS))
 
 
 def talk(*said: str, system: str = LONG, **fields: Any) -> ChatRequest:  # noqa: ANN401 - any field of a request

@@ -22,7 +22,6 @@ from turnout.catalog.rows import Row
 from turnout.catalog.sync_state import State, StateFolder
 from turnout.contracts.picker import Picker
 from turnout.contracts.provider import Adapter, Embedder
-from turnout.contracts.strategy import Strategy
 from turnout.domain.catalog import CatalogSnapshot
 from turnout.domain.provider import Provider
 from turnout.engine.house import Rails
@@ -31,8 +30,6 @@ from turnout.engine.rack import Rack
 from turnout.net.client import Origin
 from turnout.providers.compatible import load_compatible
 from turnout.providers.fake.words import MODELS
-from turnout.strategies.balanced import balanced
-from turnout.strategies.price import by_price
 
 __all__ = [
     "PROVENANCE_FILE",
@@ -53,7 +50,6 @@ __all__ = [
 SNAPSHOT_FILE = "catalog.snapshot"
 PROVENANCE_FILE = "catalog.provenance"
 """Both within the data directory."""
-_STRATEGIES: Mapping[str, Strategy] = {"balanced": balanced, "price": by_price}
 
 
 def snapshot_of(
@@ -204,7 +200,7 @@ def rails_of(
         here[slug] = origins[address] if address in origins else origins.setdefault(address, Origin(address))
     recalling = frozenset(slug for slug in adapters if wants_reasoning_back(snapshot.providers[slug]))
     return Rails(
-        Routes(snapshot, adhoc_models(snapshot), _STRATEGIES, pickers),
+        Routes(snapshot, adhoc_models(snapshot), pickers),
         dict(adapters),
         here,
         recalling,

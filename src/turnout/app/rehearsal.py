@@ -36,7 +36,7 @@ def routes_of(
 ) -> Routes:
     """The routes that a server with this configuration begins with; *pickers* are the routers among models."""
     snapshot = catalog_of(loaded, environment)
-    return Routes(snapshot, adhoc_models(snapshot), {}, pickers)
+    return Routes(snapshot, adhoc_models(snapshot), pickers)
 
 
 def explained(loaded: config.Loaded, body: bytes, environment: Mapping[str, str] = os.environ) -> dict[str, object]:

@@ -112,10 +112,10 @@ def open_providers(snapshot: CatalogSnapshot) -> dict[str, Provider]:
     }
 
 
-def adhoc_models(snapshot: CatalogSnapshot) -> Callable[[str, Mapping[str, Provider]], Model | None]:
+def adhoc_models(snapshot: CatalogSnapshot) -> Callable[[str], Model | None]:
     """What finds a model of one of the open providers of *snapshot* by any name; see :func:`adhoc_model`."""
     unlisted = open_providers(snapshot)
-    return lambda name, _providers: adhoc_model(name, unlisted)
+    return lambda name: adhoc_model(name, unlisted)
 
 
 def adhoc_model(name: str, providers: Mapping[str, Provider]) -> Model | None:

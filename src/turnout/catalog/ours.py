@@ -25,7 +25,6 @@ from turnout.domain.usage import Pricing
 __all__ = ["our_facts", "our_mark", "our_rows"]
 
 _WHOLE_DAY: Final = time(tzinfo=UTC)
-_REQUEST: Final = "request"
 _UNITS: Final = ("prompt", "completion", "audio", "audio_output", "image_token", "image_output", "input_cache_read")
 
 

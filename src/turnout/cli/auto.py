@@ -217,7 +217,7 @@ def _callable(config: Path | None) -> list[Model]:
     from turnout.app.inspection import catalog_of
     from turnout.engine.routes import Routes
 
-    routes = Routes(catalog_of(load_configuration(config)), lambda _name, _providers: None, {})
+    routes = Routes(catalog_of(load_configuration(config)))
     return [model for model in routes.choosable() if model.output_modalities == ("text",)]
 
 

@@ -8,11 +8,12 @@ from itertools import chain
 from msgspec import Struct
 
 from turnout.base.slugs import ModelName
-from turnout.contracts.strategy import Strategy
 from turnout.domain.chat import ChatRequest
 from turnout.domain.health import Spread, Vitals
 from turnout.domain.routing import Candidate, Outlook, Percentiles, Preferences, Sort
+from turnout.strategies.balanced import balanced
 from turnout.strategies.price import price_key
+from turnout.strategies.table import STRATEGIES
 
 __all__ = [
     "LAST",
@@ -84,7 +85,6 @@ def wishes_of(request: ChatRequest, tier: str | None, tokens: int) -> Wishes:
 def ordered(
     groups: Sequence[tuple[ModelName, list[Candidate]]],
     wishes: Wishes,
-    strategies: Mapping[str, Strategy],
     outlook: Outlook,
 ) -> list[Candidate]:
     """The candidates of all models in the order in which they are tried; each group comes cheapest first."""
@@ -93,10 +93,10 @@ def ordered(
         groups = [(groups[0][0], all_of_them)]
     if len(groups) == 1:
         name, group = groups[0]
-        return group if len(group) <= 1 else _ordered(name, group, wishes, strategies, outlook)
+        return group if len(group) <= 1 else _ordered(name, group, wishes, outlook)
     found: list[Candidate] = []
     for name, group in groups:
-        found += group if len(group) <= 1 else _ordered(name, group, wishes, strategies, outlook)
+        found += group if len(group) <= 1 else _ordered(name, group, wishes, outlook)
     return found
 
 
@@ -126,11 +126,10 @@ def _ordered(
     name: ModelName,
     group: list[Candidate],
     wishes: Wishes,
-    strategies: Mapping[str, Strategy],
     outlook: Outlook,
 ) -> list[Candidate]:
     ranks = _ranks(group, wishes, outlook)
-    found = _by_rank(ranks, sorting(name, wishes), strategies, outlook)
+    found = _by_rank(ranks, sorting(name, wishes), outlook)
     if wishes.tier is not None:
         found.sort(key=lambda one: one.endpoint.service_tier != wishes.tier)
     if wishes.order:
@@ -179,11 +178,9 @@ def _ranks(group: Sequence[Candidate], wishes: Wishes, outlook: Outlook) -> dict
     return ranks
 
 
-def _by_rank(
-    ranks: Mapping[int, list[Candidate]], by: str, strategies: Mapping[str, Strategy], outlook: Outlook
-) -> list[Candidate]:
+def _by_rank(ranks: Mapping[int, list[Candidate]], by: str, outlook: Outlook) -> list[Candidate]:
     """Each rank in its order. Those that balance draw only among the best; what follows are fallbacks, by price."""
-    strategy = strategies.get(by) or strategies["balanced"]
+    strategy = STRATEGIES.get(by) or balanced
     draws = by.startswith("balanced")
     found: list[Candidate] = []
     for rank in sorted(ranks):

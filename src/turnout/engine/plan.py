@@ -118,7 +118,7 @@ def _full_plan(request: ChatRequest, routes: Routes, outlook: Outlook) -> Plan:
     tightest = min(track.room for track in tracks)
     tokens = prompt_tokens(request) if request.prompt_bytes > tightest * _BYTES_PER_TOKEN else 0
     wishes = wishes_of(request, tier, tokens)
-    candidates = ordered(groups, wishes, routes.strategies, outlook)
+    candidates = ordered(groups, wishes, outlook)
     if outlook.own:
         candidates = owned(candidates, outlook.own, excluded, together=wishes.together)
         if not candidates:

@@ -11,13 +11,11 @@ from msgspec.structs import replace
 
 from turnout.base.slugs import InvalidModelName, ModelName, parse_model_name
 from turnout.contracts.picker import Picker
-from turnout.contracts.strategy import Strategy
 from turnout.domain.catalog import CatalogSnapshot, Model
 from turnout.domain.provider import Provider
 from turnout.domain.routing import UNPRICED, Candidate, Exclusion, Plan
 from turnout.engine.dead_ends import free_variant_ended, no_preset, no_router, retired, unknown
 from turnout.engine.free import FREE_ROUTER, pick_free
-from turnout.strategies.table import STRATEGIES
 
 __all__ = ["Routes", "Track"]
 
@@ -70,15 +68,13 @@ class Routes:
     def __init__(
         self,
         snapshot: CatalogSnapshot,
-        adhoc: Callable[[str, Mapping[str, Provider]], Model | None],
-        strategies: Mapping[str, Strategy],
+        adhoc: Callable[[str], Model | None] = lambda _name: None,
         pickers: Mapping[str, Picker] | None = None,
     ) -> None:
-        """*adhoc* makes a model of a name that no catalog lists, such as one of a local server's. *strategies* come
-        beside our own, *pickers* are the routers by their names, in lower case.
+        """*adhoc* makes a model of a name that no catalog lists, such as one of a local server's. *pickers* are
+        the routers by their names, in lower case.
         """
         self.snapshot = snapshot
-        self.strategies: Mapping[str, Strategy] = STRATEGIES | dict(strategies)
         self.pickers: Mapping[str, Picker] = {FREE_ROUTER: pick_free} | dict(pickers or {})
         self._adhoc = adhoc
         self._found: dict[str, Track] = {}
@@ -133,7 +129,7 @@ class Routes:
         if router in self.pickers:
             return Track(parsed, (name,), None, "free" if router == FREE_ROUTER else "auto", router)
         providers = self.snapshot.providers
-        model = self.snapshot.find(parsed.base) or self._adhoc(parsed.base, providers)
+        model = self.snapshot.find(parsed.base) or self._adhoc(parsed.base)
         if model is None:
             base = parsed.base.removesuffix(_FREE)
             if base != parsed.base and (paid := self.snapshot.find(base)) is not None:

@@ -106,7 +106,6 @@ class _Model(Struct, frozen=True):
     limit: _Limit = _Limit()
     modalities: _Modalities = _Modalities()
     cost: _Cost | None = None
-    last_updated: str | None = None
     status: str | None = None
     open_weights: bool | None = None
 
