@@ -33,7 +33,7 @@ export function tokens(value: number | null): string {
 }
 
 export function milliseconds(value: number): string {
-  return value >= 1000 ? `${(value / 1000).toFixed(value >= 10_000 ? 0 : 1)} s` : `${Math.round(value)} ms`;
+  return value >= 1000 ? `${(value / 1000).toFixed(value >= 10_000 ? 0 : 1)} s` : `${Number(value.toFixed(value < 9.95 ? 1 : 0))} ms`;
 }
 
 export const day = (value: string | number | Date): string =>

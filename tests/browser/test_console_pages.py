@@ -123,6 +123,12 @@ def test_what_goes_wrong_is_said_with_a_way_on(desk: Desk) -> None:
 
     turn = _say(page, "Hello")
     expect(turn.get_by_role("alert")).to_have_count(2)
+    for _ in range(3):  # what is said is seen, above the field
+        _say(page, "Hello")
+    below, field = page.get_by_role("alert").last.bounding_box(), page.locator(".composer").bounding_box()
+    assert below is not None
+    assert field is not None
+    assert below["y"] + below["height"] <= field["y"]
     page.get_by_label("More fields, as JSON").fill("{")
     expect(page.get_by_role("complementary", name="Settings").get_by_role("alert")).to_be_visible()
     expect(page.get_by_role("button", name="Send")).to_be_disabled()

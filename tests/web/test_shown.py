@@ -30,7 +30,9 @@ def test_large_numbers_are_told_in_three_digits() -> None:
 
 def test_lengths_of_time_are_told_roughly() -> None:
     assert [ago(n) for n in (5, 60, 7_200, 86_400 * 3)] == ["just now", "1 minute ago", "2 hours ago", "3 days ago"]
-    assert [milliseconds(n) for n in (None, 12.4, 1_500)] == [_DASH, "12 ms", "1.5 s"]
+    known = {0.0: "0 ms", 0.44: "0.4 ms", 2.0: "2 ms", 9.96: "10 ms", 12.4: "12 ms", 999.0: "999 ms", 1_500.0: "1.5 s"}
+    assert {n: milliseconds(n) for n in known} == known
+    assert milliseconds(None) == _DASH
 
 
 def test_a_name_in_an_address_keeps_its_slashes_and_nothing_else_that_means_something() -> None:

@@ -12,6 +12,7 @@ __all__ = ["FILTERS", "ago", "day", "milliseconds", "path", "per_million", "shor
 
 _MILLION: Final = 1_000_000
 _THOUSAND: Final = 1_000
+_FEW: Final = 9.95  # milliseconds; below, tenths are told
 _UNKNOWN: Final = "–"  # noqa: RUF001 - a dash, as it is set
 _STEPS: Final = ((86_400 * 365, "year"), (86_400 * 30, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
 
@@ -67,7 +68,7 @@ def milliseconds(value: float | None) -> str:
     """Milliseconds, as seconds from one on."""
     if value is None:
         return _UNKNOWN
-    return f"{value / _THOUSAND:.1f} s" if value >= _THOUSAND else f"{value:.0f} ms"
+    return f"{value / _THOUSAND:.1f} s" if value >= _THOUSAND else f"{round(value, 1 if value < _FEW else None):g} ms"
 
 
 def path(name: str) -> str:
