@@ -10,13 +10,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
-__all__ = ["API_KEY", "MANAGEMENT_KEY", "FakeServer", "Gateway", "Reply", "model_tables", "provider_table", "running"]
+__all__ = [
+    "API_KEY",
+    "MANAGEMENT_KEY",
+    "FakeServer",
+    "Gateway",
+    "Reply",
+    "model_tables",
+    "of_each_plane",
+    "provider_table",
+    "running",
+]
 
 API_KEY = "sk-to-v1-" + "a1" * 32
 MANAGEMENT_KEY = "sk-to-v1-" + "b2" * 32
@@ -213,3 +223,21 @@ def running(*servers: FakeServer | Gateway) -> Iterator[None]:
     finally:
         for server in reversed(started):
             server.__exit__(None, None, None)
+
+
+@contextmanager
+def of_each_plane(folder: Callable[[str], Path], toml: str) -> Iterator[Callable[[str], Gateway]]:
+    """A gateway by its ``server.data_plane``, started when it is first asked for. None of them makes a mistake."""
+    started: dict[str, Gateway] = {}
+    with ExitStack() as stack:
+
+        def gateway(plane: str) -> Gateway:
+            if plane not in started:
+                own = f'server.data_plane = "{plane}"\n{toml}'
+                started[plane] = stack.enter_context(Gateway(folder(plane), own))
+            return started[plane]
+
+        yield gateway
+        for one in started.values():
+            assert "mistake of ours" not in one.log()
+            assert "Traceback" not in one.log()

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
 import pytest
 from openai import OpenAI
 from openrouter import OpenRouter
 
-from gateway import Gateway, model_tables
+from gateway import Gateway, model_tables, of_each_plane
 
 _TOML = """
-[server]
-data_plane = "{plane}"
 [catalog]
 bundled = false
 [limits]
@@ -27,19 +24,8 @@ _PRICELESS = '[[models]]\nid = "acme/bare"\n[[models.endpoints]]\nprovider = "fa
 
 @pytest.fixture(scope="session")
 def _gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Gateway]]:
-    running: dict[str, Gateway] = {}
-    with ExitStack() as stack:
-
-        def gateway(plane: str) -> Gateway:
-            if plane not in running:
-                toml = _TOML.format(plane=plane) + _MODELS + _PRICELESS
-                running[plane] = stack.enter_context(Gateway(tmp_path_factory.mktemp(plane), toml))
-            return running[plane]
-
+    with of_each_plane(tmp_path_factory.mktemp, _TOML + _MODELS + _PRICELESS) as gateway:
         yield gateway
-        for one in running.values():
-            assert "mistake of ours" not in one.log()
-            assert "Traceback" not in one.log()
 
 
 @pytest.fixture(params=["protocol", "asgi"])
