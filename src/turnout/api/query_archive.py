@@ -18,7 +18,7 @@ from turnout.domain.account import Key
 from turnout.domain.archive import ArchivedCompletion
 from turnout.domain.query import DefinitionKind
 from turnout.query.front import Voting
-from turnout.query.kinds import KINDS
+from turnout.query.kinds import KINDS, VOTERS
 from turnout.query.marking import forget, mark
 from turnout.query.registry import definition_in
 from turnout.query.rules import Fields, refused
@@ -26,11 +26,6 @@ from turnout.query.rules import Fields, refused
 __all__ = ["add_query_archive"]
 
 _Kind = Literal["query", "score", "multichat"]
-_MODELS: Final[dict[_Kind, DefinitionKind]] = {
-    "query": "query_model",
-    "score": "score_model",
-    "multichat": "multichat_model",
-}
 _NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
@@ -42,7 +37,8 @@ def add_query_archive(app: FastAPI, voting: Voting, archive: Archive, clock: Clo
             shown = mount == QUERY_MOUNTS[0]
             _add_reading(app, path, kind, archive, caller, shown=shown)
             _add_estimate(app, path, kind, voting, caller, shown=shown)
-            _add_names(app, mount + KINDS[_MODELS[kind]].path, _MODELS[kind], (voting, caller), shown=shown)
+            _, model = VOTERS[kind]
+            _add_names(app, mount + KINDS[model].path, model, (voting, caller), shown=shown)
             if kind != "multichat":
                 _add_marks(app, path, kind, (voting, archive, clock, caller), shown=shown)
 

@@ -15,7 +15,7 @@ from turnout.base.jsons import encode, excerpt
 from turnout.contracts.archive import Archive
 from turnout.domain.account import Generation, Key
 from turnout.domain.account import Outcome as Ending
-from turnout.domain.archive import ArchivedCompletion, CompletionKind
+from turnout.domain.archive import ArchivedCompletion
 from turnout.domain.chat import ChatRequest
 from turnout.domain.query import DefinitionKind, Message, Roster
 from turnout.engine.comments import Comments
@@ -25,7 +25,7 @@ from turnout.query.asked import Asked, multichat_asked, query_asked, score_asked
 from turnout.query.cache import VoteCache
 from turnout.query.estimate import Estimator
 from turnout.query.job import Job
-from turnout.query.kinds import defined_by
+from turnout.query.kinds import VOTERS, defined_by
 from turnout.query.marking import Learner
 from turnout.query.multichat import multichat
 from turnout.query.outcome import Outcome, kept_ballot, uses_of
@@ -46,12 +46,6 @@ _ASKED: dict[_Kind, Callable[[dict[str, Any]], Asked]] = {
     "query": query_asked,
     "score": score_asked,
     "multichat": multichat_asked,
-}
-_DEFINITIONS: dict[CompletionKind, tuple[DefinitionKind, DefinitionKind]] = {
-    "chat": ("query_llm", "query_model"),
-    "query": ("query_llm", "query_model"),
-    "score": ("score_llm", "score_model"),
-    "multichat": ("multichat_llm", "multichat_model"),
 }
 _PREVIEW = 200
 _MOST_QUESTIONS = 1024
@@ -136,7 +130,7 @@ class Voting:
         return Job("chat", call, house, key, asked, roster, self._border)
 
     async def _roster(self, kind: _Kind, reference: object, account_id: str) -> Roster:
-        model = _DEFINITIONS[kind][1]
+        _, model = VOTERS[kind]
         if isinstance(reference, Mapping):
             return await self._inline_roster(model, reference, account_id)
         author, slash, name = str(reference).partition("/")
@@ -236,7 +230,7 @@ class Voting:
 
         A store that cannot be asked takes nothing away from the answer.
         """
-        llms, model = _DEFINITIONS[job.kind]
+        llms, model = VOTERS[job.kind]
         try:
             await self.registry.stored.add_uses(uses_of(job, outcome, llms, model))
             if outcome.error is None and job.asked.store:

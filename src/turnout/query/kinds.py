@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from turnout.base.jsons import encode
+from turnout.domain.archive import CompletionKind
 from turnout.domain.query import (
     LLM,
     DefinitionKind,
@@ -36,7 +37,7 @@ from turnout.query.identity import (
 )
 from turnout.query.normalise import query_llm_of, query_model_of, score_llm_of, score_model_of
 
-__all__ = ["KINDS", "Defined", "Kind", "defined_by", "stored_form"]
+__all__ = ["KINDS", "VOTERS", "Defined", "Kind", "defined_by", "stored_form"]
 
 _VOTING: Final = frozenset({"weight", "output_mode"})
 """Fields that mean nothing to a definition that only answers."""
@@ -103,40 +104,44 @@ def stored_form(defined: Defined, account_id: str, created: float) -> StoredDefi
     )
 
 
-def _query_llm(value: object) -> Defined:
-    return _defined_llm("query_llm", query_llm_of(value))
-
-
-def _score_llm(value: object) -> Defined:
-    return _defined_llm("score_llm", score_llm_of(value))
-
-
-def _multichat_llm(value: object) -> Defined:
-    return _defined_llm("multichat_llm", multichat_of(score_llm_of(value)))
-
-
-def _query_model(value: object) -> Defined:
-    return _defined_model("query_model", roster_of(query_model_of(value)))
-
-
-def _score_model(value: object) -> Defined:
-    return _defined_model("score_model", roster_of(score_model_of(value)))
-
-
-def _multichat_model(value: object) -> Defined:
-    model = score_model_of(value)
-    only_answers = ScoreModel(llms=tuple(map(multichat_of, model.llms)), weight=StaticModelWeight())
-    return _defined_model("multichat_model", roster_of(only_answers))
-
-
 KINDS: Final[Mapping[DefinitionKind, Kind]] = {
-    "query_llm": Kind("/query_llms", public=True, model=False, query=True, read=_query_llm),
-    "query_model": Kind("/query_models", public=True, model=True, query=True, read=_query_model),
-    "score_llm": Kind("/score/llms", public=False, model=False, query=False, read=_score_llm),
-    "score_model": Kind("/score/models", public=False, model=True, query=False, read=_score_model),
-    "multichat_llm": Kind("/multichat/llms", public=False, model=False, query=False, read=_multichat_llm),
-    "multichat_model": Kind("/multichat/models", public=False, model=True, query=False, read=_multichat_model),
+    "query_llm": Kind(
+        "/query_llms", public=True, model=False, query=True,
+        read=lambda value: _defined_llm("query_llm", query_llm_of(value)),
+    ),
+    "query_model": Kind(
+        "/query_models", public=True, model=True, query=True,
+        read=lambda value: _defined_model("query_model", roster_of(query_model_of(value))),
+    ),
+    "score_llm": Kind(
+        "/score/llms", public=False, model=False, query=False,
+        read=lambda value: _defined_llm("score_llm", score_llm_of(value)),
+    ),
+    "score_model": Kind(
+        "/score/models", public=False, model=True, query=False,
+        read=lambda value: _defined_model("score_model", roster_of(score_model_of(value))),
+    ),
+    "multichat_llm": Kind(
+        "/multichat/llms", public=False, model=False, query=False,
+        read=lambda value: _defined_llm("multichat_llm", multichat_of(score_llm_of(value))),
+    ),
+    "multichat_model": Kind(
+        "/multichat/models", public=False, model=True, query=False,
+        read=lambda value: _defined_model("multichat_model", roster_of(_answering(score_model_of(value)))),
+    ),
+}  # fmt: skip
+VOTERS: Final[Mapping[CompletionKind, tuple[DefinitionKind, DefinitionKind]]] = {
+    "chat": ("query_llm", "query_model"),
+    "query": ("query_llm", "query_model"),
+    "score": ("score_llm", "score_model"),
+    "multichat": ("multichat_llm", "multichat_model"),
 }
+"""By kind of completion: what its voters are defined by, and what a set of them is."""
+
+
+def _answering(model: ScoreModel) -> ScoreModel:
+    """A model whose LLMs only answer."""
+    return ScoreModel(llms=tuple(map(multichat_of, model.llms)), weight=StaticModelWeight())
 
 
 def _defined_llm(kind: DefinitionKind, llm: LLM) -> Defined:

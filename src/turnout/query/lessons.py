@@ -18,7 +18,7 @@ from turnout.domain.training import TrainingRow
 from turnout.query.answer import format_hash
 from turnout.query.answers import confidence_id
 from turnout.query.canonical import canonical_json, content_id
-from turnout.query.rules import Fields, refused
+from turnout.query.rules import Fields, refused, shares_of
 from turnout.query.schemas import schema_of
 from turnout.query.texts import prompt_text
 from turnout.query.training import packed_vector
@@ -211,7 +211,7 @@ def truth_of(fields: Fields, options: Sequence[str]) -> tuple[float, ...]:
     if given is None:
         raise fields.missing("truth")
     if isinstance(given, list):
-        shares = _shares(given, len(options), name)
+        shares = shares_of(given, len(options), name)
         if sum(shares) > 1 + 1e-9:
             raise refused(name, "must hold shares: at most 1 together", given)
         return shares
@@ -253,23 +253,12 @@ def _votes(fields: Fields, options: int, roster: Roster) -> Votes | None:
 def _vote(given: object, options: int, name: str) -> tuple[float, ...]:
     """The shares of a vote that is told as an index or as shares."""
     if isinstance(given, list):
-        return _shares(given, options, name)
+        return shares_of(given, options, name)
     if isinstance(given, bool) or not isinstance(given, int):
         raise refused(name, "must be an index, a share for each choice, or null", given)
     if not 0 <= given < options:
         raise refused(name, f"must be below {options}", given)
     return tuple(float(option == given) for option in range(options))
-
-
-def _shares(given: Sequence[object], count: int, name: str) -> tuple[float, ...]:
-    if len(given) != count:
-        raise refused(name, f"must have {count} numbers, one for each choice", given)
-    shares: list[float] = []
-    for one in given:
-        if isinstance(one, bool) or not isinstance(one, int | float) or not 0 <= one <= 1:
-            raise refused(name, "must hold numbers between 0 and 1", one)
-        shares.append(float(one))
-    return tuple(shares)
 
 
 def _embedding(fields: Fields) -> bytes:

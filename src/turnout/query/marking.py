@@ -11,7 +11,7 @@ from turnout.base.errors import BadRequest, NotFound
 from turnout.base.jsons import encode
 from turnout.contracts.archive import Archive
 from turnout.domain.archive import ArchivedCompletion
-from turnout.query.rules import Fields, refused
+from turnout.query.rules import Fields, refused, shares_of
 
 __all__ = ["Learner", "forget", "mark", "truth_shares"]
 
@@ -86,13 +86,7 @@ def _truth(completion: ArchivedCompletion, body: Mapping[str, Any]) -> str | lis
 
 def _vote(vote: object, options: int) -> list[float]:
     field = "correct_vote"
-    if not isinstance(vote, list) or len(vote) != options:
-        raise refused(field, f"must be a list of {options} numbers, one for each choice", vote)
-    numbers: list[float] = []
-    for one in vote:
-        if isinstance(one, bool) or not isinstance(one, int | float) or not 0 <= one <= 1:
-            raise refused(field, "must hold numbers between 0 and 1", one)
-        numbers.append(float(one))
+    numbers = list(shares_of(vote, options, field))
     if not 0 < sum(numbers) <= 1 + 1e-9:
         raise refused(field, "must hold shares: more than 0 and at most 1 together", vote)
     return numbers

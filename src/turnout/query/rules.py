@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar, cast, final
 from turnout.base.errors import BadRequest
 from turnout.base.jsons import encode, excerpt
 
-__all__ = ["MAX_COUNT", "Fields", "refused"]
+__all__ = ["MAX_COUNT", "Fields", "refused", "shares_of"]
 
 MAX_COUNT: Final = 2_147_483_647
 
@@ -28,6 +28,16 @@ def refused(field: str, rule: str, value: object, *, at: str | None = None) -> B
         f"{_ticked(field)} {rule}: {_ticked(at or field)}={shown}",
         metadata={"field": field, "rule": rule, "value": shown},
     )
+
+
+def shares_of(value: object, count: int, field: str) -> tuple[float, ...]:
+    """The shares in *value*, one for each of so many options. Raises BadRequest: it is no list of such."""
+    if not isinstance(value, list) or len(value) != count:
+        raise refused(field, f"must be a list of {count} numbers, one for each choice", value)
+    for one in value:
+        if isinstance(one, bool) or not isinstance(one, int | float) or not 0 <= one <= 1:
+            raise refused(field, "must hold numbers between 0 and 1", one)
+    return tuple(map(float, value))
 
 
 @final
