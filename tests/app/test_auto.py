@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -56,3 +59,29 @@ def _row(task: str, model: str, score: float, weight: float) -> Feedback:
         tasks=f'[["{task}",1.0]]',
         created=1.0,
     )
+
+
+def test_numpy_is_loaded_beside_the_event_loop(tmp_path: Path) -> None:
+    script = """
+import asyncio, builtins, sys, threading
+from turnout import config
+from turnout.app import auto
+from turnout.engine.auto_router import AutoRouter
+from turnout.engine.auto_signs import Signs
+class Store:
+    async def latest_feedback(self, *_): return []
+loaded, plain = [], builtins.__import__
+def watched(name, *rest):
+    if name.startswith("numpy") and "numpy" not in sys.modules: loaded.append(threading.current_thread())
+    return plain(name, *rest)
+builtins.__import__ = watched
+async def main():
+    router = AutoRouter()
+    tutor = auto.Tutor(router, Signs(), Store(), config.Settings, lambda: None, lambda: 0.0)
+    await tutor._look_up("somebody")
+    assert "somebody" in router.experience
+asyncio.run(main())
+assert loaded and threading.main_thread() not in loaded
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    assert done.returncode == 0, done.stderr

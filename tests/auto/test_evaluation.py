@@ -83,6 +83,7 @@ def test_calibration_error_is_the_distance_of_what_was_said_from_what_was() -> N
 def test_data_sets_of_one_family_are_left_out_together() -> None:
     assert family("routellm-mmlu") == family("mmlu-pro") == family("llmrouter-mmlu")
     assert family("llmrouter-human_eval") == family("routerdc-humaneval")
+    assert family("search-qa") != family("arc_challenge") == family("llmrouter-arc")
     assert family("zeroeval-crux") != family("zeroeval-gsm")
 
 
@@ -102,6 +103,59 @@ def test_csv_files_of_truths_are_read_with_the_data_set_from_their_names(tmp_pat
     assert found.models == ("strong/model", "weak")
     assert found.datasets.tolist() == ["mmlu", "mmlu"]
     assert found.scores.tolist() == [[1, 0], [1, 1]]
+
+
+def test_files_may_be_plain_columns_in_any_order_and_scores_missing(tmp_path: Path) -> None:
+    (tmp_path / "prompts.jsonl").write_text(
+        '{"prompt_id": "a", "prompt": "Why?"}\n{"prompt_id": "b", "prompt": "How?"}'
+    )
+    (tmp_path / "scores.csv").write_text("model,score,prompt_id\none,1,a\none,,b\ntwo,0.5,b\n")
+    found = read_corpus(tmp_path)
+    assert found.datasets.tolist() == ["own", "own"]
+    assert found.scores[found.texts.index("Why?")].tolist()[0] == 1
+    assert np.isnan(found.scores).sum() == 2
+
+
+def test_columns_of_truths_that_are_no_model_s_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "gsm8k_responses.csv").write_text(
+        "ground_truth,prompt,weak,strong,strong_response\n1,2+2?,False,True,4\n"
+    )
+    assert read_corpus(tmp_path).models == ("weak", "strong")
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "there are no scored prompts"),
+        ({"prompts.jsonl": '{"prompt_id": "a", "prompt": "Why?"}'}, "there is no scores.csv"),
+        ({"scores.csv": "prompt_id,model,score\na,one,1\n"}, "there is no prompts.jsonl"),
+        ({"prompts.jsonl": "", "scores.csv": "prompt_id,model,score\na,one,1\n"}, "a prompt that is not there: a"),
+        ({"prompts.jsonl": '{"prompt_id": "a"}', "scores.csv": "prompt_id,model,score\na,one,1\n"}, "lacks 'prompt'"),
+        ({"prompts.jsonl": "", "scores.csv": "", "models.csv": "name\none\n"}, "lacks 'model'"),
+    ],
+)
+def test_a_folder_that_lacks_something_is_told_what(tmp_path: Path, files: dict[str, str], message: str) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(BadRequest, match=message):
+        read_corpus(tmp_path)
+
+
+def test_models_that_were_asked_half_of_the_prompts_are_compared_and_nothing_comparable_is_said(tmp_path: Path) -> None:
+    dice = Random(1)
+    rows = [
+        {"prompt": f"{place * 37} and {place}?", "model": model, "score": dice.random()}
+        for place in range(60)
+        for model in ("one-7b", "two-8b", "three-9b")
+        if dice.random() < 0.8
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    found = evaluate(read_corpus(path), resamples=20, progress=lambda *_: None)
+    assert {row.models for row in found.pools} == {3}
+    path.write_text("\n".join(json.dumps(row | {"model": "only"}) for row in rows))
+    with pytest.raises(BadRequest, match="nothing to compare"):
+        evaluate(read_corpus(path), resamples=20, progress=lambda *_: None)
 
 
 def test_two_models_of_csv_files_are_compared_without_prices(tmp_path: Path) -> None:

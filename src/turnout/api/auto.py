@@ -158,10 +158,9 @@ class _Auto:
     async def _tasks_of(self, said: _Said, generation: Generation) -> tuple[tuple[str, float], ...]:
         """The kinds of work that the prompt probably was."""
         if said.task_type is not None:
-            from turnout.auto.tasks import TASKS  # noqa: PLC0415 - it brings numpy, which few need
-
-            if said.task_type not in TASKS:
-                raise BadRequest(f"`task_type` must be one of {', '.join(TASKS)}")
+            kinds = await asyncio.to_thread(_kinds)
+            if said.task_type not in kinds:
+                raise BadRequest(f"`task_type` must be one of {', '.join(kinds)}")
             return ((said.task_type, 1.0),)
         if generation.routed is not None and generation.routed.tasks:
             return generation.routed.tasks
@@ -170,6 +169,13 @@ class _Auto:
             messages = self._teaching.signs.prompt(generation.account_id, generation.id)
             text = None if messages is None else text_in(messages)
         return () if text is None else await asyncio.to_thread(_told_by, text)
+
+
+def _kinds() -> tuple[str, ...]:
+    """All kinds of work. Loads numpy the first time: not on the event loop."""
+    from turnout.auto.tasks import TASKS  # noqa: PLC0415 - it brings numpy, which few need
+
+    return TASKS
 
 
 def _told_by(text: str) -> tuple[tuple[str, float], ...]:

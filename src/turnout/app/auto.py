@@ -34,6 +34,8 @@ _FLUSH_SECONDS: Final = 1.0
 _LONGEST_WAIT_SECONDS: Final = 6.0
 """The first request to the router waits so long for it at most: reading it takes a second, once."""
 _AT_ONCE: Final = 5_000
+_MOST_ROWS: Final = 2_000
+"""As many as an experience keeps; written twice, as reading it there would load numpy on the event loop."""
 _STILL_COMING: Final = 50
 """Rows may be seen out of order by so many: two nodes write at once."""
 _log = logging.getLogger(__name__)
@@ -190,10 +192,8 @@ class Tutor:
 
     async def _look_up(self, account_id: str) -> None:
         """What the account has seen, out of the store."""
-        from turnout.auto.experience import MOST_ROWS  # noqa: PLC0415 - as above
-
         try:
-            rows = await self._store.latest_feedback(account_id, MOST_ROWS)
+            rows = await self._store.latest_feedback(account_id, _MOST_ROWS)
             self._router.learn(account_id, await asyncio.to_thread(_experience, list(rows)[::-1]))
         except Unavailable as error:
             _log.warning("the auto router does without what an account has seen: %s", error.message)

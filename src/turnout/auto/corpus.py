@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,10 @@ __all__ = ["Corpus", "ModelFacts", "chosen", "family", "groups_of", "read_corpus
 
 _SHINGLE = 8
 _COMMON = 12
-_FAMILIES = ("mmlu", "gsm", "math", "mbpp", "human_eval", "humaneval", "arc")
+_FAMILIES = re.compile(r"mmlu|gsm|math|mbpp|human_?eval|(?<![a-z])arc(?![a-z])")
 _TRUTHS = {"true": 1.0, "false": 0.0}
+_NO_MODELS = ("unnamed", "index", "id", "ground_truth", "label", "answer", "target")
+"""Columns of CSV files that begin so hold no scores of a model."""
 
 
 class ModelFacts(NamedTuple):
@@ -68,7 +71,9 @@ class _Row(NamedTuple):
 
 
 def read_corpus(path: Path) -> Corpus:
-    """The scored prompts in a folder with ``prompts.jsonl.gz`` and ``scores.csv.gz``, in JSON lines, or in CSV files.
+    """The scored prompts in a folder with ``prompts.jsonl`` and ``scores.csv``, in JSON lines, or in CSV files.
+
+    Each file may be compressed (``.gz``). A row without a score says nothing.
 
     A line of JSON has ``prompt``, ``model``, ``score`` and optionally ``dataset``, ``input_tokens``, ``output_tokens``
     and ``cost``. A CSV file of RouteLLM's has a column ``prompt`` and one for each model, with truths or numbers.
@@ -78,18 +83,18 @@ def read_corpus(path: Path) -> Corpus:
         OSError: it cannot be read.
     """
     facts: Mapping[str, ModelFacts] = {}
-    if path.is_dir() and (path / "prompts.jsonl.gz").exists():
-        rows: Iterable[_Row] = _folder(path)
-        facts = _facts(path / "models.csv")
-    elif path.is_dir():
-        rows = (row for one in sorted(path.rglob("*.csv")) for row in _table(one))
-    elif path.suffix == ".csv":
-        rows = _table(path)
-    else:
-        rows = _lines(path)
     try:
-        return _gathered(rows, facts)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        if path.is_dir() and any(_either(path / name).exists() for name in ("prompts.jsonl", "scores.csv")):
+            facts = _facts(_either(path / "models.csv"))
+            return _gathered(_folder(path), facts)
+        if path.is_dir():
+            return _gathered((row for one in sorted(path.rglob("*.csv")) for row in _table(one)), facts)
+        return _gathered(_table(path) if path.suffix == ".csv" else _lines(path), facts)
+    except BadRequest as error:
+        raise BadRequest(f"{path}: {error.message}") from None
+    except KeyError as error:
+        raise BadRequest(f"{path}: a row lacks {error}") from error
+    except (ValueError, TypeError, AttributeError, EOFError, gzip.BadGzipFile, csv.Error) as error:
         raise BadRequest(f"{path}: not the expected rows: {error}") from error
 
 
@@ -139,21 +144,37 @@ def _gathered(rows: Iterable[_Row], facts: Mapping[str, ModelFacts]) -> Corpus:
     return Corpus(texts, np.array(datasets), tuple(models), scores, tokens_in, tokens_out, costs, facts)
 
 
+def _either(path: Path) -> Path:
+    """*path*, or where it is not there: the compressed one."""
+    return path if path.exists() else path.with_name(path.name + ".gz")
+
+
+def _opened(path: Path) -> TextIO:
+    if not path.exists():
+        raise BadRequest(f"there is no {path.name.removesuffix('.gz')}")
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8", newline="")
+    return path.open(encoding="utf-8", newline="")
+
+
 def _folder(path: Path) -> Iterator[_Row]:
-    with gzip.open(path / "prompts.jsonl.gz", "rt", encoding="utf-8") as lines:
-        prompts = {row["prompt_id"]: row for row in map(json.loads, lines)}
-    with gzip.open(path / "scores.csv.gz", "rt", encoding="utf-8", newline="") as lines:
+    with _opened(_either(path / "prompts.jsonl")) as lines:
+        prompts = {str(row["prompt_id"]): row for row in map(json.loads, filter(str.strip, lines))}
+    with _opened(_either(path / "scores.csv")) as lines:
         for row in csv.DictReader(lines):
-            prompt = prompts[row["prompt_id"]]
+            if not (row["score"] or "").strip():
+                continue
+            prompt = prompts.get(row["prompt_id"])
+            if prompt is None:
+                raise BadRequest(f"a score is of a prompt that is not there: {row['prompt_id']}")
             counts = (_number(row.get(name)) for name in ("input_tokens", "output_tokens", "cost_usd"))
-            yield _Row(
-                row["prompt_id"], prompt["dataset"], prompt["prompt"], row["model"], float(row["score"]), *counts
-            )
+            dataset, text = str(prompt.get("dataset") or "own"), str(prompt["prompt"])
+            yield _Row(row["prompt_id"], dataset, text, row["model"], float(row["score"]), *counts)
 
 
 def _lines(path: Path) -> Iterator[_Row]:
-    with path.open("rb") as raw, gzip.open(raw) if path.suffix == ".gz" else raw as lines:
-        for row in map(json.loads, filter(bytes.strip, lines)):
+    with _opened(path) as lines:
+        for row in map(json.loads, filter(str.strip, lines)):
             counts = (_number(row.get(name)) for name in ("input_tokens", "output_tokens", "cost"))
             text = str(row["prompt"])
             yield _Row(text, str(row.get("dataset", "own")), text, str(row["model"]), float(row["score"]), *counts)
@@ -168,19 +189,14 @@ def _table(path: Path) -> Iterator[_Row]:
         for row in reader:
             for model, said in row.items():
                 score = _TRUTHS.get(str(said).strip().lower(), _number(said))
-                if (
-                    model != "prompt"
-                    and 0 <= score <= 1
-                    and not model.lower().startswith(("unnamed", "index", "id"))
-                    and model
-                ):
+                if model and model != "prompt" and 0 <= score <= 1 and not model.lower().startswith(_NO_MODELS):
                     yield _Row(f"{dataset} {row['prompt']}", dataset, row["prompt"], model, score, *[float("nan")] * 3)
 
 
 def _facts(path: Path) -> Mapping[str, ModelFacts]:
     if not path.exists():
         return {}
-    with path.open(encoding="utf-8", newline="") as lines:
+    with _opened(path) as lines:
         names = ("price_in_usd_per_mtok", "price_out_usd_per_mtok", "mmlu_redux_acc")
         return {row["model"]: ModelFacts(*(_number(row.get(name)) for name in names)) for row in csv.DictReader(lines)}
 
@@ -195,8 +211,8 @@ def _number(said: Any) -> float:  # noqa: ANN401 - a cell of a file
 def family(dataset: str) -> str:
     """Data sets of one family share questions: leaving out one leaves out all."""
     lowered = dataset.lower()
-    found = next((name for name in _FAMILIES if name in lowered), lowered)
-    return found.replace("_", "")
+    found = _FAMILIES.search(lowered)
+    return (found[0] if found else lowered).replace("_", "")
 
 
 def groups_of(texts: Sequence[str]) -> NDArray[np.int64]:

@@ -29,6 +29,7 @@ from turnout.auto.measure import (
 )  # fmt: skip
 from turnout.auto.priors import logit_line
 from turnout.auto.table import Floats, Table
+from turnout.base.errors import BadRequest
 
 __all__ = ["Evaluation", "PairRow", "PoolRow", "evaluate", "suite_of"]
 
@@ -36,7 +37,8 @@ Numbers = NDArray[np.floating]
 Places = NDArray[np.int64]
 
 _FOLDS = 5
-_COVERED = 0.95
+_COVERED = (0.95, 0.5)
+"""Models of a pool were asked this share of each data set; the second where the first leaves fewer than two."""
 _RATIOS = (3, 1, 2, 4, 5, 8)
 _COLD = 11
 _FEWEST_BENCHMARKED = 5
@@ -106,8 +108,16 @@ def suite_of(dataset: str) -> str:
 def evaluate(
     corpus: Corpus, *, seed: int = 0, resamples: int = 200, progress: Callable[[str, int, int], None]
 ) -> Evaluation:
-    """Five folds by prompt, and each data set without its family; no near-duplicate of a test prompt is trained on."""
+    """Five folds by prompt, and each data set without its family; no near-duplicate of a test prompt is trained on.
+
+    Raises:
+        BadRequest: there is no pool of two models, or of more with prices.
+    """
     bench = _Bench(corpus, seed)
+    if all(len(columns) < 2 for columns in bench.suites.values()):
+        raise BadRequest(
+            "There is nothing to compare: no data sets have scores of the same two models, or of more with prices"
+        )
     steps = _FOLDS + len(bench.families)
     inside, outside = _blank(corpus), _blank(corpus)
     for step, (test, train, unseen) in enumerate(bench.splits()):
@@ -148,7 +158,8 @@ class _Bench:
         """The models that were asked almost every prompt of each data set of *suite*; of many, those with a price."""
         seen = np.isfinite(self.corpus.scores)
         sets = np.unique(self.corpus.datasets[self.suite == suite])
-        everywhere = np.all([seen[self.corpus.datasets == one].mean(0) > _COVERED for one in sets], axis=0)
+        share = np.min([seen[self.corpus.datasets == one].mean(0) for one in sets], axis=0)
+        everywhere = next((share > least for least in _COVERED if (share > least).sum() > 1), share > _COVERED[0])
         if everywhere.sum() == 2:  # two models are compared without prices
             return np.flatnonzero(everywhere)
         priced = np.isfinite(self.corpus.costs[self.suite == suite]).any(0)

@@ -132,7 +132,9 @@ def evaluate(
         Path | None, typer.Option(help="A folder for curves of quality against cost.", show_default=False)
     ] = None,
     out: Annotated[Path | None, typer.Option("--json", help="Write all figures here.", show_default=False)] = None,
-    latency: Annotated[bool, typer.Option("--latency/--no-latency", help="Time decisions too.")] = True,
+    latency: Annotated[
+        bool, typer.Option("--latency/--no-latency", help="Time decisions too (processor time).")
+    ] = True,
 ) -> None:
     """Find out how good the router is on prompts and on kinds of prompts that it was not trained on.
 
@@ -146,7 +148,7 @@ def evaluate(
     corpus = read_corpus(data)
     with shown_progress() as progress:
         found = figures_of(corpus, seed=seed, resamples=resamples, progress=progress)
-    speed = speed_of(corpus.texts[:: max(1, len(corpus.texts) // 4_000)]) if latency else None
+    speed = speed_of(corpus.texts[:: max(1, len(corpus.texts) // 4_000)], clock=time.thread_time) if latency else None
     goals = goals_of(found, speed)
     _print_evaluation(found, speed, goals)
     if svg is not None:
