@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from msgspec import Struct
 
 from turnout.base.errors import UpstreamError
 from turnout.base.jsons import BadJSON, excerpt, reader
 from turnout.contracts.provider import Outside
+from turnout.domain.provider import Provider
 
 __all__ = ["TokenKeeper", "granted"]
 
@@ -53,6 +54,16 @@ class TokenKeeper(ABC):
         self._waiting: asyncio.Task[None] | None = None
         self.token = ""
         """The token that :meth:`fresh` has seen to; empty before."""
+
+    @classmethod
+    def of(cls, provider: Provider, outside: Outside) -> Self | None:
+        """The keeper of what *provider* shows for tokens, JSON or the file of it; None: it shows something else."""
+        credential = provider.credential.reveal().strip() if provider.credential is not None else ""
+        if credential.startswith("{"):
+            return cls(credential, outside)
+        if provider.credentials_file and not credential:
+            return cls(Path(provider.credentials_file).expanduser(), outside)
+        return None
 
     @abstractmethod
     async def ask(self, credential: bytes) -> tuple[str, float]:

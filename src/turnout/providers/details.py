@@ -43,6 +43,7 @@ class Told(Struct):
         return max(self.position or 0, 0)
 
 
+_NOTHING: Final = Told()
 _read = reader(Told)
 _object = msgspec.json.Decoder(dict[str, Raw]).decode
 
@@ -67,7 +68,7 @@ def claude_details(details: Iterable[Raw]) -> list[Told]:
     for detail in read_details(details):
         if detail.format not in _CLAUDES:
             continue
-        last = found[-1] if found else Told()
+        last = found[-1] if found else _NOTHING
         if detail.type == last.type == "reasoning.text" and not last.signature and detail.index == last.index:
             last.text = (last.text or "") + (detail.text or "")
             last.signature = detail.signature

@@ -69,10 +69,10 @@ def take_back(
 ) -> None:
     """Take out of *body* what *endpoint* or the operator does without; *names* are our names and the provider's."""
     supported = endpoint.supported_parameters
-    for name, own in names.items():
-        unfit = name in unwanted or (supported is not None and name not in supported)
-        if unfit and body.pop(own, None) is not None:
-            dropped.append(name)
+    unfit = names.keys() & unwanted
+    if supported is not None:
+        unfit |= names.keys() - set(supported)
+    dropped += [name for name in unfit if body.pop(names[name], None) is not None]
 
 
 def structure_of(request: ChatRequest) -> Schema | None:

@@ -20,7 +20,7 @@ from turnout.domain.completion import Chunk
 from turnout.domain.provider import Provider
 from turnout.domain.usage import COUNTS, Usage
 from turnout.providers.dialects.anthropic import AnthropicAdapter
-from turnout.providers.dialects.anthropic.request import ANSWER_TOOL
+from turnout.providers.letters import ANSWER_TOOL
 
 
 async def _unused(*_: object) -> Any:  # noqa: ANN401 - never called

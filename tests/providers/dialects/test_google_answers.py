@@ -14,7 +14,7 @@ from gemini import answered, chunks_of, deltas_of, google_adapter, message_of, r
 from turnout.base.errors import UpstreamError
 from turnout.domain.completion import Chunk
 from turnout.domain.usage import COUNTS, Usage
-from turnout.providers.gemini_usage import read_gemini_usage
+from turnout.providers.gemini.usage import read_gemini_usage
 
 
 def test_thoughts_are_reasoning_and_no_text() -> None:

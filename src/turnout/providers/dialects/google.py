@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Final
 from urllib.parse import urlsplit
 
 from turnout.contracts.provider import Adapter, Dialect, Embedder, KnownProvider, Listing, Outside
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
-from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.provider import Provider
 from turnout.providers.conversation import Part
-from turnout.providers.embeddings.google import Call, GoogleEmbedder
-from turnout.providers.embeddings.words import inlined
+from turnout.providers.embeddings.google import GoogleEmbedder
+from turnout.providers.embeddings.words import inlining
 from turnout.providers.errands.chat_images import ChatImages
-from turnout.providers.gemini import GeminiAdapter, call_path, model_path
-from turnout.providers.gemini_media import address_of, is_taken_by_url
+from turnout.providers.gemini.adapter import GeminiAdapter, call_path, model_path
+from turnout.providers.gemini.media import address_of, is_taken_by_url
 from turnout.providers.heads import head_of
 
 __all__ = ["DIALECT"]
@@ -24,37 +25,31 @@ _VERSION = "v1beta"
 
 
 def _adapter(provider: Provider, outside: Outside) -> Adapter:
-    heads: dict[tuple[str, bool], bytes] = {}
-    base = _base_path(provider)
-    credential = {} if provider.credential is None else {"x-goog-api-key": provider.credential.reveal()}
-    head_of(provider, base, credential)  # what cannot be sent is found before anything is
+    head = _heads(provider)
 
-    def head(request: ChatRequest, endpoint: Endpoint) -> bytes:
-        key = (endpoint.upstream_model, request.stream)
-        found = heads.get(key)
-        if found is None:
-            path = f"{base}/{model_path(endpoint.upstream_model, stream=request.stream)}"
-            found = heads[key] = head_of(provider, path, credential)
-        return found
+    def head_for(request: ChatRequest, endpoint: Endpoint) -> bytes:
+        return head(model_path(endpoint.upstream_model, stream=request.stream))
 
-    return GeminiAdapter(head, outside, _must_be_inline)
+    return GeminiAdapter(head_for, outside, _must_be_inline)
 
 
 def _embedder(provider: Provider, outside: Outside) -> Embedder:
-    heads: dict[str, bytes] = {}
+    head = _heads(provider)
+    prepare = inlining(_must_be_inline, outside.fetch)
+    return GoogleEmbedder(lambda model, call: head(call_path(model, call)), outside.wall, prepare=prepare)
+
+
+def _heads(provider: Provider) -> Callable[[str], bytes]:
+    """What gives the heads of calls, each made once. Raises ValueError where none can be."""
     base = _base_path(provider)
     credential = {} if provider.credential is None else {"x-goog-api-key": provider.credential.reveal()}
 
-    def head(model: str, call: Call) -> bytes:
-        found = heads.get(model)
-        if found is None:
-            found = heads[model] = head_of(provider, f"{base}/{call_path(model, call)}", credential)
-        return found
+    @cache
+    def head(call: str) -> bytes:
+        return head_of(provider, f"{base}/{call}", credential)
 
-    async def prepare(request: EmbeddingRequest, endpoint: Endpoint) -> EmbeddingRequest:  # noqa: ARG001 - of one shape
-        return await inlined(request, _must_be_inline, outside.fetch)
-
-    return GoogleEmbedder(head, outside.wall, prepare=prepare)
+    head("")  # what cannot be sent is found before anything is
+    return head
 
 
 def _must_be_inline(part: Part) -> bool:

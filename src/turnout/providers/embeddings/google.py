@@ -17,9 +17,9 @@ from turnout.domain.usage import Usage
 from turnout.providers.conversation import Message, Text
 from turnout.providers.embeddings.words import completion_of, messages_in, purpose_of, texts_in
 from turnout.providers.failures import nonsense, retry_after_seconds
-from turnout.providers.gemini_failures import gemini_failure
-from turnout.providers.gemini_media import media_part
-from turnout.providers.gemini_usage import read_gemini_usage
+from turnout.providers.gemini.failures import gemini_failure
+from turnout.providers.gemini.media import media_part
+from turnout.providers.gemini.usage import read_gemini_usage
 from turnout.providers.usage import count_of
 
 __all__ = ["Call", "GoogleEmbedder"]

@@ -8,7 +8,8 @@ from typing import Final
 from msgspec import Raw
 from msgspec.structs import replace
 
-from turnout.contracts.provider import Fetched
+from turnout.contracts.provider import Fetched, PrepareEmbedding
+from turnout.domain.catalog import Endpoint
 from turnout.domain.completion import Choice, Completion
 from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.usage import Usage
@@ -16,7 +17,7 @@ from turnout.providers.conversation import Message, Part, Text, read_messages
 from turnout.providers.failures import unsaid
 from turnout.providers.media import inline
 
-__all__ = ["completion_of", "has_media", "inlined", "messages_in", "purpose_of", "texts_in"]
+__all__ = ["completion_of", "has_media", "inlined", "inlining", "messages_in", "purpose_of", "texts_in"]
 
 Fetch = Callable[[str], Awaitable[Fetched]]
 
@@ -70,6 +71,15 @@ async def inlined(request: EmbeddingRequest, needs: Callable[[Part], bool], fetc
     if not has_media(request):
         return request
     return replace(request, fields=(await inline(request, needs, fetch)).fields)
+
+
+def inlining(needs: Callable[[Part], bool], fetch: Fetch) -> PrepareEmbedding:
+    """What puts the files inline that *needs* says, before a request is written."""
+
+    async def prepare(request: EmbeddingRequest, endpoint: Endpoint) -> EmbeddingRequest:  # noqa: ARG001 - of one shape
+        return await inlined(request, needs, fetch)
+
+    return prepare
 
 
 def messages_in(request: EmbeddingRequest, part: slice) -> Sequence[Message]:

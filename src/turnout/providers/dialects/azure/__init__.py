@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final, final
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -57,7 +56,7 @@ class AzureAdapter(DialectAdapter):
         self._openai = OpenAIAdapter(msgspec.structs.replace(provider, capabilities=modern), outside.wall)
         self._others = OpenAIAdapter(msgspec.structs.replace(provider, capabilities=plain), outside.wall)
         super().__init__(outside, self._openai.completion, self._openai.decoder, None, azure_failure)
-        self._keeper = _keeper(provider, outside)
+        self._keeper = EntraTokenKeeper.of(provider, outside)
         self.prepare = None if self._keeper is None else self._with_token
         self._provider = provider
         self._heads: dict[tuple[str, str], bytes] = {}
@@ -147,15 +146,6 @@ class _Site:
         if self.version:
             return f"{self._base}/deployments/{quote(deployment, safe='')}/{call}{self._query}"
         return f"{self._base}/v1/{call}{self._query}"
-
-
-def _keeper(provider: Provider, outside: Outside) -> EntraTokenKeeper | None:
-    credential = provider.credential.reveal().strip() if provider.credential is not None else ""
-    if credential.startswith("{"):
-        return EntraTokenKeeper(credential, outside)
-    if provider.credentials_file and not credential:
-        return EntraTokenKeeper(Path(provider.credentials_file).expanduser(), outside)
-    return None
 
 
 def _shown(provider: Provider, token: str) -> tuple[tuple[str, str], ...]:

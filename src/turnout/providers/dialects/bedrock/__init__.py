@@ -11,7 +11,6 @@ import msgspec
 from turnout.contracts.provider import Dialect, Embedder, KnownProvider, Outgoing, Outside
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
-from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.provider import Provider
 from turnout.providers.adapter import DialectAdapter, every_part
 from turnout.providers.dialects.bedrock.answer import read_answer
@@ -20,7 +19,7 @@ from turnout.providers.dialects.bedrock.families import family_of
 from turnout.providers.dialects.bedrock.request import write_letter
 from turnout.providers.dialects.bedrock.stream import AnswerDecoder
 from turnout.providers.embeddings.bedrock import COUNT_HEADER, BedrockEmbedder
-from turnout.providers.embeddings.words import inlined
+from turnout.providers.embeddings.words import inlining
 from turnout.providers.heads import request_head
 from turnout.providers.sigv4 import Signer
 
@@ -61,10 +60,7 @@ class BedrockAdapter(DialectAdapter):
         def head(model: str, body: bytes) -> bytes:
             return self._signed(model, "invoke", body)
 
-        async def prepare(request: EmbeddingRequest, endpoint: Endpoint) -> EmbeddingRequest:  # noqa: ARG001 - of one shape
-            return await inlined(request, every_part, self._outside.fetch)
-
-        return BedrockEmbedder(head, self.failure, prepare)
+        return BedrockEmbedder(head, self.failure, inlining(every_part, self._outside.fetch))
 
     def _signed(self, model: str, call: str, body: bytes) -> bytes:
         """The head for a call of a model with *body*, signed as of now."""

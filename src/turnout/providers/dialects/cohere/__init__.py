@@ -19,7 +19,6 @@ from turnout.contracts.provider import (
 )
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
-from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.provider import Provider
 from turnout.providers.adapter import DialectAdapter, every_part
 from turnout.providers.dialects.cohere.answer import read_answer
@@ -27,7 +26,7 @@ from turnout.providers.dialects.cohere.request import write_letter
 from turnout.providers.dialects.cohere.stream import AnswerDecoder
 from turnout.providers.dialects.cohere.turns import must_be_inline
 from turnout.providers.embeddings.cohere import CohereEmbedder
-from turnout.providers.embeddings.words import inlined
+from turnout.providers.embeddings.words import inlining
 from turnout.providers.errands.base import Site
 from turnout.providers.errands.rerank import Rerank
 from turnout.providers.failures import failure_from_status
@@ -67,9 +66,7 @@ def _head(provider: Provider, path: str) -> bytes:
 
 
 def _embedder(provider: Provider, outside: Outside) -> Embedder:
-    async def prepare(request: EmbeddingRequest, endpoint: Endpoint) -> EmbeddingRequest:  # noqa: ARG001 - of one shape
-        return await inlined(request, every_part, outside.fetch)  # images are taken inline alone
-
+    prepare = inlining(every_part, outside.fetch)  # images are taken inline alone
     return CohereEmbedder(_head(provider, "/v2/embed"), outside.wall, prepare)
 
 

@@ -26,7 +26,8 @@ _PASSED_ON: Final = ("frequency_penalty", "n", "parallel_tool_calls", "predictio
 """Parameters that have the same name and meaning here."""
 _OWN_FIELDS: Final = ("guardrails", "prompt_cache_key", "prompt_mode", "random_seed", "safe_prompt")
 """The provider's own, which go on as the client sent them."""
-_SAID: Final = SAID | {"modalities", "seed", *_PASSED_ON, *_OWN_FIELDS}
+_AS_SENT: Final = (*_PASSED_ON, *_OWN_FIELDS)
+_SAID: Final = SAID | {"modalities", "seed", *_AS_SENT}
 """Fields that are said in other words, or are for the gateway; any other is dropped."""
 _OPTIONAL: Final = {"seed": "random_seed"} | {name: name for name in _PASSED_ON if name != "n"}
 """What an endpoint may do without, and what it is called here."""
@@ -64,7 +65,7 @@ def write_letter(request: ChatRequest, endpoint: Endpoint, unwanted: frozenset[s
     dropped = unknown(request, _SAID)
     turns = turns_of(read_messages(request, OWN_PARTS), thinking=manners.thinks)
     body: dict[str, Any] = {"model": endpoint.upstream_model, "messages": turns}
-    put_own(body, request, (*_PASSED_ON, *_OWN_FIELDS))
+    put_own(body, request, _AS_SENT)
     if parameters.temperature is not None and parameters.temperature > _HIGHEST_TEMPERATURE:
         body["temperature"] = _HIGHEST_TEMPERATURE
     if parameters.seed is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Final, final
 
 import msgspec
@@ -87,7 +88,7 @@ class _Open:
         self.kind = kind
         self.item = item
         self.call = -1  # the index of the tool call
-        self.said: dict[tuple[str, int], int] = {}  # characters that have been passed on, by kind and number of part
+        self.said = defaultdict[tuple[str, int], int](int)  # characters passed on, by kind and number of part
         self.starts: dict[int, int] = {}  # characters of the content before a part
         self.details: dict[tuple[str, int], int] = {}  # indexes of details
         self.cited = 0
@@ -243,10 +244,10 @@ class AnswerDecoder(EventDecoder):
         seen = 0
         for number, part in enumerate(item.content or ()):
             if part.refusal:
-                rest = part.refusal[opened.said.get(("refusal", number), 0) :]
+                rest = part.refusal[opened.said["refusal", number] :]
                 deltas += self._refuse(opened, number, rest)
             elif part.text:
-                rest = part.text[opened.said.get(("text", number), 0) :]
+                rest = part.text[opened.said["text", number] :]
                 if rest:
                     self._grow(opened, "text", number, rest)
                     deltas.append(text_delta(rest))
@@ -265,17 +266,17 @@ class AnswerDecoder(EventDecoder):
         deltas: list[Raw] = []
         for kind, parts in (("summary", item.summary), ("thought", item.content)):
             for number, part in enumerate(parts or ()):
-                deltas += self._think(opened, kind, number, (part.text or "")[opened.said.get((kind, number), 0) :])
+                deltas += self._think(opened, kind, number, (part.text or "")[opened.said[kind, number] :])
         if item.encrypted_content:
             seal = EncryptedDetail(item.encrypted_content, FORMAT, self.next_detail(), item.id, self.length or None)
             deltas.append(reasoning_delta(None, [seal]))
         return deltas
 
     def _end_call(self, opened: _Open, item: Item) -> list[Raw]:
-        said = opened.said.get(("arguments", 0), 0)
+        said = opened.said["arguments", 0]
         if opened.kind == "custom_tool_call":
             deltas = self._argue(opened, (item.input or "")[said:])
-            start = "" if opened.said.get(("arguments", 0), 0) else '{"input":"'
+            start = "" if opened.said["arguments", 0] else '{"input":"'
             return [*deltas, tool_call_delta(opened.call, arguments=f'{start}"}}')]
         rest = arguments_of(item)
         return self._argue(opened, rest[said:]) if len(rest) > said else []
@@ -284,8 +285,8 @@ class AnswerDecoder(EventDecoder):
         """One more piece of the arguments of a call."""
         if not piece or opened.call < 0:
             return []
-        first = ("arguments", 0) not in opened.said
-        opened.said["arguments", 0] = opened.said.get(("arguments", 0), 0) + len(piece)
+        first = not opened.said["arguments", 0]
+        opened.said["arguments", 0] += len(piece)
         if opened.kind == "custom_tool_call":  # plain text, as the one field of an object
             piece = ('{"input":"' if first else "") + encode(piece).decode()[1:-1]
         return [tool_call_delta(opened.call, arguments=piece)]
@@ -297,7 +298,7 @@ class AnswerDecoder(EventDecoder):
         index = opened.details.get((kind, number))
         if index is None:
             index = opened.details[kind, number] = self.next_detail()
-        opened.said[kind, number] = opened.said.get((kind, number), 0) + len(piece)
+        opened.said[kind, number] += len(piece)
         item_id = opened.item.id
         if kind == "summary":
             return [reasoning_delta(piece, [SummaryDetail(piece, FORMAT, index, item_id)])]
@@ -307,7 +308,7 @@ class AnswerDecoder(EventDecoder):
     def _refuse(self, opened: _Open, number: int, piece: str) -> list[Raw]:
         if not piece:
             return []
-        opened.said["refusal", number] = opened.said.get(("refusal", number), 0) + len(piece)
+        opened.said["refusal", number] += len(piece)
         return [Raw(encode({"refusal": piece}))]
 
     def _cite(self, event: _Event) -> list[Raw]:
@@ -319,7 +320,7 @@ class AnswerDecoder(EventDecoder):
     def _grow(self, opened: _Open, kind: str, number: int, piece: str) -> None:
         """*piece* is part of the content from now on."""
         opened.starts.setdefault(number, self.length)
-        opened.said[kind, number] = opened.said.get((kind, number), 0) + len(piece)
+        opened.said[kind, number] += len(piece)
         self.length += len(piece)
 
     def _last(self, response: Response) -> list[Chunk]:

@@ -19,14 +19,14 @@ from turnout.providers.deltas import (
     text_delta,
     tool_call_delta,
 )
-from turnout.providers.gemini_memory import (
+from turnout.providers.gemini.memory import (
     call_signature,
     image_signature,
     server_part,
     text_signature,
     thought,
 )
-from turnout.providers.gemini_sources import citations_of
+from turnout.providers.gemini.sources import citations_of
 
 __all__ = ["Candidate", "Turn"]
 

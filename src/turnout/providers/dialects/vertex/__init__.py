@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Final, final
 from urllib.parse import urlsplit
 
@@ -29,16 +28,7 @@ from turnout.providers.adapter import every_part
 from turnout.providers.conversation import File, Image, Part
 from turnout.providers.dialects.anthropic import AnthropicAdapter
 from turnout.providers.dialects.anthropic.request import write_letter
-from turnout.providers.embeddings.google import Call, GoogleEmbedder
-from turnout.providers.embeddings.words import inlined
-from turnout.providers.errands.chat_images import ChatImages
-from turnout.providers.gemini import GeminiAdapter, call_path, model_path
-from turnout.providers.gemini_media import address_of, is_taken_by_url
-from turnout.providers.google_tokens import GoogleTokenKeeper
-from turnout.providers.heads import head_of
-from turnout.providers.media import inline
-from turnout.providers.openai import OpenAIAdapter
-from turnout.providers.vertex_houses import (
+from turnout.providers.dialects.vertex.houses import (
     House,
     HouseDecoder,
     as_vertex_claude,
@@ -46,6 +36,15 @@ from turnout.providers.vertex_houses import (
     house_path,
     house_that_spoke,
 )
+from turnout.providers.dialects.vertex.tokens import GoogleTokenKeeper
+from turnout.providers.embeddings.google import Call, GoogleEmbedder
+from turnout.providers.embeddings.words import inlined
+from turnout.providers.errands.chat_images import ChatImages
+from turnout.providers.gemini.adapter import GeminiAdapter, call_path, model_path
+from turnout.providers.gemini.media import address_of, is_taken_by_url
+from turnout.providers.heads import head_of
+from turnout.providers.media import inline
+from turnout.providers.openai import OpenAIAdapter
 
 __all__ = ["DIALECT"]
 
@@ -71,7 +70,7 @@ class _Line:
             raise ValueError(f"provider {provider.slug}: its location is none")
         if provider.project and not _PROJECT.fullmatch(provider.project):
             raise ValueError(f"provider {provider.slug}: its project is none")
-        self.keeper = _keeper(provider, outside)
+        self.keeper = GoogleTokenKeeper.of(provider, outside)
         self._heads: dict[tuple[str, bool, str | None, frozenset[str]], bytes] = {}
         self._shown = ""  # the token in those heads
         self._outside = outside
@@ -183,15 +182,6 @@ class _VertexAdapter:
 def _embedder(provider: Provider, outside: Outside) -> Embedder:
     line = _Line(provider, outside)
     return GoogleEmbedder(line.embedding_head, outside.wall, prepare=line.prepare_embedding, vertex=True)
-
-
-def _keeper(provider: Provider, outside: Outside) -> GoogleTokenKeeper | None:
-    credential = provider.credential.reveal().strip() if provider.credential is not None else ""
-    if credential.startswith("{"):
-        return GoogleTokenKeeper(credential, outside)
-    if provider.credentials_file and not credential:
-        return GoogleTokenKeeper(Path(provider.credentials_file).expanduser(), outside)
-    return None
 
 
 def _model(upstream_model: str, *, stream: bool) -> str:

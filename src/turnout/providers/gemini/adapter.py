@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import final
 from urllib.parse import quote
 
@@ -11,11 +12,11 @@ from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.providers.adapter import DialectAdapter
 from turnout.providers.conversation import Part
-from turnout.providers.gemini_answers import read_answer
-from turnout.providers.gemini_failures import gemini_failure
-from turnout.providers.gemini_requests import body_of
-from turnout.providers.gemini_stream import GeminiDecoder
-from turnout.providers.gemini_thinking import thinker_of
+from turnout.providers.gemini.answers import read_answer
+from turnout.providers.gemini.failures import gemini_failure
+from turnout.providers.gemini.requests import body_of
+from turnout.providers.gemini.stream import GeminiDecoder
+from turnout.providers.gemini.thinking import thinker_of
 
 __all__ = ["GeminiAdapter", "call_path", "model_path"]
 
@@ -39,6 +40,7 @@ class GeminiAdapter(DialectAdapter):
         return Outgoing(self._head(request, endpoint), body, dropped)
 
 
+@lru_cache(1024)
 def model_path(upstream_model: str, *, stream: bool) -> str:
     """The last part of the path: the model, in its collection where it names one, and the call."""
     return call_path(upstream_model, "streamGenerateContent?alt=sse" if stream else "generateContent")

@@ -10,8 +10,8 @@ from msgspec import Raw
 from turnout.base.errors import BadRequest
 from turnout.base.jsons import BadJSON, reader
 from turnout.providers.conversation import Message, Text, ToolCall
-from turnout.providers.gemini_media import media_part
-from turnout.providers.gemini_memory import Memory, Span, recall, spread
+from turnout.providers.gemini.media import media_part
+from turnout.providers.gemini.memory import Memory, Span, recall, spread
 
 __all__ = ["contents_of"]
 

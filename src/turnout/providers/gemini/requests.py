@@ -13,8 +13,8 @@ from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.providers.conversation import read_messages
 from turnout.providers.failures import unsaid
-from turnout.providers.gemini_contents import contents_of
-from turnout.providers.gemini_thinking import Thinker, thinking_config
+from turnout.providers.gemini.contents import contents_of
+from turnout.providers.gemini.thinking import Thinker, thinking_config
 from turnout.providers.tools import (
     AllowedTools,
     FunctionTool,

@@ -8,10 +8,10 @@ from turnout.domain.completion import NULL, Chunk, ChunkChoice
 from turnout.domain.usage import Usage
 from turnout.providers.deltas import EMPTY_DELTA, annotations_delta
 from turnout.providers.events import EventDecoder
-from turnout.providers.gemini_answers import blocked_by, empty, finish_of, parsed
-from turnout.providers.gemini_sources import citations_of, logprobs_of
-from turnout.providers.gemini_turns import Turn
-from turnout.providers.gemini_usage import read_gemini_usage, read_service_tier
+from turnout.providers.gemini.answers import blocked_by, empty, finish_of, parsed
+from turnout.providers.gemini.sources import citations_of, logprobs_of
+from turnout.providers.gemini.turns import Turn
+from turnout.providers.gemini.usage import read_gemini_usage, read_service_tier
 
 __all__ = ["GeminiDecoder"]
 

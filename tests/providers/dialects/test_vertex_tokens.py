@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from turnout.base.errors import UpstreamError
 from turnout.contracts.provider import Fetched, Outside
-from turnout.providers.google_tokens import GoogleTokenKeeper, read_key
+from turnout.providers.dialects.vertex.tokens import GoogleTokenKeeper, read_key
 
 _RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 

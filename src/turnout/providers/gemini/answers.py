@@ -11,10 +11,10 @@ from msgspec import Raw, Struct
 from turnout.base.errors import UpstreamError
 from turnout.domain.completion import NULL, Choice, Completion
 from turnout.providers.deltas import message_of
-from turnout.providers.gemini_failures import gemini_failure_in_stream
-from turnout.providers.gemini_sources import logprobs_of
-from turnout.providers.gemini_turns import Candidate, Turn
-from turnout.providers.gemini_usage import read_gemini_usage, read_service_tier
+from turnout.providers.gemini.failures import gemini_failure_in_stream
+from turnout.providers.gemini.sources import logprobs_of
+from turnout.providers.gemini.turns import Candidate, Turn
+from turnout.providers.gemini.usage import read_gemini_usage, read_service_tier
 from turnout.providers.reading import read_again, refuse_broken_text
 
 __all__ = ["blocked_by", "empty", "finish_of", "parsed", "read_answer"]

@@ -1,0 +1,1 @@
+"""Gemini's language, whoever serves it: the dialects ``google`` and ``vertex`` differ in their heads."""
