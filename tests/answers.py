@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-__all__ = ["Answer", "Said", "ToolCall", "read_stream", "read_whole", "tokens_of"]
+__all__ = ["Answer", "Inexpressible", "Said", "ToolCall", "read_stream", "read_whole", "tokens_of"]
 
 _TOLD_APART = frozenset(
     {"role", "content", "reasoning", "reasoning_content", "reasoning_details", "tool_calls", "refusal"}
 )
+
+
+class Inexpressible(Exception):
+    """A chat request cannot say this; the text tells what."""
 
 
 class ToolCall(NamedTuple):

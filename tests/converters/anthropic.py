@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Any
 
-from answers import Answer, Said, Tokens, ToolCall
+from answers import Answer, Inexpressible, Said, Tokens, ToolCall
 
-__all__ = ["FORMAT", "Inexpressible", "chat_request", "joined_details", "normal_request", "read_events", "read_message"]
+__all__ = ["FORMAT", "chat_request", "joined_details", "normal_request", "read_events", "read_message"]
 
 FORMAT = "anthropic-claude-v1"
 _FINISH = {
@@ -24,10 +24,6 @@ _FINISH = {
 _OWN_PARTS = frozenset({"container_upload", "search_result", "tool_addition", "tool_reference", "tool_removal"})
 """Blocks that no part of a chat says, and that a client may send as they are."""
 _PASSED_ON = ("cache_control", "container", "mcp_servers", "max_tokens", "temperature", "top_p", "top_k", "stream")
-
-
-class Inexpressible(Exception):
-    """A chat request cannot say this; the text tells what."""
 
 
 def chat_request(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -266,8 +262,10 @@ def _tokens(usage: Mapping[str, Any]) -> Tokens:
     return Tokens(prompt, usage["output_tokens"], thoughts, cached)
 
 
-def joined_details(details: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Details of thoughts with the pieces of a stream put together, without their marks, and without server tools."""
+def joined_details(details: Iterable[Mapping[str, Any]], unsealed: str = FORMAT) -> list[dict[str, Any]]:
+    """Details of thoughts with the pieces of a stream put together, without their marks, and without server tools;
+    *unsealed* is the format of pieces without a seal.
+    """
     joined: list[dict[str, Any]] = []
     last: Mapping[str, Any] = {}
     for detail in details:
@@ -275,7 +273,8 @@ def joined_details(details: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]
         if kind == "reasoning.server_tool_call":
             last = {}
             continue
-        assert detail["format"] == FORMAT
+        sealed = "signature" in detail or kind == "reasoning.encrypted"
+        assert detail["format"] == (FORMAT if sealed else unsealed)
         if kind == "reasoning.text":
             if last.get("type") == kind and last.get("index") == detail["index"]:
                 joined[-1]["text"] += detail.get("text") or ""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from binascii import crc32
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from struct import unpack
 from typing import Any
 from urllib.parse import unquote
 
-from answers import Answer, Said, Tokens, ToolCall
+from answers import Answer, Inexpressible, Said, Tokens, ToolCall
+from converters import anthropic
 
 __all__ = [
-    "Inexpressible",
     "chat_request",
     "joined_details",
     "model_of",
@@ -46,11 +47,6 @@ _MEDIA_TYPES = {
     "wmv": "video/x-ms-wmv",
 }  # fmt: skip
 _MARK = {"cache_control": {"type": "ephemeral"}}
-_FORMAT = "anthropic-claude-v1"
-
-
-class Inexpressible(Exception):
-    """A chat request cannot say this; the text tells what."""
 
 
 def model_of(path: str) -> str:
@@ -190,7 +186,7 @@ def _assistant(blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     details = [one for block in blocks if (one := _detail(block, results)) is not None]
     if details:
         message["reasoning_details"] = [
-            detail | {"format": _FORMAT, "index": index} for index, detail in enumerate(details)
+            detail | {"format": anthropic.FORMAT, "index": index} for index, detail in enumerate(details)
         ]
     if parts := _parts(block for block in blocks if _rank(block) == 1):
         message["content"] = parts
@@ -335,25 +331,4 @@ def _tokens(usage: Mapping[str, Any]) -> Tokens:
     return Tokens(prompt, usage["outputTokens"], 0, cached)
 
 
-def joined_details(details: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Details of thoughts with the pieces of a stream put together, without their marks, and without server tools."""
-    joined: list[dict[str, Any]] = []
-    last: Mapping[str, Any] = {}
-    for detail in details:
-        kind = detail["type"]
-        if kind == "reasoning.server_tool_call":
-            last = {}
-            continue
-        sealed = "signature" in detail or kind == "reasoning.encrypted"
-        assert detail["format"] == (_FORMAT if sealed else "unknown")
-        if kind == "reasoning.text":
-            if last.get("type") == kind and last.get("index") == detail["index"]:
-                joined[-1]["text"] += detail.get("text") or ""
-            else:
-                joined.append({"type": kind, "text": detail.get("text") or ""})
-            if detail.get("signature"):
-                joined[-1]["signature"] = detail["signature"]
-        else:
-            joined.append({"type": kind, "data": detail["data"]})
-        last = detail
-    return joined
+joined_details = partial(anthropic.joined_details, unsealed="unknown")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from answers import Answer, Said, Tokens, ToolCall
+from answers import Answer, Inexpressible, Said, Tokens, ToolCall
 
-__all__ = ["Inexpressible", "chat_request", "normal_request", "read_answer"]
+__all__ = ["chat_request", "normal_request", "read_answer"]
 
 _NAMES = {"p": "top_p", "k": "top_k", "stop_sequences": "stop"}
 _SAME = ("temperature", "seed", "frequency_penalty", "presence_penalty", "max_tokens", "stream", "documents",
@@ -19,10 +19,6 @@ _FINISH = {
     "TOOL_CALL": "tool_calls",
     "ERROR": "error",
 }
-
-
-class Inexpressible(Exception):
-    """A chat request cannot say this; the text tells what."""
 
 
 def chat_request(request: Mapping[str, Any]) -> dict[str, Any]:

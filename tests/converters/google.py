@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Inexpressible", "Told", "as_chat", "normal", "tell", "turns_of"]
+from answers import Inexpressible
+
+__all__ = ["Told", "as_chat", "normal", "tell", "turns_of"]
 
 _FORMAT = "google-gemini-v1"
 _SERVER_PARTS = ("executableCode", "codeExecutionResult", "toolCall", "toolResponse")
@@ -36,10 +38,6 @@ _FAILURES = {
     "OTHER", "MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "NO_IMAGE", "IMAGE_OTHER",
     "MISSING_THOUGHT_SIGNATURE", "MALFORMED_RESPONSE",
 }  # fmt: skip
-
-
-class Inexpressible(Exception):
-    """A request that the chat API has no words for; the text says which."""
 
 
 def normal(value: Any) -> Any:  # noqa: ANN401 - JSON

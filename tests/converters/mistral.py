@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from answers import Answer, Said, Tokens, ToolCall
+from answers import Answer, Inexpressible, Said, Tokens, ToolCall
 
-__all__ = ["Inexpressible", "chat_request", "normal_request", "read_answer"]
+__all__ = ["chat_request", "normal_request", "read_answer"]
 
 _NAMES = {"random_seed": "seed", "max_tokens": "max_completion_tokens"}
 _SAME = ("frequency_penalty", "n", "parallel_tool_calls", "prediction", "presence_penalty", "prompt_cache_key",
          "reasoning_effort", "response_format", "safe_prompt", "stop", "stream", "temperature", "tools", "top_p",
          "prompt_mode")  # fmt: skip
-
-
-class Inexpressible(Exception):
-    """A chat request cannot say this; the text tells what."""
 
 
 def chat_request(request: Mapping[str, Any]) -> dict[str, Any]:

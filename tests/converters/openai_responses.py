@@ -6,11 +6,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from answers import Answer, Said, Tokens, ToolCall
+from answers import Answer, Inexpressible, Said, Tokens, ToolCall
 
 __all__ = [
     "FORMAT",
-    "Inexpressible",
     "chat_request",
     "joined_details",
     "normal_request",
@@ -30,10 +29,6 @@ _LATE_TOOLS = "tools that come amid the conversation"
 _OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
 _ASKED_BY_US = frozenset({"reasoning.encrypted_content"})
 """What the gateway asks for by itself."""
-
-
-class Inexpressible(Exception):
-    """A chat request cannot say this; the text tells what."""
 
 
 def chat_request(request: Mapping[str, Any]) -> dict[str, Any]:

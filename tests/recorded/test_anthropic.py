@@ -9,18 +9,17 @@ from typing import Any
 
 import pytest
 
-from answers import Answer, Said, ToolCall
+from answers import Answer
 from converters.anthropic import (
-    Inexpressible,
     chat_request,
     joined_details,
     normal_request,
     read_events,
     read_message,
 )
-from gateway import Reply, provider_table
+from gateway import provider_table
 from recordings import Exchange, exchanges, sse_events
-from stage import WITHOUT_DATA, Stage, ask, cases, read, staged
+from stage import WITHOUT_DATA, Stage, ask, cases, collected, plain, read, said_again, send, staged
 
 _ALL = exchanges("anthropic")
 _WHOLE = [exchange for exchange in _ALL if not exchange.streamed]
@@ -34,11 +33,7 @@ def _tables(url: str) -> str:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     names = {one.request["model"] for one in _ALL} | {_MODEL}
-    with staged(
-        tmp_path_factory.mktemp("gateway"),
-        _tables,
-        {name: ("anthropic", name) for name in names},
-    ) as made:
+    with staged(tmp_path_factory.mktemp("gateway"), _tables, {name: ("anthropic", name) for name in names}) as made:
         yield made
 
 
@@ -58,13 +53,9 @@ def test_a_client_that_streams_reads_an_answer_that_came_in_one_piece(stage: Sta
 
 @pytest.mark.parametrize("exchange", cases(_ALL))
 def test_the_provider_is_sent_what_it_was_sent_then(stage: Stage, exchange: Exchange) -> None:
-    try:
-        chat = chat_request(exchange.request)
-    except Inexpressible as reason:
-        pytest.skip(str(reason))
+    chat = said_again(chat_request, exchange)
     stage.provider.play(exchange)
-    body = json.dumps(chat | {"model": stage.models[exchange.request["model"]]}).encode()
-    reply = stage.gateway.request("POST", "/api/v1/chat/completions", body)
+    reply = send(stage, exchange.request["model"], chat)
     assert reply.status == 200, reply.body
     [received] = stage.provider.received
     assert received.path == "/v1/messages"
@@ -168,20 +159,16 @@ def test_an_answer_that_the_client_sends_back_reaches_the_provider_as_it_left(
 ) -> None:
     if streamed and not exchange.streamed:
         exchange = replace(exchange, response=_as_stream(exchange.response), content_type="text/event-stream")
-    try:
-        chat = chat_request(following.request)
-    except Inexpressible as reason:
-        pytest.skip(str(reason))
+    chat = said_again(chat_request, following)
     stage.provider.play(exchange, sliced=True)
     reply = ask(stage, exchange.request["model"], stream=exchange.streamed)
-    message = _collected(reply) if exchange.streamed else reply.json()["choices"][0]["message"]
+    message = collected(reply)
     place = [_essence(turn) for turn in following.request["messages"]].index(_answered_with(exchange))
     replaced = [one for one in chat["messages"] if one["role"] == "assistant"]
     number = sum(turn["role"] == "assistant" for turn in following.request["messages"][:place])
     chat["messages"][chat["messages"].index(replaced[number])] = message
     stage.provider.play(following)
-    body = json.dumps(chat | {"model": stage.models[following.request["model"]]}).encode()
-    assert stage.gateway.request("POST", "/api/v1/chat/completions", body).status == 200
+    assert send(stage, following.request["model"], chat).status == 200
     sent = normal_request(json.loads(stage.provider.received[0].body))
     assert _with_joined_texts(sent) == _with_joined_texts(normal_request(following.request))
 
@@ -217,29 +204,8 @@ def _as_stream(message: dict[str, Any]) -> str:
     return _text_of(*events)
 
 
-def _collected(reply: Reply) -> dict[str, Any]:
-    """The message that a simple client makes of a stream: details are put into one list as they come."""
-    said = read(reply, streamed=True).choices[0]
-    calls = [
-        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-        for call in said.tool_calls
-    ]
-    message = {"role": "assistant", "content": said.text, "reasoning": said.reasoning}
-    return message | {"reasoning_details": said.details, "tool_calls": calls}
-
-
 def _assert_same(heard: Answer, said: Answer) -> None:
     assert heard.error is None
     assert heard.tokens == said.tokens
-    assert _plain(heard.choices[0]) == _plain(said.choices[0])
+    assert plain(heard.choices[0]) == plain(said.choices[0])
     assert joined_details(heard.choices[0].details) == said.choices[0].details
-
-
-def _plain(said: Said) -> Said:
-    """Calls with their arguments as values, sources in one list, and without details, which are compared apart."""
-    calls = [ToolCall(call.id, call.name, json.loads(call.arguments)) for call in said.tool_calls]
-    sources: list[Any] = []
-    for one in said.extras.get("annotations", []):
-        sources += one if isinstance(one, list) else [one]
-    extras = {name: value for name, value in said.extras.items() if name != "annotations"}
-    return replace(said, tool_calls=calls, details=[], extras=extras | ({"annotations": sources} if sources else {}))

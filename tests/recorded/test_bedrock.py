@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from collections.abc import Iterator
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
-from answers import Answer, Said, ToolCall
+from answers import Answer
 from converters.bedrock import (
-    Inexpressible,
     chat_request,
     joined_details,
     model_of,
@@ -22,7 +21,7 @@ from converters.bedrock import (
 )
 from gateway import Reply, provider_table
 from recordings import Exchange, exchanges
-from stage import WITHOUT_DATA, Stage, ask, cases, read, staged
+from stage import WITHOUT_DATA, Stage, ask, cases, collected, plain, read, said_again, send, staged
 
 _ALL = exchanges("bedrock-converse")
 _ANSWERED = [exchange for exchange in _ALL if exchange.status == 200]
@@ -81,13 +80,9 @@ def test_a_refusal_is_told_with_the_providers_words(stage: Stage, exchange: Exch
 
 @pytest.mark.parametrize("exchange", cases(_ALL))
 def test_the_provider_is_sent_what_it_was_sent_then(stage: Stage, exchange: Exchange) -> None:
-    try:
-        chat = chat_request(exchange.request, stream=_streamed(exchange))
-    except Inexpressible as reason:
-        pytest.skip(str(reason))
+    chat = said_again(partial(chat_request, stream=_streamed(exchange)), exchange)
     _play(stage, exchange)
-    body = json.dumps(chat | {"model": stage.models[model_of(exchange.path)]}).encode()
-    reply = stage.gateway.request("POST", "/api/v1/chat/completions", body)
+    reply = send(stage, model_of(exchange.path), chat)
     assert reply.status == exchange.status, reply.body
     [received] = stage.provider.received
     assert received.path == exchange.path
@@ -120,27 +115,15 @@ def test_an_answer_that_the_client_sends_back_reaches_the_provider_as_it_left(
 ) -> None:
     _play(stage, exchange)
     reply = ask(stage, model_of(exchange.path), stream=streamed)
-    message = _collected(reply) if streamed else reply.json()["choices"][0]["message"]
+    message = collected(reply) | {"reasoning_details": _details(reply)}
     chat = chat_request(following.request, stream=False)
     turns = following.request["messages"]
     place = sum(turn["role"] == "assistant" for turn in turns[: turns.index(exchange.response["output"]["message"])])
     replaced = [number for number, one in enumerate(chat["messages"]) if one["role"] == "assistant"][place]
     chat["messages"][replaced] = message
     _play(stage, following)
-    body = json.dumps(chat | {"model": stage.models[model_of(following.path)]}).encode()
-    assert stage.gateway.request("POST", "/api/v1/chat/completions", body).status == 200
+    assert send(stage, model_of(following.path), chat).status == 200
     assert normal_request(json.loads(stage.provider.received[0].body)) == normal_request(following.request)
-
-
-def _collected(reply: Reply) -> dict[str, Any]:
-    """The message that a simple client makes of a stream: details are put into one list as they come."""
-    said = read(reply, streamed=True).choices[0]
-    calls = [
-        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-        for call in said.tool_calls
-    ]
-    message = {"role": "assistant", "content": said.text, "reasoning": said.reasoning}
-    return message | {"reasoning_details": _details(reply), "tool_calls": calls}
 
 
 def _said(exchange: Exchange) -> Answer:
@@ -169,11 +152,5 @@ def _details(reply: Reply) -> list[Any]:
 def _assert_same(heard: Answer, details: list[Any], said: Answer) -> None:
     assert heard.error is None
     assert heard.tokens == said.tokens
-    assert _plain(heard.choices[0]) == _plain(said.choices[0])
+    assert plain(heard.choices[0]) == plain(said.choices[0])
     assert joined_details(details) == said.choices[0].details
-
-
-def _plain(said: Said) -> Said:
-    """Calls with their arguments as values, and without details, which are compared apart."""
-    calls = [ToolCall(call.id, call.name, json.loads(call.arguments)) for call in said.tool_calls]
-    return replace(said, tool_calls=calls, details=[])

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from answers import Answer, Said, ToolCall
+from answers import Answer, Inexpressible
 from converters.openai_responses import (
-    Inexpressible,
     chat_request,
     joined_details,
     normal_request,
@@ -20,7 +19,7 @@ from converters.openai_responses import (
 )
 from gateway import Reply, provider_table
 from recordings import Exchange, exchanges, sse_events
-from stage import WITHOUT_DATA, Stage, ask, cases, read, staged
+from stage import WITHOUT_DATA, Stage, ask, cases, collected, plain, read, said_again, send, staged
 
 _EVERY = exchanges("openai-responses")
 _UNFINISHED = [
@@ -79,15 +78,11 @@ def test_a_stream_without_deltas_says_the_same_with_its_done_events(stage: Stage
 
 @pytest.mark.parametrize("exchange", cases(_ALL))
 def test_the_provider_is_sent_what_it_was_sent_then(stage: Stage, exchange: Exchange) -> None:
-    try:
-        chat = chat_request(exchange.request)
-    except Inexpressible as reason:
-        pytest.skip(str(reason))
+    chat = said_again(chat_request, exchange)
     if not 0 <= chat.get("temperature", 0) <= 2:
         pytest.skip("the gateway refuses such a temperature itself")
     stage.provider.play(exchange)
-    body = json.dumps(chat | {"model": stage.models[exchange.request["model"]]}).encode()
-    reply = stage.gateway.request("POST", "/api/v1/chat/completions", body)
+    reply = send(stage, exchange.request["model"], chat)
     assert reply.status == exchange.status, reply.body
     [received] = stage.provider.received
     assert received.path == "/v1/responses"
@@ -154,14 +149,12 @@ def test_an_answer_that_the_client_sends_back_reaches_the_provider_as_it_left(
 ) -> None:
     stage.provider.play(exchange, sliced=True)
     reply = ask(stage, exchange.request["model"], stream=streamed or exchange.streamed)
-    streamed = streamed or exchange.streamed
     chat = chat_request(following.request)
     place = _place(exchange, following)
     assert place is not None
-    chat["messages"][place] = _collected(reply) if streamed else reply.json()["choices"][0]["message"]
+    chat["messages"][place] = collected(reply)
     stage.provider.play(following)
-    body = json.dumps(chat | {"model": stage.models[following.request["model"]]}).encode()
-    assert stage.gateway.request("POST", "/api/v1/chat/completions", body).status == 200
+    assert send(stage, following.request["model"], chat).status == 200
     sent, then = (normal_request(one) for one in (json.loads(stage.provider.received[0].body), following.request))
     assert _essence(sent["input"]) == _essence(then["input"])
     assert {**sent, "input": 0} == {**then, "input": 0}
@@ -180,17 +173,15 @@ def test_thoughts_that_the_client_drops_come_back_with_their_calls(
     streamed: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     stage.provider.play(exchange)
-    streamed = streamed or exchange.streamed
-    reply = ask(stage, exchange.request["model"], stream=streamed, tools=chat_request(exchange.request)["tools"])
+    tools = chat_request(exchange.request)["tools"]
+    reply = ask(stage, exchange.request["model"], stream=streamed or exchange.streamed, tools=tools)
     chat = chat_request(following.request)
     place = _place(exchange, following)
     assert place is not None
-    message = _collected(reply) if streamed else reply.json()["choices"][0]["message"]
-    kept = {name: message[name] for name in ("role", "content", "tool_calls")}
-    chat["messages"][place] = kept
+    message = collected(reply)
+    chat["messages"][place] = {name: message[name] for name in ("role", "content", "tool_calls")}
     stage.provider.play(following)
-    body = json.dumps(chat | {"model": stage.models[following.request["model"]]}).encode()
-    assert stage.gateway.request("POST", "/api/v1/chat/completions", body).status == 200
+    assert send(stage, following.request["model"], chat).status == 200
     sent = normal_request(json.loads(stage.provider.received[0].body))
     assert _essence(sent["input"]) == _essence(normal_request(following.request)["input"])
 
@@ -201,17 +192,6 @@ _SERVER_TOOLS = ("tool_search_", "mcp_", "file_search_")
 def _essence(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """*items* without what the recording's client has left out or made up about the provider's own tools."""
     return [item for item in items if not item.get("type", "message").startswith(_SERVER_TOOLS)]
-
-
-def _collected(reply: Reply) -> dict[str, Any]:
-    """The message that a simple client makes of a stream: details are put into one list as they come."""
-    said = read(reply, streamed=True).choices[0]
-    calls = [
-        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-        for call in said.tool_calls
-    ]
-    message = {"role": "assistant", "content": said.text, "reasoning": said.reasoning}
-    return message | {"reasoning_details": said.details, "tool_calls": calls}
 
 
 _BEGUN: list[dict[str, Any]] = [
@@ -266,15 +246,5 @@ def _assert_refused(reply: Reply, exchange: Exchange) -> None:
 def _assert_same(heard: Answer, said: Answer) -> None:
     assert heard.error is None
     assert heard.tokens == said.tokens
-    assert _plain(heard.choices[0]) == _plain(said.choices[0])
+    assert plain(heard.choices[0]) == plain(said.choices[0])
     assert joined_details(heard.choices[0].details) == said.choices[0].details
-
-
-def _plain(said: Said) -> Said:
-    """Calls with their arguments as values, sources in one list, and without details, which are compared apart."""
-    calls = [ToolCall(call.id, call.name, json.loads(call.arguments)) for call in said.tool_calls]
-    sources: list[Any] = []
-    for one in said.extras.get("annotations", []):
-        sources += one if isinstance(one, list) else [one]
-    extras = {name: value for name, value in said.extras.items() if name != "annotations"}
-    return replace(said, tool_calls=calls, details=[], extras=extras | ({"annotations": sources} if sources else {}))
