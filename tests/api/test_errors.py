@@ -4,7 +4,10 @@ import json
 
 import pytest
 
+from turnout.api.chat import ChatSurface
 from turnout.api.errors import chunk_error, error_body, retry_after_of, status_of
+from turnout.api.messages import MessagesSurface
+from turnout.api.responses import ResponsesSurface
 from turnout.base import errors
 from turnout.base.errors import (
     BadRequest,
@@ -20,6 +23,7 @@ from turnout.base.errors import (
     Unavailable,
     UpstreamError,
 )
+from turnout.contracts.surface import Surface
 
 CLASSES = [getattr(errors, name) for name in errors.__all__ if name not in {"TurnoutError", "UpstreamError"}]
 TYPES = {
@@ -102,3 +106,11 @@ def test_an_error_in_a_stream_has_a_code_a_message_and_a_type() -> None:
         "message": "busy",
         "metadata": {"error_type": "provider_overloaded", "provider_code": "529"},
     }
+
+
+@pytest.mark.parametrize("surface", [ChatSurface(), MessagesSurface(), ResponsesSurface()])
+def test_every_family_tells_when_a_model_will_be_there_again(surface: Surface) -> None:
+    error = Unavailable("no", availability={"code": "temporarily_unavailable"}, retry_after=9)
+    _, body = surface.refusal(error, "gen-1")
+    told = {"code": "temporarily_unavailable", "retry_after": 9}
+    assert json.loads(body)["error"]["availability"] == told

@@ -20,7 +20,7 @@ from turnout.base.errors import (
 )
 from turnout.base.jsons import encode
 
-__all__ = ["OneShape", "chunk_error", "error_body", "retry_after_of", "status_of"]
+__all__ = ["OneShape", "availability_of", "chunk_error", "error_body", "retry_after_of", "status_of"]
 
 _BY_TYPE: Mapping[str, int] = {
     "authentication": 401,
@@ -83,6 +83,12 @@ def retry_after_of(error: TurnoutError) -> int | None:
     return error.retry_after
 
 
+def availability_of(error: TurnoutError) -> dict[str, object]:
+    """What an error tells of its model's availability, with the seconds after which to come again."""
+    seconds = retry_after_of(error)
+    return {**(error.availability or {})} | ({} if seconds is None else {"retry_after": seconds})
+
+
 def error_body(error: TurnoutError) -> bytes:
     """``{"error": {code, message, metadata, availability?}}`` with an integer code."""
     shown: dict[str, object] = {
@@ -91,10 +97,7 @@ def error_body(error: TurnoutError) -> bytes:
         "metadata": {"error_type": error.error_type} | error.metadata,
     }
     if error.availability is not None:
-        availability = dict(error.availability)
-        if (seconds := retry_after_of(error)) is not None:
-            availability["retry_after"] = seconds
-        shown["availability"] = availability
+        shown["availability"] = availability_of(error)
     if error.routing is not None:
         return encode({"error": shown, "openrouter_metadata": error.routing})
     return encode({"error": shown})

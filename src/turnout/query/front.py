@@ -177,13 +177,11 @@ class Voting:
             call.reply.refuse(Internal(), None)
             return
         house.tally.open_requests += 1
-        ending: Ending = "failed"
-        failure: str | None = None
         comments = Comments(call.reply, Opening(job), house) if job.asked.stream else None
         try:
             outcome = await self._run(job)
-            ending, failure = ("answered", None) if outcome.error is None else ("failed", outcome.error.error_type)
-            self._record(job, ending, failure)
+            failure = None if outcome.error is None else outcome.error.error_type
+            self._record(job, "answered" if failure is None else "failed", failure)
             if request is not None:
                 answer_chat(job, outcome, request)
             else:

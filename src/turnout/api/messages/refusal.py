@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from turnout.api.errors import status_of
+from turnout.api.errors import availability_of, status_of
 from turnout.base.errors import TurnoutError
 from turnout.base.jsons import encode
 
@@ -45,7 +45,7 @@ def message_refusal(error: TurnoutError, generation_id: str | None) -> tuple[int
     shown = error_object(error)
     body: dict[str, Any] = {"type": "error", "error": shown, "request_id": generation_id}
     if error.availability is not None:
-        shown["availability"] = error.availability
+        shown["availability"] = availability_of(error)
     if error.routing is not None:
         body["openrouter_metadata"] = error.routing
     status = status_of(error)

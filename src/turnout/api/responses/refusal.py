@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from turnout.api.errors import retry_after_of, status_of
+from turnout.api.errors import availability_of, status_of
 from turnout.base.errors import TurnoutError
 from turnout.base.jsons import encode
 
@@ -38,10 +38,7 @@ def response_refusal(error: TurnoutError) -> tuple[int, bytes]:
     """Status and body of an error that comes in place of an answer."""
     shown = error_field(error)
     if error.availability is not None:
-        availability = dict(error.availability)
-        if (seconds := retry_after_of(error)) is not None:
-            availability["retry_after"] = seconds
-        shown["availability"] = availability
+        shown["availability"] = availability_of(error)
     body: dict[str, Any] = {"error": shown, "error_type": error.error_type, "metadata": error.metadata or None}
     if error.routing is not None:
         body["openrouter_metadata"] = error.routing
