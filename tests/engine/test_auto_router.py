@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from examples import a_model, a_provider, a_request, a_snapshot, an_endpoint, prices
 from turnout.auto import decide
@@ -15,13 +16,14 @@ from turnout.auto.decide import Brain, make_slate
 from turnout.auto.experience import Heard, experience_of
 from turnout.auto.table import empty_table
 from turnout.auto.tasks import shared_tasks
-from turnout.base.errors import NoEndpoints
+from turnout.base.errors import BadRequest, NoEndpoints
+from turnout.base.jsons import encode
 from turnout.domain.catalog import Benchmarks, Model
 from turnout.domain.health import Vitals
 from turnout.domain.routed import Routed
 from turnout.domain.routing import Outlook, Plan
 from turnout.engine.auto_router import AutoPolicy, AutoRouter, Learned, prior_order, text_in
-from turnout.engine.auto_settings import BANDS, AutoWishes, allowed, bands_of
+from turnout.engine.auto_settings import BANDS, AutoWishes, allowed, bands_of, check_auto_entry
 from turnout.engine.auto_signs import Outcome, Signs
 from turnout.engine.plan import make_plan
 from turnout.engine.routes import Routes
@@ -117,6 +119,12 @@ def test_free_variants_are_chosen_where_they_are_named_or_nothing_else_is_left()
     assert "acme/gift:free" not in models_of(routed_by(taught()))
     assert [one.id for one in allowed([GIFT], AutoWishes())] == ["acme/gift:free"]
     assert allowed([SMART, GIFT], AutoWishes(allowed_models=["*:free"])) == [GIFT]
+
+
+def test_a_pattern_may_have_a_thousand_letters_or_none() -> None:
+    check_auto_entry({"id": Raw(b'"auto-router"'), "excluded_models": Raw(encode(["z" * 1024, ""]))})
+    with pytest.raises(BadRequest):
+        check_auto_entry({"id": Raw(b'"auto-router"'), "excluded_models": Raw(encode(["z" * 1025]))})
 
 
 def test_the_message_of_an_empty_result_is_exact() -> None:

@@ -31,7 +31,7 @@ ENTRIES: Final[Mapping[str, str]] = {
 """Which entry of ``plugins`` each router reads; it ignores the other's."""
 
 _FREE = ":free"
-_Pattern = Annotated[str, Meta(min_length=1, max_length=256)]
+_Pattern = Annotated[str, Meta(max_length=1024)]
 _Patterns = Annotated[list[_Pattern], Meta(max_length=1024)]
 _read_entries = reader(list[dict[str, Raw]])
 _read_entry = reader(dict[str, Raw])
