@@ -15,7 +15,6 @@ from turnout.domain.provider import Provider
 from turnout.providers.adapter import DialectAdapter, every_part
 from turnout.providers.dialects.bedrock.answer import read_answer
 from turnout.providers.dialects.bedrock.failures import failure_of
-from turnout.providers.dialects.bedrock.families import family_of
 from turnout.providers.dialects.bedrock.request import write_letter
 from turnout.providers.dialects.bedrock.stream import AnswerDecoder
 from turnout.providers.embeddings.bedrock import COUNT_HEADER, BedrockEmbedder
@@ -49,10 +48,9 @@ class BedrockAdapter(DialectAdapter):
 
     def outgoing(self, request: ChatRequest, endpoint: Endpoint) -> Outgoing:
         """The provider's own form of *request*, signed as of now. Raises BadRequest or UpstreamError."""
-        family = family_of(endpoint.upstream_model, endpoint.model_id)
-        letter = write_letter(request, endpoint, family, self._drop)
+        body, dropped = write_letter(request, endpoint, self._drop)
         call = "converse-stream" if request.stream else "converse"
-        return Outgoing(self._signed(endpoint.upstream_model, call, letter.body), letter.body, letter.dropped)
+        return Outgoing(self._signed(endpoint.upstream_model, call, body), body, dropped)
 
     def embedder(self) -> Embedder:
         """What asks the same account for vectors."""

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from turnout.base.errors import BadRequest
 from turnout.base.jsons import BadJSON, encode, reader
 from turnout.domain.catalog import Endpoint
 from turnout.domain.chat import ChatRequest
 from turnout.providers.conversation import read_messages
-from turnout.providers.dialects.bedrock.families import Family
+from turnout.providers.dialects.bedrock.families import Family, family_of
 from turnout.providers.dialects.bedrock.thinking import sampling, steer, think_less
 from turnout.providers.dialects.bedrock.tools import put_tools
 from turnout.providers.dialects.bedrock.turns import cache_point, talk_of
 from turnout.providers.letters import SAID, put_own, unknown
 
-__all__ = ["Letter", "write_letter"]
+__all__ = ["write_letter"]
 
 _OWN_FIELDS: Final = (
     "additionalModelResponseFieldPaths", "guardrailConfig", "performanceConfig", "promptVariables", "requestMetadata",
@@ -34,24 +34,17 @@ _NAMES: Final = {"temperature": "temperature", "top_p": "topP"}
 _TIERS: Final = {"auto": "default", "default": "default", "standard": "default", "priority": "priority", "flex": "flex",
                  "reserved": "reserved"}  # fmt: skip
 
-
-class Letter(Struct):
-    """A body, and the parameters that are not in it."""
-
-    body: bytes
-    dropped: tuple[str, ...] = ()
-
-
 _fields = reader(dict[str, Raw])
 
 
-def write_letter(request: ChatRequest, endpoint: Endpoint, family: Family, unwanted: frozenset[str]) -> Letter:
-    """The body for *request*; *unwanted* are parameters left out.
+def write_letter(request: ChatRequest, endpoint: Endpoint, unwanted: frozenset[str]) -> tuple[bytes, tuple[str, ...]]:
+    """The body for *request*, and the parameters that are not in it; *unwanted* are left out.
 
     Raises:
         BadRequest: it makes no sense.
         UpstreamError: it holds what this provider does not take and what must not be dropped.
     """
+    family = family_of(endpoint.upstream_model, endpoint.model_id)
     dropped = unknown(request, _SAID)
     unfit = _unfit(request, endpoint, unwanted)
     talk = talk_of(read_messages(request), family)
@@ -84,7 +77,7 @@ def write_letter(request: ChatRequest, endpoint: Endpoint, family: Family, unwan
         own |= _object(stated)
     if own:
         body[_MODELS_OWN] = own
-    return Letter(encode(body), tuple(sorted(set(dropped))))
+    return encode(body), tuple(sorted(set(dropped)))
 
 
 def _unfit(request: ChatRequest, endpoint: Endpoint, unwanted: frozenset[str]) -> frozenset[str]:
