@@ -32,7 +32,8 @@ web: $(VENV)/.run ## build the website's front end (frontend/); `run` does it to
 	$(IN_VENV) hatch_build.py
 
 test: $(VENV)/.dev $(VENV)/.web-tools ## the test suite; what needs PostgreSQL or Redis is skipped where there is none
-	$(IN_VENV) -m pytest -m "not slow and not alone" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(IN_VENV) -m pytest -m "not slow and not alone" --numprocesses auto --maxprocesses 4 --dist loadfile \
+		--no-loadscope-reorder  # it would put modules with few tests, which are the long ones, last
 	$(IN_VENV) -m pytest -m "alone and not slow"
 
 test-slow: $(VENV)/.dev ## the long tests that `test` leaves out
@@ -44,8 +45,8 @@ test-soak: $(VENV)/.dev ## the longest ones: the ledger step by step, deaths at 
 test-kill: $(VENV)/.dev ## kill -9 under load, 100 cycles
 	$(IN_VENV) -m pytest tests/faults/test_kill.py -m slow
 
-test-all: $(VENV)/.dev ## both
-	$(IN_VENV) -m pytest
+test-all: $(VENV)/.dev ## all of them, with more examples of every property
+	TURNOUT_TEST_EXAMPLES=100 $(IN_VENV) -m pytest
 
 check: lint types floors ## format, lint, types, floors and house rules
 

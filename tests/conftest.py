@@ -1,5 +1,9 @@
-"""Fixtures that any test may ask for, and how properties are tried."""
+"""Fixtures that any test may ask for, how properties are tried, and in which order modules run."""
 
+import os
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 from servers import database, empty_store, new_store, postgres_server, redis_server, redis_url
@@ -7,5 +11,13 @@ from servers import database, empty_store, new_store, postgres_server, redis_ser
 __all__ = ["database", "empty_store", "new_store", "postgres_server", "redis_server", "redis_url"]
 
 # Machines are shared: how long an example takes says nothing about it.
-settings.register_profile("shared", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+_EXAMPLES = int(os.environ.get("TURNOUT_TEST_EXAMPLES", "30"))
+settings.register_profile("shared", deadline=None, max_examples=_EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
+
+_LONG = frozenset({"app", "cli", "e2e", "faults", "ledger", "stores"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules that start processes run first: one of those that came last would keep the others waiting."""
+    items.sort(key=lambda item: item.path.relative_to(Path(__file__).parent).parts[0] not in _LONG)

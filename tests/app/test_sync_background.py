@@ -65,6 +65,7 @@ def test_a_server_keeps_its_catalog_and_says_why_when_a_sync_fails(feeds: Feeds,
         assert gateway.request("GET", "/ready").json()["catalog"]["age_seconds"] >= 1
 
 
+@pytest.mark.slow
 def test_a_swap_under_load_drops_no_request(feeds: Feeds, tmp_path: Path) -> None:
     stop = threading.Event()
     statuses: Counter[int] = Counter()
@@ -83,22 +84,24 @@ def test_a_swap_under_load_drops_no_request(feeds: Feeds, tmp_path: Path) -> Non
             threads = [threading.Thread(target=ask, args=(gateway, 0.08)) for _ in range(5)]
             for thread in threads:
                 thread.start()
-            for number in range(3):
-                # Half of what is bundled is not there any longer: that is approved at once.
-                feeds["/api.json"] = models_dev(openai={f"swap-{number}": (1, 2), "gpt-4o": (2.5, 10)})
-                command = [sys.executable, "-m", "turnout", "catalog", "sync", "--config", str(gateway.config)]
-                environment = {"TURNOUT_SERVER__DATA_DIR": str(gateway.data_dir)}
-                said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 - our own
-                if "quarantined as" in said.stdout:
-                    held = said.stdout.partition("quarantined as ")[2][:8]
-                    subprocess.run(  # noqa: S603 - our own
-                        [*command[:4], "diff", "--approve", held, *command[5:]],
-                        env=environment, capture_output=True, check=True,
-                    )  # fmt: skip
-                until(lambda name=f"openai/swap-{number}": name in _ids(gateway))  # type: ignore[misc]
-            stop.set()
-            for thread in threads:
-                thread.join()
+            try:
+                for number in range(3):
+                    # Half of what is bundled is not there any longer: that is approved at once.
+                    feeds["/api.json"] = models_dev(openai={f"swap-{number}": (1, 2), "gpt-4o": (2.5, 10)})
+                    command = [sys.executable, "-m", "turnout", "catalog", "sync", "--config", str(gateway.config)]
+                    environment = {"TURNOUT_SERVER__DATA_DIR": str(gateway.data_dir)}
+                    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 - our own
+                    if "quarantined as" in said.stdout:
+                        held = said.stdout.partition("quarantined as ")[2][:8]
+                        subprocess.run(  # noqa: S603 - our own
+                            [*command[:4], "diff", "--approve", held, *command[5:]],
+                            env=environment, capture_output=True, check=True,
+                        )  # fmt: skip
+                    until(lambda name=f"openai/swap-{number}": name in _ids(gateway))  # type: ignore[misc]
+            finally:
+                stop.set()
+                for thread in threads:
+                    thread.join()
             assert "mistake of ours" not in gateway.log()
     assert statuses.keys() == {200}
     assert statuses[200] > 100

@@ -36,14 +36,13 @@ def place(past: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "text"),
+    ("name", "text", "since"),
     [
-        ("policy.toml", 'only = ["fake/dear"]\n'),
-        ("policy.toml", '[provider]\nonly = ["fake/dear"]\n'),
-        ("policy.json", '{"provider": {"only": ["fake/dear"]}}'),
+        ("policy.toml", 'only = ["fake/dear"]\n', "1h"),
+        ("policy.toml", '[provider]\nonly = ["fake/dear"]\n', "2001-01-01"),
+        ("policy.json", '{"provider": {"only": ["fake/dear"]}}', "1000000000"),
     ],
 )
-@pytest.mark.parametrize("since", ["1h", "2001-01-01", "1000000000"])
 def test_the_past_is_estimated_under_another_policy(place: Path, name: str, text: str, since: str) -> None:
     (place / name).write_text(text)
     said = turnout(place, "replay", "--since", since, "--policy", name, "--json")

@@ -136,7 +136,7 @@ def test_an_answer_without_a_limit_is_clamped_to_a_quarter_of_what_is_free_and_s
         assert answer["choices"][0]["finish_reason"] == "length"
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_kills_under_load_lose_no_settlement_and_hold_no_budget_back(
     tmp_path: Path, provider: FakeServer, workers: int
 ) -> None:

@@ -59,10 +59,10 @@ def test_a_conversation_stays_with_its_endpoint_whichever_machine_answers(
     nodes = machines(tmp_path, fake, database, redis_url)
     with running(*nodes):
         with Redis.from_url(redis_url) as client:
-            until(lambda: client.pubsub_numsub("turnout:bulletin:sticky")[0][1] == 3, 10)
+            until(lambda: client.pubsub_numsub("turnout:bulletin:sticky")[0][1] == 3)
         for number in range(4):
             first = nodes[0].chat("acme/twice", session_id=f"s{number}").json()["provider"]
-            time.sleep(0.2)
+            time.sleep(0.5)
             stays = [nodes[turn % 2].chat("acme/twice", session_id=f"s{number}") for turn in range(8)]
             assert [reply.json()["provider"] for reply in stays] == [first] * 8, number
 

@@ -54,7 +54,7 @@ def accuracy(answers: list[Any], asked: list[Question]) -> float:
     return sum(bool(one["ballot"]["winner"] == own.truth) for one, own in pairs) / len(asked)
 
 
-@pytest.mark.parametrize("embeddings", ["turnout/hash-256", "acme/embed"])
+@pytest.mark.parametrize("embeddings", ["turnout/hash-256", pytest.param("acme/embed", marks=pytest.mark.slow)])
 def test_after_200_marked_rows_voters_weigh_by_what_they_know(gateway: Gateway, embeddings: str) -> None:
     model = taught_model(embeddings)
     asked = questions(200, 2)

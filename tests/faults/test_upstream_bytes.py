@@ -250,7 +250,7 @@ def test_the_shortest_hint_to_retry_is_passed_on(tmp_path: Path) -> None:
 
 def test_comments_keep_the_client_waiting_and_errors_after_them_are_in_band(tmp_path: Path) -> None:
     with running(fake := FakeServer(tmp_path)):
-        timeouts = "{ first_byte = 0.7, idle = 0.7 }"
+        timeouts = "{ first_byte = 2.0, idle = 2.0 }"
         toml = "[catalog]\nbundled = false\n[limits]\nkeepalive_comment_seconds = 0.2\n"
         toml += provider_table("a", fake.base_url, timeouts=timeouts) + provider_table("b", fake.base_url)
         toml += model_tables("alone/hang", [("a", "hang", "{}")])

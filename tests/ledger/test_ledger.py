@@ -144,7 +144,7 @@ async def test_an_answer_is_clamped_to_a_quarter_of_what_is_free(store: Store) -
     assert await one.affordable(CLAIMS, 10_000) >= 200
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 60))
 async def test_whatever_happens_on_two_nodes_no_instant_exceeds_a_limit(
     empty_store: NewStore, seed: int, steps: int

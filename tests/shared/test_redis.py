@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from patience import PATIENCE, until_here
 from servers import RedisServer
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.errors import Unavailable
@@ -173,11 +174,7 @@ async def test_reasoning_that_cannot_be_had_is_left_out(link: Link, redis_server
 
 
 async def until(heard: list[bytes], expected: list[bytes]) -> None:
-    for _ in range(600):
-        if heard == expected:
-            break
-        await asyncio.sleep(0.01)
-    assert heard == expected
+    await until_here(lambda: heard == expected)
 
 
 async def test_what_is_told_is_heard_by_all_others_at_once_and_again_after_redis_was_gone(
@@ -197,12 +194,12 @@ async def test_what_is_told_is_heard_by_all_others_at_once_and_again_after_redis
     await asyncio.to_thread(redis_server.stop)
     one.tell("keys", b"meanwhile")
     await asyncio.to_thread(redis_server.start)
-    for turn in range(500):  # what is told before the other listens again is lost
-        if len(heard) > 2:
-            break
-        one.tell("keys", str(turn).encode())
-        await asyncio.sleep(0.02)
-    assert len(heard) > 2
+
+    def heard_again() -> bool:
+        one.tell("keys", b"again")  # what is told before the other listens again is lost
+        return len(heard) > 2
+
+    await until_here(heard_again)
     assert mine == []
     for task in running:
         task.cancel()
@@ -210,7 +207,8 @@ async def test_what_is_told_is_heard_by_all_others_at_once_and_again_after_redis
 
 
 async def subscribed(link: Link, most: int) -> None:
-    for _ in range(500):
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
         [(_, count)] = await link.redis.pubsub_numsub("turnout:bulletin:keys")
         if int(count) == most:
             return
