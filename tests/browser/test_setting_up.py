@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +12,7 @@ from playwright.sync_api import Page, expect
 
 from browsing import NARROW, Desk, violations
 from feeds import Feeds, models_dev
-from gateway import FakeServer, Gateway, Reply, model_tables, provider_table, running
-from hostile import HOSTILE
+from gateway import FakeServer, Gateway, model_tables, provider_table, running
 from patience import until
 
 _REQUEST = quote('{"model": "acme/tiny", "messages": [{"role": "user", "content": "Hi"}]}')
@@ -297,41 +295,6 @@ def test_a_form_is_accessible_by_day_and_by_night(desk: Desk, pictures: Path, pa
     page.screenshot(path=pictures / f"form-{button.lower().replace(' ', '-')}-1440.png")
     page.emulate_media(color_scheme="dark")
     assert violations(page, "color-contrast") == []
-
-
-@pytest.mark.slow
-def test_what_somebody_else_has_written_is_text(desk: Desk) -> None:
-    gateway = desk.gateway
-
-    def manage(key: str, method: str, path: str, body: object) -> Reply:
-        reply = gateway.request(method, f"/api/v1{path}", body, key=key)
-        assert reply.status in {200, 201}, reply.body
-        return reply
-
-    account = manage(gateway.management_key, "POST", "/accounts", {"name": HOSTILE[0], "admin": True}).json()["data"]
-    boss_fields = {"name": HOSTILE[1], "management": True, "account_id": account["id"]}
-    boss = manage(gateway.management_key, "POST", "/keys", boss_fields).json()["key"]
-    for at, text in enumerate(HOSTILE):
-        manage(boss, "POST", "/keys", {"name": text, "tags": [text], "allowed_models": [text]})
-        manage(boss, "POST", "/guardrails", {"name": text, "description": text})
-        manage(boss, "POST", "/byok", {"provider": "acme", "key": "sk-1234567890123", "name": text})
-        said = {"model": "acme/tiny", "messages": [{"role": "system", "content": text}]}
-        manage(boss, "POST", f"/presets/h{at}/chat/completions", said)
-        manage(boss, "PATCH", f"/presets/h{at}", {"name": text, "description": text})
-    page = desk.sign_in("/admin/accounts", key=boss)
-    shown = page.locator("main").get_by_text(HOSTILE[0]).first
-    expect(shown).to_be_attached()
-    for path in ("/keys", "/presets", "/presets?preset=h0", "/guardrails", "/admin/credentials"):
-        page.goto(path, wait_until="networkidle")
-        expect(shown).to_be_attached()
-        assert page.evaluate("window.hit") is None, path
-    desk.expected |= {400, 404}
-    page.goto("/admin/routing", wait_until="networkidle")
-    for text in HOSTILE[:6]:
-        page.get_by_label("Request (JSON)").fill(json.dumps({"model": text, "messages": []}))
-        page.get_by_role("button", name="Where would it go?").click()
-        page.get_by_role("alert").wait_for()
-    assert page.evaluate("window.hit") is None
 
 
 def _focused(page: Page) -> str:
