@@ -17,7 +17,7 @@ _READ = 3_000
 """So many stored prompts are compared with a prompt, those of the likeliest clusters."""
 _FLOOR = 0.5
 _STRENGTH = 8.0
-_PRIOR_ROWS = 3.0
+_PRIOR_ROWS = 6.0
 _FAMILIAR_AT, _FAMILIAR_WIDTH = 0.46, 0.03
 _FAMILIAR_ROWS = 10
 _EASE = 0.04
