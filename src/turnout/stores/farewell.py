@@ -17,40 +17,28 @@ from turnout.stores.schema import (
     ACCOUNTS,
     ACTIVITY,
     ALERTS,
-    BUDGETS,
-    COMPLETIONS,
-    CONTENTS,
     COUNTS,
-    CREDENTIALS,
-    DEFINITION_NAMES,
-    DEFINITION_USES,
-    DEFINITIONS,
     DELETED_ACCOUNTS,
-    FEEDBACK,
     GENERATIONS,
-    GUARDRAIL_ASSIGNMENTS,
-    GUARDRAILS,
-    IDENTITIES,
-    KEYS,
     LEASES,
+    METADATA,
     MOMENTS,
     OWN_USE,
     PRESET_VERSIONS,
     PRESETS,
-    SESSIONS,
-    TICKETS,
-    TRAINING_ROWS,
-    TRAINING_TABLES,
+    TOTALS,
     WINDOWS,
 )
 
 __all__ = ["bid_farewell", "erase_deleted"]
 
-_OWN: Final = (
-    BUDGETS, KEYS, PRESETS, CREDENTIALS, GUARDRAIL_ASSIGNMENTS, GUARDRAILS, IDENTITIES, SESSIONS, TICKETS, CONTENTS,
-    FEEDBACK, COMPLETIONS, DEFINITIONS, DEFINITION_NAMES, DEFINITION_USES, TRAINING_ROWS, TRAINING_TABLES,
-)  # fmt: skip
-"""Tables with an ``account_id`` of which nothing stays, those that others refer to last."""
+_LATER: Final = (GENERATIONS, MOMENTS, ACTIVITY, TOTALS, OWN_USE)
+"""What goes a little at a time, or stays as sums."""
+
+_OWN: Final = tuple(
+    table for table in reversed(METADATA.sorted_tables) if "account_id" in table.c and table not in _LATER
+)
+"""Tables of which nothing stays, those that others refer to last."""
 
 _NOBODY: Final = ""
 _LATE_SECONDS: Final = 86_400.0
