@@ -103,16 +103,15 @@ class Tasks:
     def _cued(self, hashes: NDArray[np.uint64], early: NDArray[np.bool_]) -> Floats:
         found, positions = _matches(self._hashes, hashes)
         # A cue counts once; those near either end, where instructions stand, count for more.
-        factors = np.zeros(len(self._cells), np.float32)
-        factors[found] = 1
-        factors[found[early[positions]]] = _EARLY_FACTOR
-        said: Floats = factors @ self._cells
+        cues, places = np.unique(found, return_inverse=True)
+        factors = np.ones(len(cues), np.float32)
+        factors[places[early[positions]]] = _EARLY_FACTOR
+        said: Floats = factors @ self._cells[cues]
         return said
 
     def _by_examples(self, hashes: NDArray[np.uint64]) -> Floats:
-        said = np.zeros(len(self._learned), np.float32)
-        said[_matches(self._learned_hashes, hashes)[0]] = 1
-        learned: Floats = said @ self._learned * np.float32(_LEARNED_SHARE / np.sqrt(max(1.0, float(said.sum()))))
+        met = np.unique(_matches(self._learned_hashes, hashes)[0])
+        learned: Floats = self._learned[met].sum(0) * np.float32(_LEARNED_SHARE / np.sqrt(max(1, len(met))))
         return learned
 
 
