@@ -96,6 +96,6 @@ export const OUTCOMES = { answered: "good", failed: "bad", cancelled: "warn" } a
 export function said(numbers: Record<string, unknown>): string {
   return Object.entries(numbers)
     .filter(([, value]) => value !== null && value !== undefined)
-    .map(([name, value]) => `${name.replaceAll("_", " ")} ${typeof value === "object" ? JSON.stringify(value) : String(value)}`)
+    .map(([name, value]) => `${name.replaceAll("_", " ")} ${typeof value === "object" ? JSON.stringify(value) : typeof value === "number" ? Number(value.toPrecision(4)) : String(value)}`)
     .join(", ");
 }
