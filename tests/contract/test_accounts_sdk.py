@@ -11,6 +11,7 @@ from openrouter import OpenRouter, errors
 
 from gateway import Gateway
 from openrouter_schema import check_operation, sdk_requires
+from patience import until
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_a_key_reads_its_own_budgets(manager: OpenRouter, gateway: Gateway) -> N
 
 def test_credits_and_activity_are_accepted(manager: OpenRouter, gateway: Gateway) -> None:
     assert gateway.chat("acme/paid").status == 200
-    time.sleep(0.3)
+    until(lambda: manager.credits.get_credits(retries=None).data.total_usage > 0)
     credit = manager.credits.get_credits(retries=None).data
     assert credit.total_usage > 0
     assert credit.total_credits > credit.total_usage

@@ -53,7 +53,7 @@ def put(gateway: Gateway, *budgets: Budget) -> None:
         await store.close()
 
     asyncio.run(write())
-    time.sleep(1.2)
+    time.sleep(2.0)
 
 
 def booked(gateway: Gateway, *budgets: Budget) -> list[int]:

@@ -341,7 +341,7 @@ def test_a_preset_may_ask_for_the_cache_and_forbid_it_and_headers_stand_between(
     body = body_of("@preset/always")
     assert ask(body, {}) == ("MISS", "77")
     make("always", cache_enabled=True, temperature=0.5)
-    time.sleep(1.2)  # until every worker knows of the new version
+    time.sleep(2.0)  # until every worker knows of the new version
     assert ask(body, {}) == ("MISS", "300")
 
 

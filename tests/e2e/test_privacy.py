@@ -169,7 +169,7 @@ def test_an_account_takes_along_what_is_its_own_and_goes_with_it(house: House) -
 
 def _all(house: House) -> list[str]:
     """The generations of the first account, once their journal has been read."""
-    time.sleep(0.4)
+    time.sleep(1.0)
     found = house.manage("GET", "/generations?limit=200").json()["data"]
     return [one["id"] for one in found]
 

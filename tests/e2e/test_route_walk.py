@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 
 from conservation import assert_money_adds_up, settled
 from gateway import Gateway, Reply, model_tables, provider_table
+from patience import until
 from topics import questions, taught_model
 from turnout.api.control import Control, control_plane
 
@@ -276,11 +277,12 @@ def _blurred(reply: Reply, asked: Mapping[Any, str]) -> str:
 
 
 def test_after_all_that_nothing_is_changed_and_the_money_adds_up(house: House) -> None:
-    time.sleep(0.3)
     master = house.gateway.management_key
+    path = f"/api/v1/generations?api_key_hash={house.key_hash}"
+    until(lambda: house.gateway.request("GET", path, key=master).json()["data"])
     entry = house.gateway.request("GET", f"/api/v1/keys/{house.key_hash}", key=master).json()["data"]
     assert (entry["name"], entry["disabled"]) == ("canary-name", False)
-    own = house.gateway.request("GET", f"/api/v1/generations?api_key_hash={house.key_hash}", key=master).json()
+    own = house.gateway.request("GET", path, key=master).json()
     assert [one["id"] for one in own["data"]] == [house.generation]
     for begin, one in house.ids.items():
         key = None if begin in {"/score/completions/", "/training_tables/", "/presets/"} else master
