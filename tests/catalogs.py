@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, final
 
 from hypothesis import strategies as st
 
 from turnout.base.money import Pico
 from turnout.catalog.build import merge
 from turnout.catalog.sources.bundled import bundled_rows
+from turnout.contracts.measured import Measured
 from turnout.domain.catalog import ArenaScore, Benchmarks, CatalogSnapshot, Endpoint, Model
 from turnout.domain.provider import Policy, Provider
 from turnout.domain.usage import Pricing
 
-__all__ = ["NOW", "PARAMETERS", "Figures", "bundled", "figures", "snapshots"]
+__all__ = ["NOTHING_MEASURED", "NOW", "PARAMETERS", "Figures", "bundled", "figures", "snapshots"]
 
 NOW = 1_795_000_000.0
 PARAMETERS = ("max_tokens", "reasoning", "temperature", "tools")
@@ -159,3 +161,18 @@ def bundled() -> CatalogSnapshot:
     rows = bundled_rows(NOW, {})
     providers = {row.provider: Provider(slug=row.provider, name=row.provider) for row in rows}
     return merge(rows, (), providers, built=NOW).snapshot
+
+
+@final
+class _Nothing:
+    endpoints: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+
+    def endpoint(self, _endpoint_id: str, /) -> Mapping[str, Any] | None:
+        return None
+
+    def tokens_last_7_days(self, _model_id: str, /) -> int | None:
+        return None
+
+
+NOTHING_MEASURED: Measured = _Nothing()
+"""Knows nothing: for listings without a health book."""

@@ -14,8 +14,9 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
+from stored import generation_row
 from turnout.base.money import Pico
-from turnout.domain.account import AttemptRecord, Generation, Key, KeyRules, Outcome, generation_row
+from turnout.domain.account import AttemptRecord, Generation, Key, KeyRules, Outcome
 from turnout.domain.health import Speed
 from turnout.domain.usage import Pricing, Usage, cost
 from turnout.stores.sqlite import SQLiteStore

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec.structs import replace
 
 from turnout.base.money import MAX_PICO, Pico
-from turnout.domain.account import AttemptRecord, Generation, GenerationRow, Key, generation_row
+from turnout.domain.account import AttemptRecord, Generation, GenerationRow, Key
 from turnout.domain.usage import Pricing, Usage
 
-__all__ = ["GENERATION", "KEY", "ROW", "many"]
+__all__ = ["GENERATION", "KEY", "ROW", "generation_row", "many"]
+
+
+def generation_row(generation: Generation) -> GenerationRow:
+    """The row of *generation*."""
+    return GenerationRow(
+        id=generation.id,
+        account_id=generation.account_id,
+        key_hash=generation.key_hash,
+        created=generation.created,
+        outcome=generation.outcome,
+        model=generation.model,
+        provider=generation.provider,
+        user=generation.user,
+        cost=generation.cost,
+        usage=generation.usage,
+        budgets=generation.budgets,
+        record=msgspec.json.encode(generation).decode(),
+    )
+
 
 USAGE = Usage(fresh=1000, cache_read=300, completion=250, reasoning=20, estimated=True)
 ATTEMPT = AttemptRecord(

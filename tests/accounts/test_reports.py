@@ -16,10 +16,11 @@ from msgspec.structs import replace
 from openrouter.components import GenerationResponse
 from openrouter.operations import GetCurrentKeyResponse
 
+from stored import generation_row
 from turnout.accounts.reports import Spending, generation_report, key_report, spending, windows
 from turnout.accounts.standing import workspace_of
 from turnout.base.money import Pico
-from turnout.domain.account import Account, AttemptRecord, Generation, Key, generation_row
+from turnout.domain.account import Account, AttemptRecord, Generation, Key
 from turnout.domain.usage import Pricing, Usage
 from turnout.stores.sqlite import SQLiteStore
 

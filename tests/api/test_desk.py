@@ -7,12 +7,11 @@ import threading
 
 import msgspec
 
-from catalogs import NOW, bundled
+from catalogs import NOTHING_MEASURED, NOW, bundled
 from turnout.api.desk import CatalogDesk, Sources
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.money import Pico
 from turnout.catalog.entries import PriceWeights
-from turnout.contracts.measured import NOTHING_MEASURED
 from turnout.domain.catalog import CatalogSnapshot, Endpoint, Model
 from turnout.domain.usage import PriceOverride, Pricing
 

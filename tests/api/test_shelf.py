@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 
-from catalogs import NOW, bundled
+from catalogs import NOTHING_MEASURED, NOW, bundled
 from turnout.api.shelf import PUBLIC, Shelf, shelf_of
 from turnout.base.stored import Stored
 from turnout.catalog.entries import PriceWeights
 from turnout.catalog.listing import Listing
-from turnout.contracts.measured import NOTHING_MEASURED
 
 _Work = Callable[[], None]
 

@@ -13,12 +13,11 @@ from typing import Self
 
 import pytest
 
-from catalogs import bundled
+from catalogs import NOTHING_MEASURED, bundled
 from gateway import Gateway, Reply
 from turnout.api.desk import CatalogDesk, Sources
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.catalog.entries import PriceWeights
-from turnout.contracts.measured import NOTHING_MEASURED
 from turnout.domain.catalog import CatalogSnapshot
 
 _MODEL = '[[models]]\nid = "acme/m{0}"\n[[models.endpoints]]\nprovider = "fake"\nupstream_model = "echo"\n'

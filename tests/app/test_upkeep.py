@@ -13,12 +13,13 @@ from msgspec.structs import replace
 from gateway import Gateway, model_tables
 from listening import listening
 from patience import until
+from stored import generation_row
 from turnout import config
 from turnout.app.upkeep import Upkeep
 from turnout.base.clock import Clock
 from turnout.base.errors import UpstreamError
 from turnout.base.money import Pico
-from turnout.domain.account import Account, Generation, Key, generation_row
+from turnout.domain.account import Account, Generation, Key
 from turnout.domain.activity import Search
 from turnout.stores.sqlite import SQLiteStore
 

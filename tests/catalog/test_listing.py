@@ -11,12 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalogs import NOW, Figures, bundled, figures, snapshots
+from catalogs import NOTHING_MEASURED, NOW, Figures, bundled, figures, snapshots
 from turnout.base.money import Pico
 from turnout.catalog.entries import PriceWeights
 from turnout.catalog.listing import Listing
 from turnout.catalog.query import parse_query, query_pairs
-from turnout.contracts.measured import NOTHING_MEASURED
 from turnout.domain.catalog import CatalogSnapshot, Endpoint, Model
 from turnout.domain.provider import Provider
 from turnout.domain.usage import PriceOverride, Pricing

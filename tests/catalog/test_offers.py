@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from catalogs import NOW, Figures, snapshots
+from catalogs import NOTHING_MEASURED, NOW, Figures, snapshots
 from openrouter_schema import check_operation
 from turnout.base.errors import BadRequest
 from turnout.base.money import Pico
@@ -20,7 +20,6 @@ from turnout.catalog.offers import (
     providers_reply,
     zdr_reply,
 )
-from turnout.contracts.measured import NOTHING_MEASURED
 from turnout.domain.catalog import ArenaScore, Benchmarks, CatalogSnapshot, Endpoint, Model
 from turnout.domain.provider import Policy, Provider
 from turnout.domain.usage import Pricing

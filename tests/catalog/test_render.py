@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from catalogs import NOTHING_MEASURED
 from turnout.base.money import Pico
 from turnout.catalog.build import merge
 from turnout.catalog.entries import PriceWeights
@@ -26,7 +27,6 @@ from turnout.catalog.render import (
 from turnout.catalog.rows import Row
 from turnout.catalog.sources.bundled import bundled_rows
 from turnout.catalog.sources.sample import sample_rows
-from turnout.contracts.measured import NOTHING_MEASURED
 from turnout.domain.catalog import CatalogSnapshot
 from turnout.domain.provider import Provider
 from turnout.domain.usage import Pricing

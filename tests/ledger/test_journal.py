@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from stored import generation_row
 from turnout.base.clock import Clock
 from turnout.base.money import MAX_PICO, Pico
-from turnout.domain.account import AttemptRecord, Generation, generation_row
+from turnout.domain.account import AttemptRecord, Generation
 from turnout.domain.usage import COUNTS, Pricing, Usage
 from turnout.ledger.journal import BrokenLine, Journal, format_line, line_of, parse_line
 

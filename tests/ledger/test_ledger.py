@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from servers import NewStore
+from stored import generation_row
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.errors import PaymentRequired, Unavailable
 from turnout.base.money import Pico
 from turnout.contracts.store import Delivery, Store
-from turnout.domain.account import Account, Generation, GenerationRow, generation_row
+from turnout.domain.account import Account, Generation, GenerationRow
 from turnout.domain.budget import Budget, Claim, begins
 from turnout.ledger.ledger import Ledger
 from turnout.ledger.purse import Purse, Reservation

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from servers import NewStore
+from stored import generation_row
 from turnout.base.clock import Clock
 from turnout.base.errors import PaymentRequired, Unavailable
 from turnout.base.money import Pico
 from turnout.contracts.store import Delivery, Store
-from turnout.domain.account import Account, Generation, generation_row
+from turnout.domain.account import Account, Generation
 from turnout.domain.budget import Budget, Claim, begins
 from turnout.ledger.ledger import Ledger
 from turnout.ledger.purse import Purse, Reservation

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from servers import NewStore
+from stored import generation_row
 from turnout.base.clock import Clock
 from turnout.base.errors import PaymentRequired
 from turnout.base.money import Pico
 from turnout.contracts.store import Delivery, Store
-from turnout.domain.account import Account, Generation, generation_row
+from turnout.domain.account import Account, Generation
 from turnout.domain.budget import Budget, Claim, Window, begins, ends
 from turnout.ledger.ledger import Ledger
 from turnout.ledger.purse import Purse

@@ -15,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from stored import generation_row
 from turnout.base.errors import Unavailable
 from turnout.base.money import Pico
-from turnout.domain.account import Generation, generation_row
+from turnout.domain.account import Generation
 from turnout.ledger.journal import Journal, format_line, parse_line
 from turnout.ledger.writer import REJECTED, JournalWriter
 from turnout.stores.sqlite import SQLiteStore

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from gateway import Gateway
+from stored import generation_row
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.money import Pico
-from turnout.domain.account import Generation, generation_row
+from turnout.domain.account import Generation
 from turnout.domain.activity import ActivityQuery, Page, Search
 from turnout.domain.usage import Pricing, Usage
 from turnout.stores.sqlite import SQLiteStore

@@ -3,11 +3,11 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from servers import NewStore
-from stored import GENERATION, KEY
+from stored import GENERATION, KEY, generation_row
 from turnout.base.clock import SYSTEM_CLOCK
 from turnout.base.money import Pico
 from turnout.contracts.store import Store
-from turnout.domain.account import Account, generation_row
+from turnout.domain.account import Account
 from turnout.domain.activity import ActivityQuery, Search
 from turnout.domain.budget import Budget
 from turnout.domain.content import Content

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from stored import generation_row
 from turnout.base.money import MAX_PICO, Pico
 from turnout.contracts.store import Store
-from turnout.domain.account import Account, Generation, Key, Outcome, generation_row
+from turnout.domain.account import Account, Generation, Key, Outcome
 from turnout.domain.activity import ActivityQuery, Dimension, Search
 from turnout.domain.budget import Budget, Scope, begins
 

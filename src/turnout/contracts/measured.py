@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, Protocol, final
+from typing import Any, Protocol
 
 from turnout.domain.health import Speed
 
-__all__ = ["NOTHING_MEASURED", "Measured", "Speeds", "speed_of"]
+__all__ = ["Measured", "Speeds", "speed_of"]
 
 
 class Measured(Protocol):
@@ -42,21 +41,6 @@ class Speeds(Protocol):
 
         ``at`` is the end of a stretch.
         """
-
-
-@final
-class _Nothing:
-    endpoints: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
-
-    def endpoint(self, _endpoint_id: str, /) -> Mapping[str, Any] | None:
-        return None
-
-    def tokens_last_7_days(self, _model_id: str, /) -> int | None:
-        return None
-
-
-NOTHING_MEASURED: Measured = _Nothing()
-"""Knows nothing: for listings without a health book."""
 
 
 def speed_of(endpoint_id: str, at: int, figures: Mapping[str, Any]) -> Speed | None:

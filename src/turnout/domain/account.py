@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
 
 from turnout.base.money import Pico
@@ -22,7 +21,6 @@ __all__ = [
     "KeyRules",
     "Outcome",
     "add_booking",
-    "generation_row",
 ]
 
 Outcome = Literal["answered", "failed", "cancelled"]
@@ -224,24 +222,6 @@ class GenerationRow(Struct, frozen=True, array_like=True, gc=False):
     usage: Usage
     budgets: tuple[str, ...]
     record: str
-
-
-def generation_row(generation: Generation) -> GenerationRow:
-    """The row of *generation*."""
-    return GenerationRow(
-        id=generation.id,
-        account_id=generation.account_id,
-        key_hash=generation.key_hash,
-        created=generation.created,
-        outcome=generation.outcome,
-        model=generation.model,
-        provider=generation.provider,
-        user=generation.user,
-        cost=generation.cost,
-        usage=generation.usage,
-        budgets=generation.budgets,
-        record=msgspec.json.encode(generation).decode(),
-    )
 
 
 def add_booking(row: GenerationRow, booking: dict[tuple[str, int], int]) -> None:
