@@ -45,7 +45,8 @@ _CODE_MARKS = ("{", "}", ";", "()", "def ", "=>", "==", "import ", "return ", "`
 _CODE_TASKS = tuple(
     f"code:{kind}" for kind in ("debugging", "explanation", "review", "refactoring", "generation", "testing")
 )
-_CODE_PLACES = [TASKS.index(task) for task in _CODE_TASKS]
+_PLACE_OF = {task: place for place, task in enumerate(TASKS)}
+_CODE_PLACES = [_PLACE_OF[task] for task in _CODE_TASKS]
 _TECH_WEIGHT = 1.2
 _AMOUNTS = re.compile(
     r"\d[\d.,]*|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|dozen|twice|half|third|quarter)\b",
@@ -103,14 +104,12 @@ class Tasks:
     def _cued(self, hashes: NDArray[np.uint64], early: NDArray[np.bool_]) -> Floats:
         found, positions = _matches(self._hashes, hashes)
         # A cue counts once; those near either end, where instructions stand, count for more.
-        cues, places = np.unique(found, return_inverse=True)
-        factors = np.ones(len(cues), np.float32)
-        factors[places[early[positions]]] = _EARLY_FACTOR
-        said: Floats = factors @ self._cells[cues]
+        factors = dict.fromkeys(found.tolist(), 1.0) | dict.fromkeys(found[early[positions]].tolist(), _EARLY_FACTOR)
+        said: Floats = np.array([*factors.values()], np.float32) @ self._cells[[*factors]]
         return said
 
     def _by_examples(self, hashes: NDArray[np.uint64]) -> Floats:
-        met = np.unique(_matches(self._learned_hashes, hashes)[0])
+        met = [*dict.fromkeys(_matches(self._learned_hashes, hashes)[0].tolist())]
         learned: Floats = self._learned[met].sum(0) * np.float32(_LEARNED_SHARE / np.sqrt(max(1, len(met))))
         return learned
 
@@ -161,7 +160,7 @@ def _by_shape(text: str) -> Floats:
     scores = np.zeros(len(TASKS), np.float32)
 
     def add(task: str, weight: float) -> None:
-        scores[TASKS.index(task)] += weight
+        scores[_PLACE_OF[task]] += weight
 
     lettered = max(sum(mark in text for mark in marks) for marks in _LETTERED)
     if lettered >= 2:
