@@ -19,5 +19,13 @@ _LONG = frozenset({"app", "cli", "e2e", "faults", "ledger", "stores"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules that start processes run first: one of those that came last would keep the others waiting."""
-    items.sort(key=lambda item: item.path.relative_to(Path(__file__).parent).parts[0] not in _LONG)
+    """Modules that start processes run first: one of those that came last would keep the others waiting.
+
+    Tests over a store that was filled beforehand are last, and so have a gateway of their own.
+    """
+
+    def place(item: pytest.Item) -> tuple[bool, bool]:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        return "seeded" in getattr(item, "fixturenames", ()), folder not in _LONG
+
+    items.sort(key=place)

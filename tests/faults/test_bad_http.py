@@ -113,6 +113,7 @@ def test_chunk_extensions_and_trailers_without_end_are_cut_off(hasty: Gateway) -
     assert converse(hasty.port, sent).only.status == 413
 
 
+@pytest.mark.alone
 def test_many_slow_connections_leave_room_for_others_only_up_to_the_cap(hasty: Gateway) -> None:
     slow = [connected(hasty.port) for _ in range(39)]
     try:

@@ -280,6 +280,7 @@ def test_comments_keep_the_client_waiting_and_errors_after_them_are_in_band(tmp_
             assert b"PROCESSING" not in whole.result().body
 
 
+@pytest.mark.alone
 def test_an_event_without_an_end_is_cut_at_its_cap(tmp_path: Path) -> None:
     def flood(handler: socketserver.StreamRequestHandler, _headers: Mapping[str, str]) -> None:
         handler.wfile.write(stream_of(_SAYS, b'data: {"choices":[{"delta":{"content":"'))
