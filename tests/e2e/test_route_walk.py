@@ -21,7 +21,7 @@ from turnout.api.control import Control, control_plane
 
 _TOML = "[catalog]\nbundled = false\n" + provider_table("acme", "http://127.0.0.1:9/v1")
 _TOML += model_tables("acme/paid", [("fake", "echo", '{ prompt = "0.000001", completion = "0.000002" }')])
-_PUBLIC_PATHS = {"/health", "/ready", "/docs", "/", "/models.rss", "/models.atom"}
+_PUBLIC_PATHS = {"/health", "/ready", "/docs", "/openapi.json", "/", "/models.rss", "/models.atom"}
 _PUBLIC_BELOW_MOUNTS = {
     "/models", "/models/count", "/model/{author}/{slug:path}", "/models/{author}/{slug:path}/endpoints",
     "/models/{author}/{slug:path}", "/embeddings/models", "/images/models", "/models.rss", "/models.atom",
