@@ -79,7 +79,7 @@ def test_facts_of_an_error_are_shown() -> None:
     error = NoEndpoints("no", metadata={"provider_name": "A"}, availability={"code": "no_endpoints"}, retry_after=9)
     shown = json.loads(error_body(error))["error"]
     assert shown["metadata"] == {"error_type": "not_found", "provider_name": "A"}
-    assert shown["availability"] == {"code": "no_endpoints", "retry_after": 9}
+    assert shown["availability"] == {"code": "no_endpoints", "docs_url": "/docs", "retry_after": 9}
 
 
 @pytest.mark.parametrize(
@@ -112,5 +112,5 @@ def test_an_error_in_a_stream_has_a_code_a_message_and_a_type() -> None:
 def test_every_family_tells_when_a_model_will_be_there_again(surface: Surface) -> None:
     error = Unavailable("no", availability={"code": "temporarily_unavailable"}, retry_after=9)
     _, body = surface.refusal(error, "gen-1")
-    told = {"code": "temporarily_unavailable", "retry_after": 9}
+    told = {"code": "temporarily_unavailable", "docs_url": "/docs", "retry_after": 9}
     assert json.loads(body)["error"]["availability"] == told

@@ -39,6 +39,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         toml += model_tables("acme/even", [("openai", "fake/echo", _DEAR), ("azure-west", "fake/echo", _DEAR)])
         toml += model_tables("acme/limited", [("openai", "fake/status-429", _CHEAP)])
         toml += model_tables("acme/down", [("openai", "fake/status-500", _CHEAP)])
+        toml += model_tables("acme/tiered", [("openai", "fake/echo", _DEAR), ("openai", "fake/echo", _CHEAP)])
+        toml += 'tag = "openai/flex"\n'
         with running(server := Gateway(directory, toml)):
             yield server
 
@@ -142,6 +144,21 @@ def test_when_all_are_limited_the_client_reads_when_to_come_back(gateway: Gatewa
     error = refused.json()["error"]
     assert error["availability"]["code"] == "capacity_exhausted"
     assert error["availability"]["retryable"] is True
+    assert error["availability"]["docs_url"]
+
+
+@pytest.mark.parametrize(("model", "tier"), [("acme/tiered", "flex"), ("acme/tiered:floor", None)])
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_names_the_tier_that_served_where_its_provider_does_not(
+    gateway: Gateway,
+    model: str,
+    tier: str | None,
+    stream: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    reply = gateway.chat(model, stream=stream, **({"service_tier": tier} if tier else {}))
+    answer = reply.events()[0] if stream else reply.json()
+    assert answer["service_tier"] == "flex"
+    assert gateway.generation(reply)["service_tier"] == "flex"
 
 
 # -- why --

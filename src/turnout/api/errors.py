@@ -86,7 +86,8 @@ def retry_after_of(error: TurnoutError) -> int | None:
 def availability_of(error: TurnoutError) -> dict[str, object]:
     """What an error tells of its model's availability, with the seconds after which to come again."""
     seconds = retry_after_of(error)
-    return {**(error.availability or {})} | ({} if seconds is None else {"retry_after": seconds})
+    told = {**(error.availability or {}), "docs_url": "/docs"}
+    return told if seconds is None else told | {"retry_after": seconds}
 
 
 def error_body(error: TurnoutError) -> bytes:

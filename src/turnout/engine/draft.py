@@ -205,11 +205,12 @@ class Draft:
             else:
                 self._end_round(self._candidate, self._turn)
             self.first_byte_at = self.finish_reason = self.native_finish_reason = None
-            self.service_tier = self.upstream_id = self._failure = None
+            self.upstream_id = self._failure = None
             self._ended = 0.0
             if self.tool_calls is not None:
                 self.tool_calls = ToolCalls(self._request.parameters.tools or ())
         self._candidate = candidate
+        self.service_tier = candidate.endpoint.service_tier  # until the provider says which one it was
         self._pricing = candidate.endpoint.pricing
         self._began = self._now()
         health = self._house.health
@@ -220,7 +221,8 @@ class Draft:
         """What a whole answer says of itself; with several choices, the first speaks for all."""
         first = completion.choices[0]
         self.finish_reason, self.native_finish_reason = first.finish_reason, first.native_finish_reason
-        self.upstream_id, self.service_tier = completion.upstream_id, completion.service_tier
+        self.upstream_id = completion.upstream_id
+        completion.service_tier = self.service_tier = completion.service_tier or self.service_tier
         if self.tool_calls is not None:
             for choice in completion.choices:
                 self.tool_calls.message(choice.message)

@@ -215,6 +215,8 @@ class Relay(Whole):
         if not reply.started:
             reply.start(draft.id, draft.overhead_ms(), self.dropped)
         held, self._held = self._held, []
+        if held:
+            held[0].service_tier = draft.service_tier
         reply.write(self._encoder.chunks(held))
 
 
