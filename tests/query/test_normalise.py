@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from definitions import QUERY, SCORE, query_llms, score_llms
 from turnout.base.errors import BadRequest
-from turnout.query.identity import plain
+from turnout.query.identity import canonical_llm, plain
 from turnout.query.normalise import query_llm_of, query_model_of, score_llm_of, score_model_of
 from vectors import vectors
 
@@ -184,3 +184,9 @@ def test_whatever_is_sent_is_a_definition_or_a_bad_request(value: dict[str, Any]
             query_llm_of(one)
         except BadRequest as error:
             assert error.metadata["rule"]  # noqa: PT017 - most are refused, and each of them so
+
+
+@pytest.mark.parametrize(("weight", "text"), [(1e16, "1e16"), (1e17, "1e17"), (1.5e28, "1.5e28")])
+def test_a_weight_may_be_as_large_as_a_decimal_of_96_bits_holds(weight: float, text: str) -> None:
+    heavy = query_llm_of(QUERY | {"weight": {"type": "static", "weight": weight}})
+    assert f'"weight":{{"type":"static","weight":{text}}}' in canonical_llm(heavy)

@@ -103,4 +103,4 @@ def test_odd_bodies_are_no_definition(body: bytes) -> None:
 def test_ids_are_checked() -> None:
     assert checked_id("7" * 22) == "7" * 22
     with pytest.raises(BadRequest):
-        checked_id("8" * 22)
+        checked_id("7" * 21)

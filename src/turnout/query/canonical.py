@@ -37,7 +37,7 @@ def content_id(text: str) -> str:
 
 def is_id(text: str) -> bool:
     """Whether *text* has the form of a :func:`content_id`."""
-    return len(text) == ID_LENGTH and text[0] <= "7" and _CHARACTERS.issuperset(text)
+    return len(text) == ID_LENGTH and _CHARACTERS.issuperset(text)
 
 
 def canonical_json(value: object) -> str:

@@ -38,7 +38,7 @@ _VERBOSITIES: Final[tuple[Verbosity, ...]] = get_args(Verbosity)
 _WEIGHT_TYPES: Final = ("static", "training_table")
 _MOST_LLMS: Final = 128
 _MOST_LOGPROBS: Final = 20
-_HEAVIEST: Final = 1e15
+_HEAVIEST: Final = 2.0**96  # what upstream's decimals hold
 
 L = TypeVar("L", QueryLLM, ScoreLLM)
 

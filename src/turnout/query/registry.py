@@ -47,9 +47,7 @@ def checked_id(text: str) -> str:
         BadRequest: it has not.
     """
     if not is_id(text):
-        raise BadRequest(
-            f"An id has {ID_LENGTH} characters of 0-9, A-Z and a-z, the first at most 7: {excerpt(text, 64)}"
-        )
+        raise BadRequest(f"An id has {ID_LENGTH} characters of 0-9, A-Z and a-z: {excerpt(text, 64)}")
     return text
 
 
