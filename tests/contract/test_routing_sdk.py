@@ -164,6 +164,17 @@ def test_an_answer_names_the_tier_that_served_where_its_provider_does_not(
 # -- why --
 
 
+def test_a_stream_may_show_what_each_provider_was_sent(gateway: Gateway) -> None:
+    wanted: Any = {"provider": {"order": ["openai", "azure-west"]}, "debug": {"echo_upstream_body": True}}
+    first, second, *rest, _ = gateway.chat("acme/broken", 'a "line"\nmore', stream=True, **wanted).events()
+    assert [first["choices"], second["choices"]] == [[], []]
+    assert [one["debug"]["echo_upstream_body"]["model"] for one in (first, second)] == ["fake/status-503", "fake/echo"]
+    assert second["debug"]["echo_upstream_body"]["messages"][0]["content"] == 'a "line"\nmore'
+    assert first["id"] == rest[0]["id"]
+    assert not any("debug" in one for one in rest)
+    assert "debug" not in gateway.chat("acme/broken", **wanted).json()
+
+
 def told(gateway: Gateway, model: str, **fields: object) -> Any:  # noqa: ANN401 - JSON
     body = {"model": model, "messages": HELLO} | fields
     return gateway.request("POST", "/api/v1/chat/completions", body, headers=TOLD)

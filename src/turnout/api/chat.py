@@ -76,7 +76,7 @@ class ChatEncoder:
         )
 
     def chunks(self, chunks: Sequence[Chunk]) -> bytes:
-        """One event per chunk that carries choices."""
+        """One event per chunk that carries choices or an echo."""
         head = self._head or self._make_head(chunks)
         events: list[bytes] = []
         for chunk in chunks:
@@ -86,6 +86,8 @@ class ChatEncoder:
             elif choices:
                 deltas = [b"".join(self._delta(choice)) for choice in choices]
                 events += (head, b",".join(deltas), _CHUNK_END)
+            elif chunk.echo is not None:
+                events += (head, b'],"debug":{"echo_upstream_body":', chunk.echo, b"}}\n\n")
         return b"".join(events)
 
     def end(self, usage: Usage, price: Cost) -> bytes:

@@ -11,7 +11,7 @@ from turnout.base.limits import MAX_MODELS_IN_REQUEST, MAX_TOKENS
 from turnout.domain.preset import AppliedPreset
 from turnout.domain.routing import Preferences
 
-__all__ = ["ChatParameters", "ChatRequest", "Original", "PluginEntry", "Reasoning", "ResponseFormat", "Traits"]
+__all__ = ["ChatParameters", "ChatRequest", "Debug", "Original", "PluginEntry", "Reasoning", "ResponseFormat", "Traits"]
 
 _Effort = Literal["max", "xhigh", "high", "medium", "low", "minimal", "none"]
 _Count = Annotated[int, Meta(ge=1, le=MAX_TOKENS)]
@@ -30,6 +30,12 @@ class Reasoning(Struct, frozen=True):
     exclude: bool | None = None
     enabled: bool | None = None
     summary: str | None = None
+
+
+class Debug(Struct, frozen=True):
+    """What a client wants to see of the way to the provider."""
+
+    echo_upstream_body: bool | None = None
 
 
 class PluginEntry(Struct, frozen=True):
@@ -83,6 +89,7 @@ class ChatParameters(Struct, frozen=True, kw_only=True, gc=False):
     user: Annotated[str, Meta(max_length=256)] | None = None
     session_id: Annotated[str, Meta(max_length=256)] | None = None
     metadata: Annotated[dict[_Text64, _Text512], Meta(max_length=16)] | None = None
+    debug: Debug | None = None
 
 
 class Traits(Struct, frozen=True):

@@ -63,7 +63,8 @@ class Chunk(Struct, gc=False):
     """One event of a stream, as a dialect decoded it. ``choices`` may be empty: then it only carries usage.
 
     ``verbatim`` is the event's data as the provider sent it, where the client speaks the provider's language. A chunk
-    that was ``added`` is a plugin's: it is no part of what the provider wrote.
+    that was ``added`` is a plugin's: it is no part of what the provider wrote. ``echo`` is what a provider was sent,
+    for a client that wants to see it.
     """
 
     choices: list[ChunkChoice]
@@ -73,6 +74,7 @@ class Chunk(Struct, gc=False):
     system_fingerprint: str | None = None
     verbatim: bytes | None = None
     added: bool = False
+    echo: bytes | None = None
 
 
 class Choice(Struct, gc=False):

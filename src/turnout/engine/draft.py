@@ -10,7 +10,7 @@ from turnout.base.errors import TurnoutError, UpstreamError
 from turnout.base.money import Pico
 from turnout.domain.account import AttemptRecord, Generation, Key, Outcome
 from turnout.domain.chat import ChatRequest
-from turnout.domain.completion import Completion
+from turnout.domain.completion import Chunk, Completion
 from turnout.domain.routed import Routed
 from turnout.domain.routing import Candidate
 from turnout.domain.usage import NO_USAGE, Cost, Pricing, Usage, added, cost, effective
@@ -69,6 +69,7 @@ class Draft:
         "answered_by",
         "aside_cost",
         "created",
+        "echoes",
         "finish_reason",
         "first_byte_at",
         "held",
@@ -102,6 +103,7 @@ class Draft:
         self.native_finish_reason: str | None = None
         self.service_tier: str | None = None
         self.upstream_id: str | None = None
+        self.echoes: tuple[Chunk, ...] = ()
         tools = request.parameters.tools
         self.tool_calls = ToolCalls(tools) if tools else None
         self._call = call

@@ -49,6 +49,9 @@ class Whole:
         """Parameters that the provider does not get, for the head of the reply; whether the answer goes on as it is."""
         self.dropped, self.verbatim = dropped, verbatim
 
+    def echo(self, body: bytes) -> None:
+        """Nothing stands before an answer in one piece."""
+
     def begin(self, exchange: Exchange) -> None:
         """Nothing is steered."""
 
@@ -106,6 +109,10 @@ class Relay(Whole):
         super().announce(dropped, verbatim=verbatim)
         if verbatim and self.filters is None:
             cast("VerbatimDecoder", self._decoder).verbatim = True
+
+    def echo(self, body: bytes) -> None:
+        """What each provider is sent stands before what the one that answers says, on one line."""
+        self._draft.echoes += (Chunk([], echo=msgspec.json.encode(msgspec.json.decode(body))),)
 
     def begin(self, exchange: Exchange) -> None:
         """Keep hold of the exchange, to pause it for a slow client."""
@@ -217,6 +224,8 @@ class Relay(Whole):
         held, self._held = self._held, []
         if held:
             held[0].service_tier = draft.service_tier
+        if draft.echoes:
+            held[:0], draft.echoes = draft.echoes, ()
         reply.write(self._encoder.chunks(held))
 
 

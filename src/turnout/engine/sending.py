@@ -31,6 +31,8 @@ async def send(house: House, rails: Rails, request: ChatRequest, candidate: Cand
     if dropped or outgoing.verbatim:
         sink.announce(",".join(dropped), verbatim=outgoing.verbatim)
     body = outgoing.body
+    if (debug := request.parameters.debug) is not None and debug.echo_upstream_body:
+        sink.echo(body)
     message = b"%b%d\r\n\r\n%b" % (outgoing.head, len(body), body)
     timeouts = candidate.provider.timeouts
     first_byte = timeouts.first_byte if request.parameters.stream else timeouts.whole
