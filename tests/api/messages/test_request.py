@@ -46,7 +46,7 @@ def _parts(*blocks: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
         ({"metadata": {"user_id": "u"}, "user": "v"}, "user", "v"),
         ({"service_tier": "standard_only"}, "service_tier", "default"),
         ({"fallbacks": [{"model": "a/b"}, {"model": "c/d", "max_tokens": 1}]}, "models", ["a/b", "c/d"]),
-        ({"models": ["e/f"], "fallbacks": [{"model": "a/b"}]}, "models", ["e/f"]),
+        ({"models": [], "fallbacks": [{"model": "a/b"}]}, "models", ["a/b"]),
         ({"session_id": "s"}, "session_id", "s"),
         ({"provider": {"only": ["acme"]}}, "provider", {"only": ["acme"]}),
         ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "web_search_options", {}),
@@ -177,6 +177,8 @@ def test_what_only_this_language_says_is_named(fields: dict[str, Any], peculiar:
         ({"output_config": {"format": {"type": "xml"}}}, "`output_config.format.type`"),
         ({"model": 5}, "model"),
         ({"provider": {"nonsense": 1}}, "nonsense"),
+        ({"models": ["e/f"], "fallbacks": [{"model": "a/b"}]}, "`fallbacks` and `models`"),
+        ({"fallbacks": [{"model": "a/b"}] * 4}, "`fallbacks`"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_its_place(fields: dict[str, Any], message: str) -> None:

@@ -33,6 +33,7 @@ _OURS: Final = "openrouter:"
 """How the names of tools begin that the gateway runs."""
 _LONGEST_USER: Final = 256
 _MOST_STOPS: Final = 4
+_MOST_FALLBACKS: Final = 3
 
 
 class _Thinking(Struct):
@@ -238,7 +239,11 @@ def _tell_rest(chat: dict[str, Raw], asked: _Asked) -> None:
         chat["service_tier"] = Raw(_TIERS.get(asked.service_tier) or encode(asked.service_tier))
     if asked.metadata is not None and asked.metadata.user_id and "user" not in chat:
         chat["user"] = Raw(encode(asked.metadata.user_id[:_LONGEST_USER]))
-    if asked.fallbacks and "models" not in chat:
+    if asked.fallbacks:
+        if _is_there(chat.get("models", NULL)):
+            raise BadRequest("`fallbacks` and `models` say the same: send one of them")
+        if len(asked.fallbacks) > _MOST_FALLBACKS:
+            raise BadRequest(f"`fallbacks`: at most {_MOST_FALLBACKS} models")
         chat["models"] = Raw(encode([one.model for one in asked.fallbacks]))
     wanted = asked.output_config.format if asked.output_config is not None else None
     wanted = wanted or asked.output_format
