@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -155,3 +156,15 @@ def _follow(document: Any, reference: str) -> None:  # noqa: ANN401 - JSON
     assert reference.startswith("#/"), reference
     for step in reference[2:].split("/"):
         document = document[step.replace("~1", "/").replace("~0", "~")]
+
+
+def test_a_key_over_its_own_limit_reads_when_it_may_go_on(gateway: Gateway) -> None:
+    wanted = {"name": "in haste", "requests_per_minute": 1}
+    key = gateway.request("POST", "/api/v1/keys", wanted, key=gateway.management_key).json()["key"]
+    body = {"model": "fake/echo", "messages": _HELLO}
+    good, over = (gateway.request("POST", _CHAT, body, key=key) for _ in range(2))
+    assert (good.status, over.status) == (200, 429)
+    assert not any(name.startswith("x-ratelimit") for name in good.headers)
+    assert (over.headers["x-ratelimit-limit"], over.headers["x-ratelimit-remaining"]) == ("1", "0")
+    assert int(over.headers["x-ratelimit-reset"]) / 1000 > time.time()
+    assert over.json()["error"]["metadata"]["headers"]["X-RateLimit-Reset"] == over.headers["x-ratelimit-reset"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import final
+from collections.abc import Mapping
+from typing import cast, final
 
 from turnout.api.errors import retry_after_of
-from turnout.base.errors import TurnoutError
+from turnout.base.errors import TooManyRequests, TurnoutError
 from turnout.contracts.surface import Surface
 
 __all__ = ["Heads"]
@@ -16,7 +17,7 @@ _CORS = (
     b"access-control-allow-origin: *\r\n"
     b"access-control-expose-headers: x-generation-id, request-id, x-turnout-overhead-ms, x-turnout-dropped, "
     b"retry-after, idempotent-replayed, x-openrouter-cache-status, x-openrouter-cache-age, x-openrouter-cache-ttl, "
-    b"x-openrouter-cache-source-id\r\n"
+    b"x-openrouter-cache-source-id, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset\r\n"
 )
 
 
@@ -42,5 +43,8 @@ class Heads:
             lines.append(_IDS % (generation_id.encode(), generation_id.encode()))
         if (seconds := retry_after_of(error)) is not None:
             lines.append(b"retry-after: %d\r\n" % seconds)
+        if isinstance(error, TooManyRequests):
+            told = cast("Mapping[str, str]", error.metadata.get("headers", {}))
+            lines += [f"{name.lower()}: {text}\r\n".encode() for name, text in told.items()]
         status, body = surface.refusal(error, generation_id)
         return status, b"".join(lines), body

@@ -26,7 +26,7 @@ async def keep_pace(pace: Pace, key: Key, request: ChatRequest, now: float) -> i
 
 
 async def refuse_haste(pace: Pace, key: Key, tokens: int, now: float) -> None:
-    """Count a request of *tokens* at *now*. Raises TooManyRequests, as above."""
+    """Count a request of *tokens* at *now*. Raises TooManyRequests, as above, with OpenRouter's headers of limits."""
     seconds = await pace.take(key, 1, tokens, now)
     if seconds is None:
         return
@@ -35,8 +35,15 @@ async def refuse_haste(pace: Pace, key: Key, tokens: int, now: float) -> None:
         for limit, unit in ((key.requests_per_minute, "requests"), (key.tokens_per_minute, "tokens"))
         if limit is not None
     ]
+    headers = {
+        "X-RateLimit-Limit": str(key.requests_per_minute or key.tokens_per_minute),
+        "X-RateLimit-Remaining": "0",
+        "X-RateLimit-Reset": str(math.ceil((now + seconds) * 1000)),
+    }
     raise TooManyRequests(
-        f"This key is limited to {' and '.join(limits)} per minute", retry_after=max(1, math.ceil(seconds))
+        f"This key is limited to {' and '.join(limits)} per minute",
+        metadata={"headers": headers},
+        retry_after=max(1, math.ceil(seconds)),
     )
 
 
