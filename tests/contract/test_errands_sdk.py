@@ -122,6 +122,9 @@ def test_answers_are_as_the_schema_says_on_both_mounts(gateway: Gateway, mount: 
     for event in events:
         check("ImageStreamingResponse", {"data": event})
     sound = {"input_audio": {"data": b64encode(b"x" * 99).decode(), "format": "mp3"}, "model": "fake/transcribe"}
+    for content in (b"RIFF0000WAVE", b"RIFF"):
+        broken = sound | {"input_audio": {"data": b64encode(content).decode(), "format": "wav"}}
+        assert gateway.request("POST", f"{mount}/audio/transcriptions", broken).status == 200
     check_operation(
         "POST", "/audio/transcriptions", gateway.request("POST", f"{mount}/audio/transcriptions", sound).json()
     )

@@ -168,8 +168,8 @@ def _transcript(fields: dict[str, Any]) -> dict[str, Any]:
     sound = fields.get("file")
     content = sound if isinstance(sound, bytes) else b""
     seconds = None
-    if content[:4] == b"RIFF":
-        seconds = (len(content) - 44) / int.from_bytes(content[28:32], "little")
+    if content[:4] == b"RIFF" and (rate := int.from_bytes(content[28:32], "little")):
+        seconds = max(0, len(content) - 44) / rate
     text = f"I heard {len(content)} bytes of sound." if seconds is None else f"I heard {seconds:g} seconds of sound."
     reply: dict[str, Any] = {"text": text}
     if seconds is not None:
