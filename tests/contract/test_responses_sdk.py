@@ -112,3 +112,12 @@ def test_a_stream_that_breaks_ends_in_a_failed_response(gateway: Gateway) -> Non
     assert events[-1]["error_type"]
     assert response["status"] == "failed"
     assert response["error"]["code"] == "server_error"
+
+
+def test_a_stream_may_show_what_the_provider_was_sent(gateway: Gateway) -> None:
+    body = {"model": "fake/echo", "input": "x", "stream": True, "debug": {"echo_upstream_body": True}}
+    events = events_of(gateway.request("POST", "/api/v1/responses", body).body)
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+    [shown] = [event for event in events if event["type"] == "response.debug"]
+    check("DebugEvent", shown)
+    assert shown["debug"]["echo_upstream_body"]["messages"] == [{"role": "user", "content": "x"}]

@@ -84,6 +84,7 @@ class ResponsesEncoder:
         self._started = self._relays = False
         self._finish: str | None = None
         self._tier: str | None = None
+        self._sent: tuple[bytes, ...] = ()  # to providers
         self._latest = b""  # of the provider's own events
         self._seen: dict[str, Raw] = {}  # the provider's own response, as it was told first
         self._last: dict[str, Raw] = {}  # the provider's own last event
@@ -111,6 +112,8 @@ class ResponsesEncoder:
                 continue
             if self._relays:
                 continue  # all of it stands in what the provider said
+            if chunk.echo is not None:
+                self._sent += (chunk.echo,)
             for choice in chunk.choices:
                 if choice.index:
                     continue  # there is one answer
@@ -186,7 +189,9 @@ class ResponsesEncoder:
     def _start(self, tier: str | None) -> bytes:
         self._started, self._tier = True, tier
         begun = _held(self._response("in_progress"))
-        return self._items.event(b"response.created", begun) + self._items.event(b"response.in_progress", begun)
+        events = [(b"response.created", begun), (b"response.in_progress", begun)]
+        events += [(b"response.debug", b'"debug":{"echo_upstream_body":%b}' % sent) for sent in self._sent]
+        return b"".join([self._items.event(*event) for event in events])
 
     def _response(self, status: str, usage: dict[str, Any] | None = None) -> dict[str, Any]:
         over = status != "in_progress"
