@@ -87,7 +87,7 @@ def test_without_a_file_the_defaults_are_shown() -> None:
     text = show(Loaded(settings=Settings(), path=None, warnings=(), set_by={}, variables={}))
     assert text.startswith("# no file\n")
     assert tomllib.loads(text)["server"]["port"] == 8000
-    assert "auth" not in tomllib.loads(text)
+    assert tomllib.loads(text)["auth"] == {"public_pages": True}
 
 
 def test_warnings_are_shown_as_comments(tmp_path: Path) -> None:

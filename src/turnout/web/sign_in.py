@@ -83,7 +83,7 @@ class _Door:
             if not compare_digest(request.headers.get(CSRF_HEADER, "").encode(), csrf_of(secret).encode()):
                 raise Forbidden("The page is out of date; load it anew")
             await self._store.delete_session(sha256(secret.encode()).hexdigest())
-            self._keys.look()
+            self._keys.forget()
         reply = _reply({"data": None})
         reply.delete_cookie(COOKIE, path=cookie_path(request), httponly=True, samesite="strict")
         return reply
