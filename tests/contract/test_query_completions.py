@@ -251,6 +251,8 @@ def test_each_different_answer_has_a_vector_where_one_is_wanted(gateway: Gateway
     model = gateway.request("GET", f"/query_models/{made['model']}?metadata=true").json()
     assert model["embedding_prompt_tokens"] > 0
     assert query(gateway, query_llm("fake/echo"), embeddings="fake/echo").status == 400
+    built_in = query(gateway, query_llm("fake/echo"), embeddings="turnout/hash-256").json()
+    assert len(built_in["choices"][0]["embedding"]) == 256
 
 
 def test_a_model_without_anybody_who_answers_needs_a_schema(gateway: Gateway) -> None:

@@ -17,6 +17,7 @@ from turnout.domain.query import Ballot, Message, QueryModel, Vote, Voter
 from turnout.query.answers import confidence_id, generate_id
 from turnout.query.cache import VoteCache
 from turnout.query.canonical import canonical_json, content_id
+from turnout.query.embedder import HASHED, hashed_embedding
 from turnout.query.embedding import embed_texts
 from turnout.query.generation import Answer, generate
 from turnout.query.holding import Election, all_failed, hold_election, outcome_report
@@ -216,6 +217,9 @@ class _Query:
         model = self._job.asked.embeddings
         texts = {name: text for name, text in candidates.texts.items() if text}
         if model is None or not texts:
+            return
+        if model == HASHED:
+            self._vectors = {name: hashed_embedding(text).tolist() for name, text in texts.items()}
             return
         with suppress(UpstreamError):
             embedded = await embed_texts(self._job.line, model, list(texts.values()))
