@@ -87,6 +87,14 @@ def test_a_whole_answer_has_every_key_that_clients_demand() -> None:
     }
 
 
+def test_an_answer_that_its_provider_ended_with_an_error_says_so_beside_what_there_is() -> None:
+    completion = Completion([Choice({"content": raw("hi")}, 0, "error", "network_error")], USAGE)
+    [choice] = json.loads(chat().whole(completion, USAGE, PRICE))["choices"]
+    assert (choice["message"]["content"], choice["native_finish_reason"]) == ("hi", "network_error")
+    assert choice["error"]["code"] == 502
+    assert choice["error"]["metadata"] == {"error_type": "provider_unavailable"}
+
+
 def test_tier_and_fingerprint_are_passed_on() -> None:
     completion = Completion([Choice({})], service_tier="flex", system_fingerprint="fp")
     answer = json.loads(chat().whole(completion, NO_USAGE, cost(NO_USAGE, PRICING)))

@@ -11,7 +11,7 @@ from msgspec import Raw
 from turnout.api.decode import chat_request_in, read_fields
 from turnout.api.errors import OneShape, chunk_error
 from turnout.api.figures import usage_json
-from turnout.base.errors import TurnoutError
+from turnout.base.errors import TurnoutError, UpstreamError
 from turnout.base.jsons import encode, json_text
 from turnout.domain.chat import ChatRequest
 from turnout.domain.completion import NULL, Choice, Chunk, ChunkChoice, Completion
@@ -139,15 +139,17 @@ class ChatEncoder:
         message: dict[str, Raw] = choice.message
         if self._hide_reasoning:
             message = {name: value for name, value in message.items() if not name.startswith("reasoning")}
-        return b'{"index":%d,"logprobs":%b,"finish_reason":%b,"native_finish_reason":%b,"message":%b}' % (
+        return b'{"index":%d,"logprobs":%b,"finish_reason":%b,"native_finish_reason":%b,"message":%b%b}' % (
             choice.index,
             _logprobs(choice.logprobs),
             json_text(choice.finish_reason),
             json_text(choice.native_finish_reason),
             encode(_COMPULSORY | message),
+            b',"error":%b' % chunk_error(_BROKEN_OFF) if choice.finish_reason == "error" else b"",
         )
 
 
+_BROKEN_OFF = UpstreamError("The provider ended its answer with an error")
 _COMPULSORY: dict[str, Raw | str | None] = {"role": "assistant", "content": None, "refusal": None, "reasoning": None}
 
 
