@@ -173,6 +173,9 @@ def test_a_stream_may_show_what_each_provider_was_sent(gateway: Gateway) -> None
     assert first["id"] == rest[0]["id"]
     assert not any("debug" in one for one in rest)
     assert "debug" not in gateway.chat("acme/broken", **wanted).json()
+    tools = [{"type": "openrouter:datetime"}]
+    rounds = gateway.chat("fake/tools", stream=True, tools=tools, debug=wanted["debug"]).events()[:-1]
+    assert len([one for one in rounds if "debug" in one]) == 2  # what is sent with the tool's result, too
 
 
 def told(gateway: Gateway, model: str, **fields: object) -> Any:  # noqa: ANN401 - JSON

@@ -225,6 +225,7 @@ class Window:
             replace(chunk, choices=shown)
             for chunk in chunks
             if (shown := [one for choice in chunk.choices if (one := self._conversation.shown(choice)) is not None])
+            or chunk.echo is not None
         ]
         return self._inner.chunks(seen) if seen else b""
 
