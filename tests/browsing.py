@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, Response
 
 from gateway import Gateway
+from patience import until
 
-__all__ = ["NARROW", "WIDE", "Desk", "violations"]
+__all__ = ["NARROW", "WIDE", "Desk", "settles_in_its_window", "violations"]
 
 WIDE = (1440, 900)
 NARROW = (390, 844)
@@ -96,3 +97,8 @@ def violations(page: Page, *rules: str) -> list[str]:
         if one["impact"] in {"serious", "critical"}
         for node in one["nodes"][:3]
     ]
+
+
+def settles_in_its_window(page: Page) -> None:
+    """Wait until nothing of *page* is wider than its window: what is drawn follows a new size a moment later."""
+    until(lambda: page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"))

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from browsing import NARROW, WIDE, Desk, violations
+from browsing import NARROW, WIDE, Desk, settles_in_its_window, violations
 from gateway import Gateway, model_tables
 from hostile import HOSTILE
 from patience import until
@@ -53,7 +53,7 @@ def _say(page: Page, text: str) -> Locator:
 
 def _still(page: Page) -> None:
     assert page.evaluate("window.hit === undefined")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
+    settles_in_its_window(page)
 
 
 def test_a_first_message_is_found_again_in_logs_and_activity(desk: Desk, pictures: Path) -> None:

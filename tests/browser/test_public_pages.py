@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from browsing import NARROW, Desk, violations
+from browsing import NARROW, Desk, settles_in_its_window, violations
 from conservation import generation_ids
 from patience import until
 
@@ -40,7 +40,7 @@ def test_a_page_is_accessible_and_fits_its_window(desk: Desk, pictures: Path, na
     page.emulate_media(color_scheme="light")
     page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
     page.screenshot(path=pictures / f"{name}-390.png", full_page=whole)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
+    settles_in_its_window(page)
 
 
 def test_the_theme_is_chosen_and_remembered(desk: Desk) -> None:

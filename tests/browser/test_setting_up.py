@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
-from browsing import NARROW, Desk, violations
+from browsing import NARROW, Desk, settles_in_its_window, violations
 from feeds import Feeds, models_dev
 from gateway import FakeServer, Gateway, model_tables, provider_table, running
 from patience import until
@@ -92,6 +92,7 @@ def test_a_new_user_gets_from_the_first_steps_to_a_key_whose_budget_is_used_up(d
     while statuses[-1] == 200 and len(statuses) < 20:  # it costs four or five cents a time
         statuses.append(_ask(desk.gateway, key, provider={"only": ["dear"]}))
     assert (statuses[0], statuses[-1]) == (200, 402)
+    until(lambda: desk.gateway.request("GET", "/api/v1/key", key=key).json()["data"]["usage"] >= 0.2)
     page.reload(wait_until="networkidle")
     row = page.get_by_role("row", name="nightly").first
     expect(row.get_by_role("meter")).to_have_attribute("aria-valuetext", re.compile(r"\$0\.2\d* of \$0\.25"))
@@ -276,7 +277,7 @@ def test_a_page_is_accessible_and_fits_its_window(desk: Desk, pictures: Path, na
     page.emulate_media(color_scheme="light")
     page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
     page.screenshot(path=pictures / f"{name}-390.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
+    settles_in_its_window(page)
 
 
 @pytest.mark.slow

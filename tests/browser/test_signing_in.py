@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from playwright.sync_api import expect
 
-from browsing import NARROW, WIDE, Desk, violations
+from browsing import NARROW, WIDE, Desk, settles_in_its_window, violations
 from openid import CLIENT, SECRET, OpenIDProvider
 from turnout.accounts.apps import s256
 
@@ -76,7 +76,7 @@ def test_an_app_is_given_a_key_with_a_limit_by_who_signs_in_for_it(desk: Desk, p
     assert violations(page) == []
     page.screenshot(path=pictures / "consent-1440.png")
     page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
+    settles_in_its_window(page)
     page.screenshot(path=pictures / "consent-390.png")
     page.get_by_label("Name of the key").fill("<b>my app</b>")
     page.get_by_label("It may spend, in dollars").fill("2.5")

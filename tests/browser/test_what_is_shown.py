@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from browsing import NARROW, Desk, violations
+from browsing import NARROW, Desk, settles_in_its_window, violations
 from gateway import Gateway, provider_table
 from turnout.domain.health import Speed
 from turnout.stores.sqlite import SQLiteStore
@@ -177,11 +177,6 @@ def past(gateway: Gateway) -> Gateway:
     return gateway
 
 
-def _fits(page: Page) -> bool:
-    fits: bool = page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
-    return fits
-
-
 @pytest.mark.usefixtures("past")
 def test_a_models_page_shows_how_its_endpoints_were(desk: Desk, pictures: Path) -> None:
     page = desk.open("/models/meadow/lark-2")
@@ -197,7 +192,7 @@ def test_a_models_page_shows_how_its_endpoints_were(desk: Desk, pictures: Path) 
     assert violations(page) == []
     page.screenshot(path=pictures / "model-charts-1440.png", full_page=True)
     page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
-    assert _fits(page)
+    settles_in_its_window(page)
     page.screenshot(path=pictures / "model-charts-390.png", full_page=True)
     page.goto("/models/meadow/atlas-70b:nitro", wait_until="networkidle")
     expect(page.get_by_text("Too little was asked of this model")).to_be_visible()
@@ -256,7 +251,7 @@ def test_the_auto_routers_page_tells_what_it_chose_was_told_and_how_good_it_is(d
     assert violations(page) == []
     page.screenshot(path=pictures / "auto-1440.png", full_page=True)
     page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
-    assert _fits(page)
+    settles_in_its_window(page)
     page.screenshot(path=pictures / "auto-390.png", full_page=True)
 
 
