@@ -20,6 +20,7 @@ TOML = (
     provider_table("keeper", "http://127.0.0.1:9/v1", zdr="false", data_collection='"allow"')
     + provider_table("quiet", "http://127.0.0.1:9/v1", zdr="true", data_collection='"deny"')
     + model_tables("openai/made-up", [("keeper", "one", FREE), ("quiet", "one", PRICED)])
+    + model_tables("acme/kept", [("keeper", "two", PRICED)])
     + model_tables("acme/dear", [("fake", "echo", PRICED)])
 )
 ECHO = "fake/echo"
@@ -305,3 +306,18 @@ def test_another_account_sees_changes_and_assigns_nothing(gateway: Gateway) -> N
     assert manage(gateway, "POST", f"/guardrails/{own}/assignments/members", members, key=stranger).status == 400
     assert manage(gateway, "GET", f"/guardrails/{guardrail}").json()["data"]["name"] == "one"
     assert gateway.request("GET", "/api/v1/guardrails").status == 403
+
+
+@pytest.mark.parametrize(
+    "rules", [{"enforce_zdr": True}, {"allowed_providers": ["quiet"]}, {"allowed_models": ["openai/*"]}]
+)
+def test_the_models_of_a_guarded_key_are_those_that_its_guardrail_leaves(
+    gateway: Gateway, rules: dict[str, object]
+) -> None:
+    def listed(key: str = MANAGEMENT_KEY) -> set[str]:
+        return {one["id"] for one in manage(gateway, "GET", "/models/user", key=key).json()["data"]}
+
+    key, _, _ = guarded(gateway, **rules)
+    until(lambda: "acme/kept" not in listed(key))
+    assert "openai/made-up" in listed(key)
+    assert "acme/kept" in listed()

@@ -25,11 +25,13 @@ from turnout.catalog.provenance import ModelProvenance
 from turnout.contracts.store import Store
 from turnout.domain.account import Generation, Key
 from turnout.domain.catalog import CatalogSnapshot, Model
-from turnout.domain.chat import ChatRequest
+from turnout.domain.chat import ChatParameters, ChatRequest
 from turnout.engine.auto_router import AutoRouter, names_auto
 from turnout.engine.auto_signs import Signs
 from turnout.engine.explain import explain
+from turnout.engine.filters import filters_of
 from turnout.engine.house import House
+from turnout.engine.own import admitted_by_own
 from turnout.engine.presets import names_preset, with_preset
 from turnout.query.front import Voting
 
@@ -42,6 +44,7 @@ __all__ = ["ControlPlane"]
 
 _FLUSH_WAIT_SECONDS = 0.3
 _FLUSH_STEP_SECONDS = 0.02
+_NOTHING_SAID = ChatRequest(ChatParameters(), {}, 0)
 _log = logging.getLogger(__name__)
 
 
@@ -169,11 +172,19 @@ class ControlPlane:
     def _snapshot(self) -> CatalogSnapshot:
         return self._house.rails.routes.snapshot
 
-    def _permitted(self, _key: Key) -> Callable[[Model], bool]:
-        """Which models a key may use: those that can be called."""
-        providers = self._snapshot().providers
-        usable = {slug for slug, provider in providers.items() if provider.usable}
-        return lambda model: model.router or any(endpoint.provider in usable for endpoint in model.endpoints)
+    def _permitted(self, key: Key) -> Callable[[Model], bool]:
+        """Which models a key may use: those with an endpoint that can be called and that its bounds leave."""
+        routes, outlook = self._house.rails.routes, self._house.outlook(key)
+        filters = filters_of(_NOTHING_SAID, outlook.bounds)
+
+        def permitted(model: Model) -> bool:
+            if model.router or not model.endpoints:
+                return model.router
+            track = routes.find(model.id)
+            candidates = (*track.usable, *admitted_by_own(track.unusable, outlook.own, []))
+            return any(not any(out(one) for out in filters) for one in candidates)
+
+        return permitted
 
     def _metrics(self) -> bytes:
         from turnout.observe.exposition import exposition  # noqa: PLC0415 - see the class
