@@ -7,10 +7,27 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
-from turnout.app.auto import heard_in, votes_told
+import numpy as np
+import pytest
+
+from examples import a_snapshot
+from turnout import config
+from turnout.app.auto import Tutor, brain_of, heard_in, votes_told
+from turnout.auto.embedding import VECTORS, VOCABULARY, load_embedding
 from turnout.auto.experience import experience_of
-from turnout.domain.routed import Feedback
+from turnout.auto.features import features_of
+from turnout.auto.fit import Lessons, fit_table
+from turnout.auto.shipped import shipped_table
+from turnout.auto.table import save_table
+from turnout.auto.tasks import TASKS
+from turnout.base.money import PICO_PER_DOLLAR, Pico
+from turnout.domain.account import Generation
+from turnout.domain.activity import Page, Search
+from turnout.domain.routed import Feedback, Routed
 from turnout.domain.training import TrainingRow
+from turnout.engine.auto_router import AutoRouter
+from turnout.engine.auto_signs import Signs
+from turnout.engine.routes import Routes
 
 
 class _Rows:
@@ -59,6 +76,88 @@ def _row(task: str, model: str, score: float, weight: float) -> Feedback:
         tasks=f'[["{task}",1.0]]',
         created=1.0,
     )
+
+
+def test_word_vectors_that_are_missing_or_not_those_of_the_table_are_done_without(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "words"
+    brain = brain_of(None, folder)
+    assert (brain.table, brain.read) == (shipped_table(), features_of)
+    assert [one.levelname for one in caplog.records] == ["ERROR"]
+    folder.mkdir()
+    np.save(folder / VECTORS, np.eye(3))
+    (folder / VOCABULARY).write_text("a\nb\nc\n", encoding="utf-8")
+    assert brain_of(None, folder).read is features_of
+    embedding = load_embedding(folder)
+    lessons = Lessons(
+        ("m",), [embedding.features_of("a b")], np.ones((1, 1), np.float32), np.ones((1, 1), np.float32), embedding
+    )
+    save_table(fit_table(lessons, made="", sources=()), tmp_path / "own.npz")
+    caplog.clear()
+    brain = brain_of(tmp_path / "own.npz", folder)
+    assert brain.table.models == ("m",)
+    assert brain.read("c").buckets.tolist() == [2]
+    assert not caplog.records
+    assert brain_of(tmp_path / "own.npz", None).table is shipped_table()
+    assert [one.levelname for one in caplog.records] == ["ERROR"]
+
+
+class _Ledger:
+    """A store, as far as a tutor needs one: an account that has paid for 60 answers."""
+
+    def __init__(self) -> None:
+        self.asked: list[Search] = []
+
+    async def latest_feedback(self, *_: object) -> list[Feedback]:
+        return []
+
+    async def last_feedback(self) -> int:
+        return 0
+
+    async def find_generations(self, search: Search, most: int) -> Page:
+        self.asked.append(search)
+        if search.before is not None:
+            return Page([], None)
+        chosen = [_paid("acme/dear", 3, "math")] * 20 + [_paid("acme/cheap", 1, "math")] * 20
+        return Page((chosen + [_paid("acme/named", 1, "")] * 20)[:most], "gen-1")
+
+
+def _paid(model: str, dollars: int, task: str) -> Generation:
+    routed = Routed(router="openrouter/auto", task=task, tasks=((task, 0.8), ("translation", 0.2))) if task else None
+    return Generation(
+        "gen-2", "a", "k", 1.0, "answered", model=model, cost=Pico(dollars * PICO_PER_DOLLAR), routed=routed
+    )
+
+
+@pytest.mark.parametrize("on", [True, False])
+async def test_what_an_account_spent_in_seven_days_is_read_beside_requests_and_only_where_it_counts(on: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    store: Any = _Ledger()
+    router = AutoRouter()
+    settings = config.Settings.model_validate({"auto": {"spend_share": on}})
+    now = 1e9
+    tutor = Tutor(router, Signs(), store, lambda: settings, lambda: Routes(a_snapshot([], [])), lambda: now)
+    await router.ready("a")
+    spending = router.experience["a"].spending
+    assert bool(store.asked) is on
+    if not on:
+        assert spending is None
+        return
+    assert spending is not None
+    assert {(one.account_id, one.since) for one in store.asked} == {("a", now - 7 * 86_400)}
+    shares = dict(zip(router.experience["a"].models, spending[TASKS.index("math")].tolist(), strict=True))
+    assert shares["acme/dear"] == pytest.approx(3 * shares["acme/cheap"])
+    assert 0 < shares["acme/named"] < shares["acme/cheap"]
+    assert 0.6 < sum(shares.values()) < 1
+    store.asked.clear()
+    await tutor._look_up("a")
+    assert not store.asked
+    now += 3_601
+    await tutor._follow()
+    assert store.asked
+    settings = config.Settings()
+    await tutor._follow()
+    assert router.experience["a"].spending is None
 
 
 def test_numpy_is_loaded_beside_the_event_loop(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from turnout.auto.decide import Brain, Decision, Prompt, Slate, Wishes, decide, make_slate
-from turnout.auto.experience import Heard, experience_of
+from turnout.auto.decide import Brain, Decision, Prompt, Slate, Wishes, decide, make_slate, with_experience
+from turnout.auto.experience import Heard, Spent, experience_of
 from turnout.auto.features import features_of
 from turnout.auto.fit import Lessons, fit_table
 from turnout.auto.judge import judge, view_of
@@ -130,6 +131,30 @@ def test_only_what_is_among_the_wishes_is_ranked_and_nothing_is_no_error() -> No
     _, _, (cheap, _) = taught()
     assert [one.model for one in decided("sum", Wishes(among=[0])).ranking] == [cheap.id]
     assert decided("sum", Wishes(among=[])).ranking == ()
+
+
+def test_what_was_spent_decides_between_models_that_are_almost_alike_and_no_others() -> None:
+    indices = (40.0, 40.5, 60.0)
+    models = [
+        replace(one, benchmarks=Benchmarks(intelligence_index=i)) for one, i in zip(crowd(3), indices, strict=True)
+    ]
+    made = brain(empty_table())
+    slate = make_slate(models, made, NOW)
+
+    def decided_after(among: list[int], *spent: Spent) -> Decision:
+        own = made._replace(experience=experience_of((), spent))
+        known = with_experience(slate, own.experience)
+        return decide(Prompt("Translate into French: good morning"), known, own, Wishes(among, 0), Random(0))
+
+    plain, alike = decided_after([0, 1]), [0, 1]
+    task, worst = plain.task.name, models[0].id
+    assert plain.ranking[0].model == models[1].id
+    turned = decided_after(alike, Spent(task, worst, 1.0, 1_000.0), Spent("math", models[1].id, 50.0, 1_000.0))
+    assert turned.ranking[0].model == worst
+    assert turned.ranking[0].spent > 0.3
+    assert {one.quality for one in turned.ranking} == {one.quality for one in plain.ranking}
+    assert decided_after(alike, Spent(task, worst, 100.0, 0.1)).ranking[0].model == models[1].id
+    assert decided_after([0, 2], Spent(task, worst, 1.0, 1_000.0)).ranking[0].model == models[2].id
 
 
 def test_exploration_tells_with_what_chance_it_chose() -> None:

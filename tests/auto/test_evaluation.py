@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from turnout.auto.corpus import chosen, family, groups_of, read_corpus
+from turnout.auto.embedding import VECTORS, VOCABULARY
 from turnout.auto.evaluation import evaluate
 from turnout.auto.measure import (
     apgr,
@@ -22,6 +23,7 @@ from turnout.auto.measure import (
     saved_at,
 )
 from turnout.auto.report import Goal, curves_svg, goals_of
+from turnout.auto.table import load_table
 from turnout.base.errors import BadRequest, TurnoutError
 from turnout.cli.main import application
 
@@ -189,15 +191,23 @@ def test_an_evaluation_finds_that_a_cheap_model_is_good_at_rhymes(tmp_path: Path
     assert all(isinstance(goal, Goal) for goal in goals_of(found))
 
 
-def test_commands_train_a_table_and_evaluate(tmp_path: Path) -> None:
+@pytest.mark.parametrize("embedded", [False, True])
+def test_commands_train_a_table_and_evaluate(tmp_path: Path, embedded: bool) -> None:  # noqa: FBT001 - a parameter of the test
     folder = routerdata(tmp_path)
     out = tmp_path / "t.npz"
-    trained = RUN.invoke(application, ["auto", "train", str(folder), "--out", str(out), "--made", "2026-01-01"])
+    (settings := tmp_path / "turnout.toml").write_text(f"[auto]\nembeddings = '{tmp_path}'\n" if embedded else "")
+    np.save(tmp_path / VECTORS, np.random.default_rng(0).normal(size=(8, 5)))
+    (tmp_path / VOCABULARY).write_text("what\nis\nplus\nminus\nwhich\nword\nrhymes\nwith")
+    config = ["--config", str(settings)]
+    trained = RUN.invoke(
+        application, ["auto", "train", str(folder), "--out", str(out), "--made", "2026-01-01", *config]
+    )
     assert trained.exit_code == 0
+    assert bool(load_table(out).embedding) is embedded
     assert out.stat().st_size < 2_000_000
     figures = tmp_path / "figures.json"
     options = ["--no-latency", "--resamples", "20", "--json", str(figures), "--svg", str(tmp_path / "svg")]
-    judged = RUN.invoke(application, ["auto", "eval", str(folder), *options])
+    judged = RUN.invoke(application, ["auto", "eval", str(folder), *options, *config])
     told = json.loads(figures.read_text())
     missed = [goal for goal in told["goals"] if not goal["met"]]
     assert isinstance(judged.exception, TurnoutError) if missed else judged.exit_code == 0

@@ -17,6 +17,7 @@ import pytest
 from openrouter import OpenRouter
 
 from gateway import FakeServer, Gateway, Reply, model_tables, provider_table, running
+from patience import until
 from turnout.auto.table import load_table
 
 TOLD = {"X-OpenRouter-Metadata": "enabled"}
@@ -46,6 +47,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         toml += "".join(_model(name, 1.0) for name in PLANTED)
         toml += _model("acme/eyes", 9.0, input_modalities='["text", "image"]')
         toml += _model("broken/first", 0.2, upstream="fake/status-503")
+        toml += model_tables("openai/closed", [("openai", "closed", _prices(1.0))])
         with running(server := Gateway(directory, toml)):
             yield server
 
@@ -96,6 +98,27 @@ def test_the_shadow_policy_decides_and_nobody_acts_on_it(gateway: Gateway) -> No
     routed = gateway.generation(reply)["turnout"]["routed"]
     assert routed["shadow"] == "acme/step0"  # all for cost
     assert reply.json()["model"] == routed["models"][0] != "acme/step0"
+
+
+def test_a_model_that_only_the_caller_s_own_credential_reaches_is_chosen_for_nobody_else(gateway: Gateway) -> None:
+    def explained(key: str | None = None) -> dict[str, Any]:
+        entries = [{"id": AUTO, "allowed_models": ["openai/*"]}]
+        body = {"model": "turnout/auto", "messages": [{"role": "user", "content": "Hello"}], "plugins": entries}
+        told: dict[str, Any] = gateway.request("POST", "/api/v1/explain", body, key=key or gateway.key).json()["data"]
+        return told
+
+    assert explained()["endpoints"] == []
+    secret = {"provider": "openai", "key": "sk-own-key-of-mine"}
+    brought = gateway.request("POST", "/api/v1/byok", secret, key=gateway.management_key)
+    assert brought.status == 201, brought.body
+    credential = brought.json()["data"]["id"]
+    until(lambda: explained()["endpoints"] != [])
+    told = explained()
+    assert told["picked"][0]["reason"] != "prior"
+    assert [(one["model"], one["credential"]) for one in told["endpoints"]] == [("openai/closed", credential)]
+    assert explained(_stranger(gateway))["endpoints"] == []
+    gateway.request("DELETE", f"/api/v1/byok/{credential}", key=gateway.management_key)
+    until(lambda: explained()["endpoints"] == [])
 
 
 def test_streams_and_the_other_families_are_routed_too(gateway: Gateway) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from functools import cache
 from random import Random
 from typing import Any
@@ -9,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
+from msgspec.structs import replace
 
 from examples import a_model, a_provider, a_request, a_snapshot, an_endpoint, prices
+from turnout.app.auto import slated
 from turnout.auto import decide
 from turnout.auto.decide import Brain, make_slate
 from turnout.auto.experience import Heard, experience_of
@@ -19,9 +22,10 @@ from turnout.auto.tasks import shared_tasks
 from turnout.base.errors import BadRequest, NoEndpoints
 from turnout.base.jsons import encode
 from turnout.domain.catalog import Benchmarks, Model
+from turnout.domain.credential import Credential
 from turnout.domain.health import Vitals
 from turnout.domain.routed import Routed
-from turnout.domain.routing import Outlook, Plan
+from turnout.domain.routing import Outlook, OwnWay, Plan
 from turnout.engine.auto_router import AutoPolicy, AutoRouter, Learned, prior_order, text_in
 from turnout.engine.auto_settings import BANDS, AutoWishes, allowed, bands_of, check_auto_entry
 from turnout.engine.auto_signs import Outcome, Signs
@@ -194,6 +198,60 @@ def test_bands_rise_with_prices_and_the_dearest_is_in_the_last(amounts: list[int
 )
 def test_the_last_text_of_the_user_is_what_counts(messages: str, text: str) -> None:
     assert text_in(messages.encode()) == text
+
+
+CLOSED = a_model(
+    "acme/closed",
+    [an_endpoint("locked", "acme/closed", pricing=prices("0.00002"))],
+    benchmarks=Benchmarks(intelligence_index=70.0),
+)
+WIDER = a_snapshot([SMART, PLAIN, CLOSED], [a_provider("one"), replace(a_provider("locked"), usable=False)])
+
+
+def _routed_with(slug: str, router: AutoRouter, wishes: Mapping[str, object] | None = None, **terms: Any) -> Plan:  # noqa: ANN401 - any field of a credential
+    credential = Credential(
+        id="c", account_id="ann", provider=slug, label="", sealed=b"", created=0, updated=0, **terms
+    )
+    way = OwnWay(credential, replace(a_provider(slug), usable=True), f"{slug}#c")
+    request = a_request(
+        model="turnout/auto", plugins=[{"id": "auto-router", "cost_quality_tradeoff": 0, **(wishes or {})}]
+    )
+    return make_plan(request, Routes(WIDER, pickers=router.pickers()), Outlook({}, Random(1), own={slug: (way,)}))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_models_that_only_the_caller_s_own_credential_reaches_may_be_chosen(known: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    router = taught() if known else AutoRouter()
+    if known:
+        brains = {"openrouter/auto": learned().brain}
+        router.wider[frozenset({"locked"})] = slated(brains, Routes(WIDER), 1.8e9, frozenset({"locked"}))
+    plan = _routed_with("locked", router)
+    assert models_of(plan)[0] == "acme/closed"
+    assert plan.candidates[0].credential is not None
+    assert (routed(plan).reason != "prior") is known
+    top = {"cost_tier": "max"}
+    assert models_of(_routed_with("locked", router, top)) == ["acme/closed"]
+    assert "acme/closed" not in models_of(_routed_with("one", router))
+
+
+def test_what_a_credential_is_not_for_is_not_chosen() -> None:
+    others = frozenset({"acme/plain"})
+    assert "acme/closed" not in models_of(_routed_with("locked", taught(), models=others))
+    assert models_of(_routed_with("one", taught(), models=others, byok_only=True)) == ["acme/plain"]
+
+
+async def test_own_credentials_have_their_models_prepared_once() -> None:
+    router, asked = taught(), list[frozenset[str]]()
+    router.learn("ann", experience_of(()))
+
+    async def prepare(_account_id: str, opened: frozenset[str]) -> None:
+        asked.append(opened)
+        router.wider[opened] = {}
+
+    router.prepare = prepare
+    for opened in (frozenset[str](), frozenset({"locked"}), frozenset({"locked"})):
+        await router.ready("ann", opened)
+    assert asked == [{"locked"}]
 
 
 def test_a_request_that_names_a_model_after_the_router_did_is_a_sign_unless_it_was_judged() -> None:

@@ -206,7 +206,8 @@ class ControlPlane:
         if names_preset(request) and self._house.presets is not None:
             request = await with_preset(request, self._house.presets, key.account_id)
         if self._house.auto is not None and names_auto(request):
-            await self._house.auto.ready(key.account_id)
+            opened = self._house.rails.routes.opened_by(self._house.outlook(key).own)
+            await self._house.auto.ready(key.account_id, opened)
         return explain(request, self._house.rails.routes, self._house.outlook(key))
 
     def _check_plugins(self, entries: Sequence[str]) -> None:

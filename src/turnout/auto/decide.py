@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from turnout.auto.experience import Experience, blended
-from turnout.auto.features import features_of
+from turnout.auto.features import Features, features_of
 from turnout.auto.judge import View, judge, view_of
 from turnout.auto.priors import KINDS, cheapest, expected
 from turnout.auto.table import Floats, Table
@@ -42,6 +42,8 @@ _UNPRICED = 10.0
 _PRIOR_ROWS = 60.0
 _MOST_ROWS = 400
 _STAY_MARGIN = 0.05
+_OF_SPENDING = 0.03
+"""Quality that a model counts for more which all of its owner's money goes to: less than staying with a session."""
 _ANSWERS = 3.0
 _EXPLORED = 3
 _SHOWN = 16
@@ -49,11 +51,15 @@ _CODE = frozenset(place for place, name in enumerate(TASKS) if name.startswith("
 
 
 class Brain(NamedTuple):
-    """All that was learned: the table of evidence, how kinds of work are told apart, the owner's own experience."""
+    """All that was learned: the table of evidence, how kinds of work are told apart, the owner's own experience.
+
+    ``read`` makes features as the table was trained with them: of hashed words, or by word vectors.
+    """
 
     table: Table
     tasks: Tasks
     experience: Experience
+    read: Callable[[str], Features] = features_of
 
 
 class Slate(Struct, frozen=True, eq=False):
@@ -113,13 +119,16 @@ class Wishes(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """One model: the quality that is expected (0 to 1), the cost (dollars), and how near the evidence for it is."""
+    """One model: the quality that is expected (0 to 1), the cost (dollars), how near the evidence for it is, and its
+    share of what its owner has spent on such work, where that counts.
+    """
 
     model: str
     quality: float
     cost: float
     familiar: float
     rows: float
+    spent: float = 0.0
 
 
 class Decision(NamedTuple):
@@ -201,7 +210,7 @@ def decide(prompt: Prompt, slate: Slate, brain: Brain, wishes: Wishes, dice: Ran
 
     *dice* are thrown only where ``wishes.explore`` is above 0. A ranking is empty where nothing is left.
     """
-    features = features_of(prompt.text)
+    features = brain.read(prompt.text)
     signals = brain.table.signals(features)
     task = brain.tasks.task_of(prompt.text, features.words)
     among = np.arange(len(slate.models)) if wishes.among is None else np.array(wishes.among, np.int64)
@@ -227,7 +236,8 @@ def decide(prompt: Prompt, slate: Slate, brain: Brain, wishes: Wishes, dice: Ran
         saved = min(prompt.cached, prompt.tokens) * (slate.prices[0, among[stay]] - slate.prices[2, among[stay]])
         plain[stay] -= saved
         costs[stay] -= saved
-    worth = quality - weight * fair_costs(costs, slate.typical[among], familiar)
+    spent = brain.experience.spent(task.shares, slate.own[among])
+    worth = quality - weight * fair_costs(costs, slate.typical[among], familiar) + np.float32(_OF_SPENDING) * spent
     order = np.lexsort((plain, -worth))
     reason = _reason(familiar[order[0]], rows[order[0]], heard[order[0]])
     propensity = 1.0
@@ -240,7 +250,7 @@ def decide(prompt: Prompt, slate: Slate, brain: Brain, wishes: Wishes, dice: Ran
         if draw:
             order, reason = _first(order, order[draw]), "explored"
     shown = order[:_SHOWN]
-    figures = (one[shown].tolist() for one in (quality, plain, familiar, rows))
+    figures = (one[shown].tolist() for one in (quality, plain, familiar, rows, spent))
     names = (slate.models[place] for place in among[shown].tolist())
     ranking = tuple(map(Choice._make, zip(names, *figures, strict=True)))
     return Decision(ranking, task, told.nearest, answer, reason, propensity)

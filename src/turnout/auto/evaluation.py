@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from turnout.auto.corpus import Corpus, family, groups_of
 from turnout.auto.decide import fair_costs
+from turnout.auto.embedding import Embedding
 from turnout.auto.features import Features, features_of
 from turnout.auto.fit import Lessons, fit_table
 from turnout.auto.judge import judge, view_of
@@ -106,14 +107,19 @@ def suite_of(dataset: str) -> str:
 
 
 def evaluate(
-    corpus: Corpus, *, seed: int = 0, resamples: int = 200, progress: Callable[[str, int, int], None]
+    corpus: Corpus,
+    *,
+    seed: int = 0,
+    resamples: int = 200,
+    embedding: Embedding | None = None,
+    progress: Callable[[str, int, int], None],
 ) -> Evaluation:
     """Five folds by prompt, and each data set without its family; no near-duplicate of a test prompt is trained on.
 
     Raises:
         BadRequest: there is no pool of two models, or of more with prices.
     """
-    bench = _Bench(corpus, seed)
+    bench = _Bench(corpus, seed, embedding)
     if all(len(columns) < 2 for columns in bench.suites.values()):
         raise BadRequest(
             "There is nothing to compare: no data sets have scores of the same two models, or of more with prices"
@@ -141,9 +147,10 @@ def _blank(corpus: Corpus) -> _Judged:
 class _Bench:
     """A corpus with all that is made once of it."""
 
-    def __init__(self, corpus: Corpus, seed: int) -> None:
-        self.corpus, self.seed = corpus, seed
-        self.features: list[Features] = [features_of(text) for text in corpus.texts]
+    def __init__(self, corpus: Corpus, seed: int, embedding: Embedding | None) -> None:
+        self.corpus, self.seed, self.embedding = corpus, seed, embedding
+        read = features_of if embedding is None else embedding.features_of
+        self.features: list[Features] = [read(text) for text in corpus.texts]
         self.groups = groups_of(corpus.texts)
         draw = np.random.default_rng(seed).permutation(len(corpus.texts))
         self.folds = draw[self.groups] % _FOLDS
@@ -180,7 +187,7 @@ class _Bench:
         """The table that *train* teaches."""
         lessons = Lessons(
             self.corpus.models, [self.features[place] for place in train],
-            self.corpus.scores[train], self.corpus.tokens_out[train],
+            self.corpus.scores[train], self.corpus.tokens_out[train], self.embedding,
         )  # fmt: skip
         return fit_table(lessons, made="", sources=(), seed=self.seed)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from turnout.auto.table import Floats
 from turnout.auto.tasks import TASKS
 
-__all__ = ["MOST_ROWS", "Experience", "Heard", "blended", "experience_of"]
+__all__ = ["MOST_ROWS", "Experience", "Heard", "Spent", "blended", "experience_of"]
 
 MOST_ROWS = 2_000
 """So many of the latest rows count; what is older has been forgotten."""
 
 _PRIOR_ROWS = 0.5
 _LEVEL_ROWS = 10.0
+_FEW_REQUESTS = 10.0
 _MOST_OF_SIGNS = 3.0
 """What signs say of one model at one kind of work counts no more than so many judgements."""
 _PLACES = {name: place for place, name in enumerate(TASKS)}
@@ -37,6 +38,15 @@ class Heard(NamedTuple):
     shares: Sequence[tuple[str, float]] = ()
 
 
+class Spent(NamedTuple):
+    """Dollars that went to a model for a kind of work, empty where nobody can say, in so many requests."""
+
+    task: str
+    model: str
+    cost: float
+    requests: float
+
+
 class Experience(Struct, frozen=True, eq=False):
     """Rows of scores.
 
@@ -46,6 +56,8 @@ class Experience(Struct, frozen=True, eq=False):
         columns: (rows,): places in *models*.
         scores: (rows,).
         weights: (rows,).
+        spending: (TASKS, models): what each model's share is of all that was spent on a kind of work, the less the
+            fewer requests that was; None where nobody asks.
     """
 
     models: tuple[str, ...]
@@ -53,6 +65,14 @@ class Experience(Struct, frozen=True, eq=False):
     columns: NDArray[np.int64]
     scores: Floats
     weights: Floats
+    spending: Floats | None = None
+
+    def spent(self, shares: Floats, columns: NDArray[np.int64]) -> Floats:
+        """By model of *columns* (-1: none), 0 to 1: its share of what was spent on work of these *shares*."""
+        if self.spending is None:
+            return np.zeros(len(columns), np.float32)
+        found: Floats = (shares @ self.spending)[columns] * (columns >= 0)
+        return found
 
     def heard(self, shares: Floats, columns: NDArray[np.int64]) -> tuple[Floats, Floats]:
         """Sums of scores and of weights of the models in *columns* (-1: none) at work with these *shares* of kinds.
@@ -92,10 +112,10 @@ def blended(quality: Floats, sums: Floats, weights: Floats) -> Floats:
     return together
 
 
-def experience_of(rows: Iterable[Heard]) -> Experience:
-    """The last of *rows*. One whose kind of work is unknown says a little of every kind."""
+def experience_of(rows: Iterable[Heard], spent: Sequence[Spent] = ()) -> Experience:
+    """The last of *rows*, and what was *spent*. What is of an unknown kind of work says a little of every kind."""
     kept = _bounded(list(rows)[-MOST_ROWS:])
-    models = tuple(dict.fromkeys(row.model for row in kept))
+    models = tuple(dict.fromkeys([*(row.model for row in kept), *(one.model for one in spent)]))
     places = {name: place for place, name in enumerate(models)}
     kinds = np.zeros((len(kept), len(TASKS)), np.float32)
     for place, row in enumerate(kept):
@@ -110,7 +130,18 @@ def experience_of(rows: Iterable[Heard]) -> Experience:
         np.array([places[row.model] for row in kept], np.int64),
         np.array([row.score for row in kept], np.float32),
         np.array([row.weight for row in kept], np.float32),
+        _spending(spent, places) if spent else None,
     )
+
+
+def _spending(spent: Sequence[Spent], places: Mapping[str, int]) -> Floats:
+    totals, requests = np.zeros((len(TASKS), len(places)), np.float32), np.zeros((len(TASKS), 1), np.float32)
+    for one in spent:
+        kinds = [_PLACES[one.task]] if one.task in _PLACES else range(len(TASKS))
+        totals[kinds, places[one.model]] += one.cost / len(kinds)
+        requests[kinds] += one.requests / len(kinds)
+    shares: Floats = totals / np.maximum(totals.sum(1, keepdims=True), 1e-12) * (requests / (requests + _FEW_REQUESTS))
+    return shares
 
 
 def _bounded(rows: list[Heard]) -> list[Heard]:

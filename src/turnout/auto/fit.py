@@ -9,6 +9,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from turnout.auto.embedding import Embedding, embedded_directions
 from turnout.auto.features import BUCKETS, Features
 from turnout.auto.table import DEPTH, UNSEEN, Floats, Table, empty_table
 
@@ -28,12 +29,16 @@ _CLUSTER_ROUNDS = 8
 
 
 class Lessons(NamedTuple):
-    """Scored prompts: scores are (prompts, models) from 0 to 1, NaN where a model was not asked; so are tokens."""
+    """Scored prompts: scores are (prompts, models) from 0 to 1, NaN where a model was not asked; so are tokens.
+
+    ``embedding``: the word vectors that features were made with; None: hashed words.
+    """
 
     models: tuple[str, ...]
     features: Sequence[Features]
     scores: Floats
     tokens: Floats
+    embedding: Embedding | None = None
 
 
 def fit_table(lessons: Lessons, *, made: str, sources: tuple[str, ...], seed: int = 0) -> Table:
@@ -46,7 +51,11 @@ def fit_table(lessons: Lessons, *, made: str, sources: tuple[str, ...], seed: in
         models=lessons.models, made=made, sources=sources,
         hand_mean=hand.mean(0), hand_scale=hand.std(0) + np.float32(1e-3),
     )  # fmt: skip
-    rarity, directions = _directions(lessons.features, np.random.default_rng(seed))
+    if lessons.embedding is None:
+        rarity, directions = _directions(lessons.features, np.random.default_rng(seed))
+    else:
+        rarity, directions = embedded_directions(lessons.features, lessons.embedding.vectors)
+        table = replace(table, embedding=lessons.embedding.mark)
     table = replace(table, rarity=rarity, directions=directions)
     signals = np.stack([table.signals(one) for one in lessons.features])
     vectors = np.stack([table.place(one, row) for one, row in zip(lessons.features, signals, strict=True)])

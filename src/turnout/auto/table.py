@@ -45,6 +45,7 @@ class Table(Struct, frozen=True, eq=False, kw_only=True):
         models: the ``m`` names, as the evidence had them.
         made: the date of training, ``YYYY-MM-DD``.
         sources: what it was trained on: names, licences.
+        embedding: the mark of the word vectors whose tokens stand in the place of buckets; empty: hashed words.
         rarity: weight of each bucket (inverse document frequency).
         directions: (buckets, DEPTH): where each bucket points, so long that half of the stored prompts reach length 1.
         hand_mean, hand_scale: of the hand-made signals.
@@ -81,6 +82,7 @@ class Table(Struct, frozen=True, eq=False, kw_only=True):
     verbosity: Floats
     centres: Floats
     starts: NDArray[np.int64]
+    embedding: str = ""
 
     def signals(self, features: Features) -> Floats:
         """The hand-made signals in units of their spread, none beyond 4."""
@@ -158,7 +160,10 @@ def save_table(table: Table, path: Path) -> None:
     arrays["centres"] = table.centres.astype(np.float16)
     arrays["leanings"] = table.leanings.astype(np.float16)
     arrays["bends"] = table.bends.astype(np.float16)
-    head = {"format": _FORMAT, "models": table.models, "made": table.made, "sources": table.sources, "reach": reach}
+    head = {
+        "format": _FORMAT, "models": table.models, "made": table.made, "sources": table.sources, "reach": reach,
+        "embedding": table.embedding,
+    }  # fmt: skip
     arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
     packed = io.BytesIO()
     np.savez_compressed(packed, allow_pickle=False, **arrays)
@@ -189,4 +194,7 @@ def load_table(path: Path) -> Table:
         ("centres", 1.0),
     ):
         arrays[name] = arrays[name].astype(np.float32) * np.float32(scale)
-    return Table(models=tuple(head["models"]), made=head["made"], sources=tuple(head["sources"]), **arrays)
+    return Table(
+        models=tuple(head["models"]), made=head["made"], sources=tuple(head["sources"]),
+        embedding=head.get("embedding", ""), **arrays,
+    )  # fmt: skip

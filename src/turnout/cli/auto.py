@@ -20,6 +20,7 @@ from turnout.cli.stores import in_store
 if TYPE_CHECKING:
     from turnout.auto.corpus import Corpus
     from turnout.auto.decide import Decision
+    from turnout.auto.embedding import Embedding
     from turnout.auto.evaluation import Evaluation, PoolRow
     from turnout.auto.report import Goal
     from turnout.auto.speed import Speed
@@ -37,20 +38,22 @@ def route(
     prompt: Annotated[str, typer.Argument(help="What would be asked.")],
     tradeoff: Annotated[float, typer.Option(min=0, max=10, help="0 is quality alone, 10 the cheapest.")] = 5.0,
     table: Annotated[
-        Path | None, typer.Option(help="A trained table. Left out: the shipped one.", show_default=False)
+        Path | None, typer.Option(help="A trained table. Left out: that of the configuration.", show_default=False)
     ] = None,
     show: Annotated[int, typer.Option(min=1, max=16, help="So many models.")] = 8,
     as_json: _Json = False,
     config: ConfigOption = None,
 ) -> None:
     """Explain which model would be chosen for a prompt, without asking any."""
-    from turnout.auto.decide import Brain, Prompt, Wishes, decide, make_slate
-    from turnout.auto.experience import experience_of
-    from turnout.auto.shipped import shipped_table
+    from turnout.app.auto import brain_of
+    from turnout.app.configuration import load_configuration
+    from turnout.auto.decide import Prompt, Wishes, decide, make_slate
     from turnout.auto.table import load_table
-    from turnout.auto.tasks import Tasks
 
-    brain = Brain(shipped_table() if table is None else load_table(table), Tasks(), experience_of(()))
+    policy = load_configuration(config).settings.auto
+    if table is not None:
+        load_table(table)  # one that is named here has to be one
+    brain = brain_of(table or policy.table, policy.embeddings)
     models = _callable(config)
     if not models:
         raise NoEndpoints("No model can be called: no provider has a credential")
@@ -103,7 +106,8 @@ def train(
     corpus = _own_corpus(config) if data is None else read_corpus(data)
     if only:
         corpus = chosen(corpus, only)
-    table = table_of(corpus, made=made or datetime.now(UTC).date().isoformat(), most=most)
+    date = made or datetime.now(UTC).date().isoformat()
+    table = table_of(corpus, made=date, most=most, embedding=_embedding(config))
     save_table(table, out)
     typer.echo(
         f"{out}: {len(table.vectors)} prompts, {len(table.models)} models, {out.stat().st_size / 1e6:.1f} MB", err=True
@@ -123,6 +127,15 @@ def _own_corpus(config: Path | None) -> Corpus:
         return read_corpus(path)
 
 
+def _embedding(config: Path | None) -> Embedding | None:
+    """The word vectors of the configuration."""
+    from turnout.app.configuration import load_configuration
+    from turnout.auto.embedding import load_embedding
+
+    folder = load_configuration(config).settings.auto.embeddings
+    return None if folder is None else load_embedding(folder)
+
+
 @commands.command("eval")
 def evaluate(
     data: Annotated[Path, typer.Argument(help="A folder of scored prompts, JSON lines, or RouteLLM's CSV files.")],
@@ -135,6 +148,7 @@ def evaluate(
     latency: Annotated[
         bool, typer.Option("--latency/--no-latency", help="Time decisions too (processor time).")
     ] = True,
+    config: ConfigOption = None,
 ) -> None:
     """Find out how good the router is on prompts and on kinds of prompts that it was not trained on.
 
@@ -145,9 +159,9 @@ def evaluate(
     from turnout.auto.report import curves_svg, goals_of
     from turnout.auto.speed import speed_of
 
-    corpus = read_corpus(data)
+    corpus, embedding = read_corpus(data), _embedding(config)
     with shown_progress() as progress:
-        found = figures_of(corpus, seed=seed, resamples=resamples, progress=progress)
+        found = figures_of(corpus, seed=seed, resamples=resamples, embedding=embedding, progress=progress)
     speed = speed_of(corpus.texts[:: max(1, len(corpus.texts) // 4_000)], clock=time.thread_time) if latency else None
     goals = goals_of(found, speed)
     _print_evaluation(found, speed, goals)

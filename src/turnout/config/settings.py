@@ -477,6 +477,11 @@ class AutoPolicy(_Table):
     table: Directory | None = Field(
         default=None, description="What `turnout auto train` has written. Left out: the table that comes with it."
     )
+    embeddings: Directory | None = Field(
+        default=None,
+        description="A folder of word vectors, `vectors.npy` and `vocab.txt`, that `table` was trained with. "
+        "Left out: hashed words.",
+    )
     tradeoff: Tradeoff = Field(
         default=5.0, description="0 is quality alone, 10 the cheapest; for requests that do not say it."
     )
@@ -503,6 +508,11 @@ class Auto(AutoPolicy):
     )
     shadow: Switch = Field(
         default=False, description="Have the policy under test decide about every request too; it is recorded alone."
+    )
+    spend_share: Switch = Field(
+        default=False,
+        description="Whether models count for a little more which an account has spent most on, by kind of work, "
+        "in seven days.",
     )
     beta: AutoPolicy = Field(default=AutoPolicy(), description="The policy under test, `openrouter/auto-beta`.")
     figures: Directory | None = Field(

@@ -31,7 +31,11 @@ class Offers(Protocol):
 
     @property
     def models(self) -> Sequence[Model]:
-        """All that can be called, each with its callable endpoints."""
+        """All that the caller can call, each with its callable endpoints."""
+
+    @property
+    def opened(self) -> frozenset[str]:
+        """Providers that only the caller's own credentials lead to."""
 
     def suiting(self) -> Sequence[Model]:
         """Those of them of which an endpoint can serve the request: by its needs, its preferences and its key's.

@@ -23,6 +23,7 @@ from turnout.domain.routed import AUTO_ROUTERS, Routed
 from turnout.domain.routing import Outlook, blended_price
 from turnout.engine.auto_settings import ENTRIES, AutoWishes, CostTier, allowed, bands_of, wishes_in
 from turnout.engine.filters import prompt_tokens
+from turnout.engine.routes import NONE_OPENED
 
 if TYPE_CHECKING:
     from turnout.auto.decide import Brain, Decision, Prompt, Slate
@@ -109,6 +110,7 @@ class AutoRouter:
         policies: how each router is set; that of :data:`BETA` is the one under test.
         shadow: the policy under test decides about every request to the others too, and nobody acts on it.
         learned: what each policy knows, by ``openrouter/auto`` and :data:`BETA`.
+        wider: the same for those whose own credentials open more providers, by these.
         experience: what each account has seen.
         prepare: makes what is missing for an account; called where something is.
         report: hears of failures.
@@ -120,8 +122,9 @@ class AutoRouter:
         self.policies: Mapping[str, AutoPolicy] = {"openrouter/auto": AutoPolicy(), BETA: AutoPolicy()}
         self.shadow = False
         self.learned: dict[str, Learned] = {}
+        self.wider: dict[frozenset[str], dict[str, Learned]] = {}
         self.experience: OrderedDict[str, Experience] = OrderedDict()
-        self.prepare: Callable[[str], Awaitable[None]] | None = None
+        self.prepare: Callable[[str, frozenset[str]], Awaitable[None]] | None = None
         self.report: Callable[[Exception], None] | None = None
         self._bands: tuple[Sequence[Model], Mapping[str, CostTier | None]] = ((), {})
         self._own: OrderedDict[tuple[str, str], tuple[Experience, Slate, Slate]] = OrderedDict()
@@ -136,12 +139,14 @@ class AutoRouter:
 
         return {router: of(router) for router in AUTO_ROUTERS}
 
-    async def ready(self, account_id: str) -> None:
-        """Have what is needed for the requests of *account_id*, or at least begin with it."""
-        if self.learned and account_id in self.experience:
+    async def ready(self, account_id: str, opened: frozenset[str] = NONE_OPENED) -> None:
+        """Have what is needed for the requests of *account_id*, whose own credentials open these providers, or at least
+        begin with it.
+        """
+        if self.learned and account_id in self.experience and (not opened or opened in self.wider):
             self.experience.move_to_end(account_id)
         elif self.prepare is not None:
-            await self.prepare(account_id)
+            await self.prepare(account_id, opened)
 
     def learn(self, account_id: str, experience: Experience) -> None:
         """Put what an account has seen in place of what it had; whoever has not asked for longest makes room."""
@@ -173,12 +178,14 @@ class AutoRouter:
         if not self.learned:
             return _picked(router, len(left), prior_order(left, self._tradeoff(router, wishes)), "prior")
         policy = "openrouter/auto" if router != BETA else BETA
+        known = (offers.opened and self.wider.get(offers.opened)) or self.learned
         sticky = outlook.sticky if talk.turns or request.parameters.session_id else None
         prompt = _prompt(request, talk, None if sticky is None else sticky(router))
-        decision = self._decision(policy, prompt, left, wishes, outlook)
+        asked = prompt, left, wishes, outlook
+        decision = self._decision(policy, known, asked)
         shadow = ""
         if self.shadow and policy != BETA and decision is not None:
-            other = self._decision(BETA, prompt, left, wishes, outlook)
+            other = self._decision(BETA, known, asked)
             shadow = other.ranking[0].model if other is not None else ""
         if decision is None:
             return _picked(router, len(left), prior_order(left, self._tradeoff(router, wishes)), "prior")
@@ -202,10 +209,14 @@ class AutoRouter:
         return ""
 
     def _decision(
-        self, policy: str, prompt: Prompt, left: Sequence[Model], wishes: AutoWishes, outlook: Outlook
+        self,
+        policy: str,
+        known: Mapping[str, Learned],
+        asked: tuple[Prompt, Sequence[Model], AutoWishes, Outlook],
     ) -> Decision | None:
         """What the policy decides; None where it knows nothing, has failed, or takes too long."""
-        learned = self.learned.get(policy) or self.learned.get("openrouter/auto")
+        prompt, left, wishes, outlook = asked
+        learned = known.get(policy) or known.get("openrouter/auto")
         if learned is None or outlook.now < self._rests_until:
             return None
         from turnout.auto import decide  # noqa: PLC0415 - it brings numpy, which nobody else needs
@@ -340,6 +351,7 @@ def _told(router: str, decision: Decision, considered: int, shadow: str) -> Pick
                 "cost": float(f"{one.cost:.4g}"),
                 "familiar": round(one.familiar, 3),
                 "evidence": round(one.rows, 1),
+                **({"spend_share": round(one.spent, 3)} if one.spent else {}),
             }
             for one in ranking[:_SHOWN]
         ],

@@ -112,7 +112,7 @@ async def _accepted(call: Call, house: House) -> Trip:
     rack = rails.rack
     request, chosen = _with_plugins(request, key, rack)
     if house.auto is not None and names_auto(request):
-        await house.auto.ready(key.account_id)
+        await house.auto.ready(key.account_id, rails.routes.opened_by(house.outlook(key).own))
     session = house.sticky.session(request, call.headers, key.account_id, call.arrived)
     outlook = house.outlook(key, session)
     plan = make_plan(request, rails.routes, outlook)

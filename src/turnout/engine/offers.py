@@ -11,6 +11,7 @@ from turnout.domain.routing import Candidate, Outlook
 from turnout.engine.filters import Filter, filters_of, prompt_tokens
 from turnout.engine.free import needed_modalities
 from turnout.engine.order import LAST, health_rank
+from turnout.engine.own import reachable
 from turnout.engine.routes import Routes, Track
 
 __all__ = ["CallableOffers"]
@@ -28,11 +29,23 @@ class CallableOffers:
         self._routes = routes
         self._request = request
         self._outlook = outlook
+        self.opened = routes.opened_by(outlook.own)
 
     @property
     def models(self) -> Sequence[Model]:
-        """All that can be called."""
-        return self._routes.choosable()
+        """All that the caller can call."""
+        if not self._outlook.own:
+            return self._routes.choosable()
+        return [model for model, track in self._routes.offered(self.opened) if self._reached(track)]
+
+    def _reached(self, track: Track) -> Sequence[Candidate]:
+        """The endpoints that the caller gets to, by its own credentials too."""
+        own = self._outlook.own
+        if not own:
+            return track.plain
+        closed = (entry.candidate for entry in track.unusable)
+        every = (*track.plain, *(one for one in closed if one.endpoint.service_tier is None))
+        return [one for one in every if reachable(one, own)]
 
     def suiting(self) -> Sequence[Model]:
         """Those of which an endpoint can serve the request. Where others are left: none without an endpoint that is
@@ -48,13 +61,13 @@ class CallableOffers:
         room = prompt_tokens(request) + (request.max_tokens or 0)
         good: list[Model] = []
         poor: list[Model] = []
-        for model, track in self._routes.offered():
+        for model, track in self._routes.offered(self.opened):
             if writes != frozenset(model.output_modalities):
                 continue
             reads = modalities.issubset(model.input_modalities)
             if not (reads or model.assumed_inputs):
                 continue
-            left = _left(track, filters, needs)
+            left = _left(self._reached(track), filters, needs)
             if not left:
                 continue
             fine = reads and any(self._is_fine(one, room) for one in left)
@@ -68,12 +81,12 @@ class CallableOffers:
         return vitals is None or health_rank(vitals, self._outlook.now) < LAST
 
 
-def _left(track: Track, filters: Sequence[Filter], needs: frozenset[str]) -> Sequence[Candidate]:
+def _left(there: Sequence[Candidate], filters: Sequence[Filter], needs: frozenset[str]) -> Sequence[Candidate]:
     if not filters and not needs:
-        return track.plain
+        return there
     return [
         one
-        for one in track.plain
+        for one in there
         if (one.parameters is None or needs <= one.parameters) and all(asks(one) is None for asks in filters)
     ]
 

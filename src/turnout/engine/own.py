@@ -7,7 +7,7 @@ from itertools import groupby
 
 from turnout.domain.routing import Candidate, Exclusion, OwnWay
 
-__all__ = ["BYOK_ONLY", "admitted_by_own", "owned"]
+__all__ = ["BYOK_ONLY", "admitted_by_own", "owned", "reachable"]
 
 BYOK_ONLY = "byok_only"
 """Why an endpoint of the gateway's is left out: the caller wants its own credential used, or none."""
@@ -48,6 +48,11 @@ def owned(candidates: Sequence[Candidate], own: _Ways, excluded: list[Exclusion]
                 shared.append(one)
         found += first + shared + last
     return found
+
+
+def reachable(one: Candidate, own: _Ways) -> bool:
+    """Whether the caller gets to *one* by a way of its *own*, or by the gateway's that its credentials leave open."""
+    return bool(_ways(own, one)) or (one.provider.usable and not _shut(own, one))
 
 
 def _ways(own: _Ways, one: Candidate) -> list[OwnWay]:

@@ -17,9 +17,13 @@ from turnout.domain.routing import UNPRICED, Candidate, Exclusion, Plan
 from turnout.engine.dead_ends import free_variant_ended, no_preset, no_router, retired, unknown
 from turnout.engine.free import FREE_ROUTER, pick_free
 
-__all__ = ["Routes", "Track"]
+__all__ = ["NONE_OPENED", "Routes", "Track"]
+
+NONE_OPENED: frozenset[str] = frozenset()
+"""Whoever has no credential of its own opens no provider."""
 
 _MAX_REMEMBERED = 10_000
+_MAX_OPENED = 100
 _FREE = ":free"
 _NO_LIMIT = 2**63
 _NO_TALKERS = frozenset({"embeddings", "rerank", "transcription"})
@@ -78,8 +82,8 @@ class Routes:
         self.pickers: Mapping[str, Picker] = {FREE_ROUTER: pick_free} | dict(pickers or {})
         self._adhoc = adhoc
         self._found: dict[str, Track] = {}
-        self._choosable: tuple[Model, ...] | None = None
-        self._offered: tuple[tuple[Model, Track], ...] | None = None
+        self._choosable: dict[frozenset[str], tuple[Model, ...]] = {}
+        self._offered: dict[frozenset[str], tuple[tuple[Model, Track], ...]] = {}
 
     def find(self, name: str) -> Track:
         """What *name* leads to.
@@ -96,27 +100,42 @@ class Routes:
                 self._found[name] = found
         return found
 
-    def choosable(self) -> tuple[Model, ...]:
-        """The models that a router may choose, with their callable endpoints; those of the fake provider are none."""
-        if self._choosable is None:
+    def opened_by(self, own: Mapping[str, object]) -> frozenset[str]:
+        """Providers that nothing but a caller's *own* ways, which are by provider, leads to."""
+        if not own:
+            return NONE_OPENED
+        providers = self.snapshot.providers
+        return frozenset(slug for slug in own if slug in providers and not providers[slug].usable)
+
+    def choosable(self, opened: frozenset[str] = NONE_OPENED) -> tuple[Model, ...]:
+        """The models that a router may choose, with their callable endpoints; those of the fake provider are none.
+        Whoever has *opened* more providers may choose among more.
+        """
+        found = self._choosable.get(opened)
+        if found is None:
             real = {
                 slug
                 for slug, provider in self.snapshot.providers.items()
-                if provider.usable and provider.dialect != "fake"
+                if (provider.usable or slug in opened) and provider.dialect != "fake"
             }
             offers = (
                 (model, tuple(endpoint for endpoint in model.endpoints if endpoint.provider in real))
                 for model in self.snapshot.models.values()
                 if not model.router
             )
-            self._choosable = tuple(replace(model, endpoints=usable) for model, usable in offers if usable)
-        return self._choosable
+            found = tuple(replace(model, endpoints=usable) for model, usable in offers if usable)
+            if len(self._choosable) < _MAX_OPENED:
+                self._choosable[opened] = found
+        return found
 
-    def offered(self) -> tuple[tuple[Model, Track], ...]:
+    def offered(self, opened: frozenset[str] = NONE_OPENED) -> tuple[tuple[Model, Track], ...]:
         """:meth:`choosable` with the tracks to them. Takes some milliseconds the first time."""
-        if self._offered is None:
-            self._offered = tuple((model, self.find(model.id)) for model in self.choosable())
-        return self._offered
+        found = self._offered.get(opened)
+        if found is None:
+            found = tuple((model, self.find(model.id)) for model in self.choosable(opened))
+            if len(self._offered) < _MAX_OPENED:
+                self._offered[opened] = found
+        return found
 
     def _resolve(self, name: str) -> Track:
         try:
