@@ -197,16 +197,3 @@ def test_weights_share_one_base_and_one_training_table(value: dict[str, Any]) ->
     plain = name_of(value | {"weight": {"type": "static", "weight": 1}})
     assert [base_id_of(llm) for llm in llms] == [plain] * 3
     assert [training_table_id_of(llm) for llm in llms] == [plain, plain, None]
-
-
-def test_a_table_is_the_same_whatever_its_voters_weigh_though_their_ids_change_places() -> None:
-    embeddings: dict[str, Any] = {"type": "training_table", "embeddings": {"model": "a/b", "max_tokens": 9}, "top": 5}
-    tables, orders = set(), set()
-    for most in range(2, 12):
-        weight = TAUGHT | {"max_weight": most}
-        llms = [{"model": f"a/{name}", "weight": weight} for name in "bcd"]
-        roster = roster_of(score_model_of({"llms": llms, "weight": embeddings}))
-        tables.add(roster.training_table_id)
-        orders.add(tuple(voter.base_id for voter in roster.voters))
-    assert len(orders) > 1
-    assert len(tables) == 1

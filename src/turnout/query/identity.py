@@ -151,10 +151,7 @@ def _head(model: VotingModel) -> str:
 
 
 def _table_of(model: VotingModel, listed: Sequence[_Named]) -> str | None:
-    """Rows can be shared by what has the same LLMs and embeddings, whatever they weigh and however many are looked at.
-
-    So tables are sorted by themselves: the ids of LLMs change places with their weights.
-    """
+    """Rows can be shared by what has the same LLMs and embeddings, however many rows are looked at."""
     match model.weight:
         case EmbeddingsModelWeight(embeddings=embeddings):
             head = canonical_json(plain(embeddings))
@@ -162,7 +159,7 @@ def _table_of(model: VotingModel, listed: Sequence[_Named]) -> str | None:
             head = canonical_json({"model": name})
         case _:
             return None
-    return content_id(head + "".join(sorted(one.table or "" for one in listed)))
+    return content_id(head + "".join(one.table or "" for one in listed))
 
 
 def _multichat_of(model: VotingModel, listed: Sequence[_Named]) -> str | None:
