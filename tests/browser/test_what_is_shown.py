@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from browsing import NARROW, Desk, settles_in_its_window, violations
 from gateway import Gateway, provider_table
