@@ -239,6 +239,12 @@ def test_metadata_stand_beside_an_error(gateway: Gateway) -> None:
     [azure] = [one for one in found["turnout"]["endpoints"] if one["provider"] == "Azure"]
     assert azure["rule"] == "max_price"
     assert azure["numbers"] == {"prompt": "4", "completion": "12", "blended": "24", "max_price": {"prompt": 3.5}}
+    unknown = told(gateway, "no/such").json()["openrouter_metadata"]
+    assert (unknown["requested"], unknown["attempt"], unknown["endpoints"]) == (
+        "no/such",
+        0,
+        {"total": 0, "available": []},
+    )
 
 
 # -- explain --

@@ -11,7 +11,7 @@ from turnout.domain.account import Key
 from turnout.domain.chat import ChatRequest
 from turnout.domain.embedding import EmbeddingRequest
 from turnout.domain.errand import ErrandRequest
-from turnout.domain.routing import Outlook
+from turnout.domain.routing import Outlook, Plan
 from turnout.domain.usage import NO_USAGE, Usage
 from turnout.engine.afford import afford, exposure, hold_own
 from turnout.engine.auto_router import names_auto
@@ -87,8 +87,11 @@ async def _turn_away(call: Call, house: House, error: TurnoutError) -> None:
     if isinstance(error, ModelNotFound) and house.instead is not None and await house.instead(call, house):
         return
     house.tally.refused(error.error_type)
-    if isinstance(error, DeadEnd) and wants_metadata(call.headers):
-        error.routing = metadata(error.plan, explanation(error.plan, error.request, error.outlook))
+    if wants_metadata(call.headers):
+        if isinstance(error, DeadEnd):
+            error.routing = metadata(error.plan, explanation(error.plan, error.request, error.outlook))
+        elif isinstance(names := (error.availability or {}).get("requested_models"), list):
+            error.routing = metadata(Plan(tuple(names), ()), {"endpoints": [], "warnings": []})
     call.reply.refuse(error, None)
 
 
