@@ -296,7 +296,9 @@ def test_an_event_without_an_end_is_cut_at_its_cap(tmp_path: Path) -> None:
             for _ in range(4):
                 reply = gateway.chat("raw/flood", stream=True)
                 assert reply.events()[-2]["error"]["code"] == 502
-            assert _peak_memory(gateway) - before < 2 * 32  # of four floods, one at a time and none kept
+            assert (
+                _peak_memory(gateway) - before < 3 * 32
+            )  # of four floods: one holds twice its cap for a moment, none is kept
 
 
 def _peak_memory(gateway: Gateway) -> float:
