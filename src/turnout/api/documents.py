@@ -98,7 +98,8 @@ _RESPONSES = {
         ("include", "array"), ("temperature", "number"), ("top_p", "number"), ("top_logprobs", "integer"),
         ("truncation", "string"), ("metadata", "object"), ("user", "string"), ("safety_identifier", "string"),
         ("prompt_cache_key", "string"), ("service_tier", "string"), ("store", "boolean"), ("models", "array"),
-        ("provider", "object"), ("plugins", "array"), ("preset", "string"), ("session_id", "string"), ("debug", "object"),
+        ("provider", "object"), ("plugins", "array"), ("preset", "string"), ("session_id", "string"),
+        ("debug", "object"),
     )},
 }  # fmt: skip
 """Other fields of these two reach endpoints that speak the same language."""
