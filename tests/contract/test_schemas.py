@@ -119,7 +119,8 @@ def test_an_error_in_place_of_an_answer_fits(gateway: Gateway, model: str, statu
     check(_ERRORS[status], reply.json())
     check("ApiErrorType", reply.json()["error"]["metadata"]["error_type"])
     assert reply.json()["error"]["code"] == status
-    assert ("x-generation-id" in reply.headers) == model.startswith("fake/")
+    found = gateway.request("GET", f"/api/v1/generation?id={reply.headers['x-generation-id']}")
+    assert found.status == (200 if model.startswith("fake/") else 404)
 
 
 def test_no_key_and_no_route_have_the_one_error_shape(gateway: Gateway) -> None:
@@ -129,6 +130,7 @@ def test_no_key_and_no_route_have_the_one_error_shape(gateway: Gateway) -> None:
         check(_ERRORS[status], reply.json())
     reply = gateway.request("POST", "/api/v1/chat/completions", {}, key=None)
     assert reply.status == 401
+    assert reply.headers["x-generation-id"].startswith("gen-")
     check("UnauthorizedResponse", reply.json())
     reply = gateway.request("GET", "/api/v1/generation")
     assert reply.status == 400

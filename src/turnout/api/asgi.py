@@ -89,6 +89,7 @@ class _AsgiReply:
         self.gone = self.started = False
         self.written = 0
         self.more = b""
+        self._plane = plane
         self._heads = plane.heads
         self._surface = surface
         self._outbox = plane.house.outbox
@@ -121,7 +122,7 @@ class _AsgiReply:
 
     def refuse(self, error: TurnoutError, generation_id: str | None) -> None:
         """Send an error."""
-        self._whole(*self._heads.refusal(self._surface, error, generation_id))
+        self._whole(*self._plane.refusal(self._surface, error, generation_id))
 
     def start(
         self, generation_id: str, overhead_ms: float, dropped: str, media_type: bytes = b"text/event-stream"

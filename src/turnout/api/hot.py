@@ -108,7 +108,7 @@ class HotReply:
 
     def refuse(self, error: TurnoutError, generation_id: str | None) -> None:
         """Send an error."""
-        self._send_whole(*self._plane.heads.refusal(self.surface, error, generation_id))
+        self._send_whole(*self._plane.refusal(self.surface, error, generation_id))
 
     def start(
         self, generation_id: str, overhead_ms: float, dropped: str, media_type: bytes = b"text/event-stream"

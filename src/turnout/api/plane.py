@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from turnout.api.reply import Heads
+from turnout.base.errors import TurnoutError
 from turnout.base.stored import Stored
 from turnout.contracts.surface import Surface
 from turnout.engine.house import Call, House, Line
@@ -70,6 +71,12 @@ class DataPlane:
         if (b"idempotency-key" in headers or b"x-openrouter-cache" in headers) and keeping is not None:
             return keeping(call, self.house, line)
         return line(call, self.house)
+
+    def refusal(self, surface: Surface, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes, bytes]:
+        """Status, headers and body of an error. What leaves no generation has an id all the same: clients log it."""
+        if generation_id is None:
+            generation_id = self.house.ids.next(self.house.clock.wall())
+        return self.heads.refusal(surface, error, generation_id)
 
     def date_line(self, headers: list[tuple[bytes, bytes]]) -> bytes:
         """The ``date`` header as a line; uvicorn makes a new list of *headers* once a second."""

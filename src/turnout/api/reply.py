@@ -36,11 +36,10 @@ class Heads:
         name = generation_id.encode()
         return _ANSWER % (kind, name, name, overhead_ms, self._common, left_out)
 
-    def refusal(self, surface: Surface, error: TurnoutError, generation_id: str | None) -> tuple[int, bytes, bytes]:
+    def refusal(self, surface: Surface, error: TurnoutError, generation_id: str) -> tuple[int, bytes, bytes]:
         """Status, headers and body of an error in the words of *surface*."""
-        lines = [b"content-type: application/json\r\n", self._common]
-        if generation_id is not None:
-            lines.append(_IDS % (generation_id.encode(), generation_id.encode()))
+        own = generation_id.encode()
+        lines = [b"content-type: application/json\r\n", self._common, _IDS % (own, own)]
         if (seconds := retry_after_of(error)) is not None:
             lines.append(b"retry-after: %d\r\n" % seconds)
         if isinstance(error, TooManyRequests):
