@@ -63,12 +63,16 @@ class Link:
         """
         if self._now() < self._resting_until:
             raise Unavailable("The shared state cannot be reached")
+        task = asyncio.current_task()
+        cancelled = 0 if task is None else task.cancelling()
         try:
             async with asyncio.timeout(seconds):
                 result = await operation(self._redis)
         except (RedisError, OSError) as error:  # TimeoutError is an OSError
             self._failed(error)
             raise Unavailable("The shared state cannot be reached") from error
+        if task is not None and task.cancelling() > cancelled:
+            raise asyncio.CancelledError  # the client library took it for a time limit of its own, and went on
         if not self._well:
             self._well = True
             _log.info("Redis at %s answers again", self._place)
