@@ -54,5 +54,5 @@ def test_a_budget_holds_for_embeddings_to_the_pico_dollar(tmp_path: Path) -> Non
             records = settled(gateway, len(answered))
             spent = sum(one.cost for one in records)
             assert spent == len(answered) * 50 * _PER_TOKEN
-            assert 1_000 * _PER_TOKEN < spent <= _BUDGET.limit
+            assert 900 * _PER_TOKEN < spent <= _BUDGET.limit
             assert asyncio.run(_booked(path)) == spent

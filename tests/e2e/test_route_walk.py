@@ -270,7 +270,7 @@ def _blurred(reply: Reply, asked: Mapping[Any, str]) -> str:
     for value in asked.values():
         text = text.replace(value, "…")
     return re.sub(
-        r"[0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|sk-to-v1-\S+|acc-\w+|\d{4}-\d\d-\d\dT[\d:.]+Z|\d+",
+        r"gen-\d+-\w{20}|[0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|sk-to-v1-\S+|acc-\w+|\d{4}-\d\d-\d\dT[\d:.]+Z|\d+",
         "#",
         text,
     )
