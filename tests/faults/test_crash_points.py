@@ -120,6 +120,7 @@ def _leased(gateway: Gateway) -> int:
     return int(granted)
 
 
+@pytest.mark.slow
 def test_a_death_at_some_points_loses_and_doubles_nothing(tmp_path: Path, fake: FakeServer) -> None:
     bench = Bench(tmp_path, fake)
     points = bench.run(seconds=1.5)

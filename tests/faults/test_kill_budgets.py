@@ -122,6 +122,7 @@ def _cycle(gateway: Gateway, load: Load, dice: random.Random, *, whole: bool) ->
     return _until_read(load, len(load.read) + 2)
 
 
+@pytest.mark.slow
 def test_deaths_of_workers_and_nodes_under_load_lose_and_double_nothing(tmp_path: Path) -> None:
     _kill(tmp_path, 4)
 
