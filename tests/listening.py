@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-__all__ = ["listening"]
+__all__ = ["listening", "say_json"]
 
 
 @contextmanager
@@ -24,3 +25,13 @@ def listening(kind: type[BaseHTTPRequestHandler]) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def say_json(to: BaseHTTPRequestHandler, status: int, answer: object) -> None:
+    """Answer a request with *status* and *answer* as JSON."""
+    body = json.dumps(answer).encode()
+    to.send_response(status)
+    to.send_header("Content-Type", "application/json")
+    to.send_header("Content-Length", str(len(body)))
+    to.end_headers()
+    to.wfile.write(body)

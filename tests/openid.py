@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +13,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+
+from listening import say_json
 
 __all__ = ["CLIENT", "SECRET", "OpenIDProvider"]
 
@@ -36,7 +37,7 @@ class OpenIDProvider:
             def do_GET(self) -> None:
                 path = urlsplit(self.path).path
                 if path == "/.well-known/openid-configuration":
-                    self._say(200, outer.discovery())
+                    say_json(self, 200, outer.discovery())
                 elif path == "/authorization":  # whoever comes is let in
                     asked = parse_qs(urlsplit(self.path).query)["redirect_uri"][0]
                     self.send_response(303)
@@ -44,23 +45,15 @@ class OpenIDProvider:
                     self.send_header("Content-Length", "0")
                     self.end_headers()
                 elif path == "/jwks":
-                    self._say(200, {"keys": [outer.key.as_dict(private=False)]})
+                    say_json(self, 200, {"keys": [outer.key.as_dict(private=False)]})
                 else:
-                    self._say(404, {})
+                    say_json(self, 404, {})
 
             def do_POST(self) -> None:
                 form = {
                     k: v[0] for k, v in parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()).items()
                 }
-                self._say(*outer.exchange(form, self.headers["Authorization"] or ""))
-
-            def _say(self, status: int, answer: object) -> None:
-                body = json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                say_json(self, *outer.exchange(form, self.headers["Authorization"] or ""))
 
             def log_message(self, *_: object) -> None:
                 pass

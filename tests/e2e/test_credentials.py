@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from gateway import Gateway, Reply, model_tables, provider_table
+from listening import say_json
 from patience import until
 
 _PRICE = '{ prompt = "0.001", completion = "0.002" }'
@@ -50,12 +50,7 @@ class Provider:
                 key = (self.headers["Authorization"] or "").removeprefix("Bearer ")
                 outer.keys.append(key)
                 status = 401 if key == _BAD else 200
-                body = json.dumps({"error": {"message": f"bad {key}"}} if status == 401 else answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                say_json(self, status, {"error": {"message": f"bad {key}"}} if status == 401 else answer)
 
             def log_message(self, *_: object) -> None:
                 pass
