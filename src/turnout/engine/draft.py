@@ -16,6 +16,7 @@ from turnout.domain.routing import Candidate
 from turnout.domain.usage import NO_USAGE, Cost, Pricing, Usage, added, cost, effective
 from turnout.engine.house import Call, House
 from turnout.engine.tool_calls import ToolCalls
+from turnout.ledger.ledger import Ledger
 from turnout.ledger.purse import Reservation
 
 __all__ = ["Draft"]
@@ -422,11 +423,7 @@ class Draft:
         parameters, headers, first = request.parameters, call.headers, self.first_byte_at
         arrived, held = call.arrived, self.held
         if held is not None and house.ledger is not None:
-            house.ledger.settle(held, self._cost + self.aside_cost)
-            for more in self._more_held:
-                house.ledger.settle(more, 0)
-            if self.held_own is not None:
-                house.ledger.settle(self.held_own, self._own)
+            self._settle_held(house.ledger, held)
         house.outbox.wake()
         house.recorder.add(
             Generation(  # in the order of its fields: with that many names, the call would take twice as long
@@ -472,6 +469,14 @@ class Draft:
                 self.routed,
             )
         )
+
+    def _settle_held(self, ledger: Ledger, held: Reservation) -> None:
+        """Charge the budgets, and let go of all that was held on them."""
+        ledger.settle(held, self._cost + self.aside_cost)
+        for more in self._more_held:
+            ledger.settle(more, 0)
+        if self.held_own is not None:
+            ledger.settle(self.held_own, self._own)
 
 
 def _credential(candidate: Candidate | None) -> str | None:
