@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["Tutor", "brain_of", "heard_in", "learned_of", "set_up", "slated", "votes_told"]
 
 _LOOK_SECONDS: Final = 1.0
-_FLUSH_SECONDS: Final = 1.0
 _LONGEST_WAIT_SECONDS: Final = 6.0
 """The first request to the router waits so long for it at most: reading it takes a second, once."""
 _AT_ONCE: Final = 5_000

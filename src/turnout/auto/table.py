@@ -27,7 +27,6 @@ UNSEEN = 255
 
 _HAND_SHARE = 0.5
 _FORMAT = 1
-_MOST = 1 << 28
 _ARRAYS = (
     "rarity", "directions", "hand_mean", "hand_scale", "vectors", "outcomes", "ease", "tokens", "abilities", "slopes",
     "line", "leanings", "bends", "verbosity", "centres", "starts",

@@ -16,7 +16,6 @@ from turnout.engine.routes import Routes, Track
 
 __all__ = ["CallableOffers"]
 
-_FREE = ":free"
 _PARSED = frozenset({"file"})
 """What a plugin reads for models that cannot."""
 

@@ -43,7 +43,6 @@ _Words = Annotated[str, Meta(max_length=128)]
 _read_messages = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 _read_parts = msgspec.json.Decoder(list[dict[str, Any]]).decode
 _read_raw_parts = msgspec.json.Decoder(list[Raw]).decode
-_read_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _read_object = msgspec.json.Decoder(dict[str, Any]).decode
 _read_text = msgspec.json.Decoder(str).decode
 

@@ -23,7 +23,6 @@ Figures = Mapping[str, Mapping[str, Any]]
 
 _WIDTH: Final = 960
 _HEIGHT: Final = 420
-_LABELLED: Final = 14
 _MOST: Final = 60
 
 

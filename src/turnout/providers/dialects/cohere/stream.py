@@ -7,7 +7,7 @@ from typing import Any, Final, final
 import msgspec
 from msgspec import Raw, Struct
 
-from turnout.base.jsons import encode, reader
+from turnout.base.jsons import encode
 from turnout.domain.completion import Chunk, ChunkChoice
 from turnout.providers.deltas import (
     EMPTY_DELTA,
@@ -71,12 +71,7 @@ class _Event(Struct):
     message: str | None = None  # of an error
 
 
-class _Kind(Struct):
-    type: str = ""
-
-
 _event = msgspec.json.Decoder(_Event).decode
-_kind = reader(_Kind)
 
 
 @final
