@@ -116,7 +116,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, world: _World) -> Iterator
         )
         toml += f'upstream_model = "{name}"\ncontext_length = 8000\npricing = {{ prompt = "0", completion = "0" }}\n'
     toml += f'[plugins.web.settings]\nengines = ["searxng"]\nurls = {{ searxng = "{address}" }}\nseconds = 1.0\n'
-    toml += "[plugins.file-parser.settings]\nseconds = 0.8\n[plugins.acme-raises]\n"
+    toml += "[plugins.file-parser.settings]\nseconds = 0.8\nmegabytes = 4_096\n[plugins.acme-raises]\n"
     with Gateway(folder, toml, environment={"PYTHONPATH": str(folder)}) as one:
         yield one
 
