@@ -20,7 +20,7 @@ make_venv = $(PYTHON) -m venv $(VENV)
 install = $(IN_VENV) -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: help run web servers test test-slow test-soak test-kill test-all check lint types floors format bench lock clean
+.PHONY: help run web servers test test-together test-alone test-slow test-soak test-kill test-all check lint types floors format bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,9 +31,13 @@ run: $(VENV)/.web ## serve on 127.0.0.1:8000 (PORT=, HOST=, WORKERS= and CONFIG=
 web: $(VENV)/.run ## build the website's front end (frontend/); `run` does it too
 	$(IN_VENV) hatch_build.py
 
-test: $(VENV)/.dev $(VENV)/.web-tools ## the test suite; what needs PostgreSQL or Redis is skipped where there is none
+test: test-together test-alone ## the test suite; what needs PostgreSQL or Redis is skipped where there is none
+
+test-together: $(VENV)/.dev $(VENV)/.web-tools
 	$(IN_VENV) -m pytest -m "not slow and not alone" --numprocesses auto --maxprocesses 4 --dist loadfile \
 		--no-loadscope-reorder  # it would put modules with few tests, which are the long ones, last
+
+test-alone: $(VENV)/.dev $(VENV)/.web-tools  # those that judge a time
 	$(IN_VENV) -m pytest -m "alone and not slow"
 
 test-slow: $(VENV)/.dev ## the long tests that `test` leaves out
