@@ -247,6 +247,19 @@ def test_metadata_stand_beside_an_error(gateway: Gateway) -> None:
     )
 
 
+@pytest.mark.parametrize(("limited", "status"), [({"limit": 0}, 402), ({"requests_per_minute": 1}, 429)])
+def test_metadata_stand_beside_a_refusal_for_money_or_haste(
+    gateway: Gateway, limited: dict[str, int], status: int
+) -> None:
+    wanted = {"name": "limited"} | limited
+    key = gateway.request("POST", "/api/v1/keys", wanted, key=gateway.management_key).json()["key"]
+    body = {"model": "openai/gpt-5.4", "messages": HELLO}
+    _, refused = (gateway.request("POST", "/api/v1/chat/completions", body, key=key, headers=TOLD) for _ in range(2))
+    assert refused.status == status
+    found = refused.json()["openrouter_metadata"]
+    assert (found["requested"], found["attempt"], found["endpoints"]["total"]) == ("openai/gpt-5.4", 0, 3)
+
+
 # -- explain --
 
 

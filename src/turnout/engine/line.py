@@ -95,7 +95,7 @@ async def _turn_away(call: Call, house: House, error: TurnoutError) -> None:
     call.reply.refuse(error, None)
 
 
-async def _accepted(call: Call, house: House) -> Trip:
+async def _accepted(call: Call, house: House) -> Trip:  # noqa: C901 - each half of its own would be a call more
     """All that comes before the first attempt.
 
     Raises:
@@ -122,15 +122,19 @@ async def _accepted(call: Call, house: House) -> Trip:
     rounds = None
     if rack.offers(request, chosen):
         request, chosen, rounds = offer(rack, request, chosen, plan.candidates)
-    paced = None
-    if house.pace is not None and key.paced:
-        paced = await keep_pace(house.pace, key, request, outlook.wall)
-    claims = house.keys.claims(key, request.parameters.user, outlook.wall)
-    clamped = held = held_own = None
-    if claims and house.ledger is not None:
-        extra = sum(one.most for one in chosen if one.tool is None)
-        request, held, clamped = await afford(house.ledger, claims, plan, request, outlook.wall, extra)
-        held_own = await hold_own(house.ledger, held, key, plan, request)
+    paced = clamped = held = held_own = None
+    try:
+        if house.pace is not None and key.paced:
+            paced = await keep_pace(house.pace, key, request, outlook.wall)
+        claims = house.keys.claims(key, request.parameters.user, outlook.wall)
+        if claims and house.ledger is not None:
+            extra = sum(one.most for one in chosen if one.tool is None)
+            request, held, clamped = await afford(house.ledger, claims, plan, request, outlook.wall, extra)
+            held_own = await hold_own(house.ledger, held, key, plan, request)
+    except TurnoutError as error:
+        if wants_metadata(call.headers):
+            error.routing = metadata(plan, explanation(plan, request, outlook))
+        raise
     draft = Draft(call, key, request, house, held)
     draft.held_own = held_own
     draft.routed = plan.routed
