@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 from uuid import uuid4
 
 import pytest
@@ -12,7 +13,7 @@ from gateway import Gateway, Reply
 from openrouter_schema import check_operation, sdk_requires
 
 _SECRET = "sk-canary-0123456789abcd"
-_PROVIDER = "mistral"  # of no model here: a credential that a test leaves behind changes nothing for the others
+_PROVIDER: Final = "mistral"  # of no model here: a credential that a test leaves behind changes nothing for the others
 
 
 @pytest.fixture
