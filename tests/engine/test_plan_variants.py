@@ -105,6 +105,7 @@ def tags(model: str, **fields: Any) -> list[str]:  # noqa: ANN401 - any field of
         ("acme/tiered:floor", {"provider": {"sort": "latency"}}, ["one", "two/eu"]),
         ("acme/tiered:nitro", {"provider": {"order": ["one"]}}, ["one", "two/eu"]),
         ("acme/tiered:nitro", {"service_tier": "default"}, ["two/eu", "one"]),
+        ("acme/tiered:nitro", {"service_tier": "auto"}, ["one/priority", "two/eu", "one"]),
         ("acme/tiered:nitro", {"tools": [{"type": "function"}]}, ["one/priority", "two/eu", "one"]),
     ],
 )

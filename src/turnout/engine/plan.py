@@ -230,7 +230,7 @@ def _admitted(track: Track, request: ChatRequest, tier: str | None, excluded: li
     named = {name.lower() for name in (*(order or ()), *(only or ()))}
     admitted = {tier}
     sort_is_explicit = preferences is not None and preferences.sort is not None
-    if request.parameters.service_tier is None and not order and not sort_is_explicit:
+    if request.parameters.service_tier in {None, "auto"} and not order and not sort_is_explicit:
         admitted.update(_TIER_OF_VARIANT[name] for name in track.name.virtual if name in _TIER_OF_VARIANT)
     alone = tier == "flex" and any(one.endpoint.service_tier == tier for one in track.usable)
     kept: list[Candidate] = []

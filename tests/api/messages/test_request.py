@@ -45,6 +45,8 @@ def _parts(*blocks: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
         ({"metadata": {"user_id": "u"}}, "user", "u"),
         ({"metadata": {"user_id": "u"}, "user": "v"}, "user", "v"),
         ({"service_tier": "standard_only"}, "service_tier", "default"),
+        ({"service_tier": "standard"}, "service_tier", "default"),
+        ({"service_tier": "priority"}, "service_tier", "priority"),
         ({"fallbacks": [{"model": "a/b"}, {"model": "c/d", "max_tokens": 1}]}, "models", ["a/b", "c/d"]),
         ({"models": [], "fallbacks": [{"model": "a/b"}]}, "models", ["a/b"]),
         ({"session_id": "s"}, "session_id", "s"),
@@ -54,6 +56,10 @@ def _parts(*blocks: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
 )
 def test_fields_have_their_counterparts(fields: dict[str, Any], name: str, told: object) -> None:
     assert _told(name, **fields) == told
+
+
+def test_the_tier_that_nobody_has_to_name_is_left_out() -> None:
+    assert "service_tier" not in _decoded(service_tier="auto").fields
 
 
 _TOOL = {"name": "f", "input_schema": {"type": "object"}, "cache_control": {"type": "ephemeral"}}

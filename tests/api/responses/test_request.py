@@ -66,6 +66,11 @@ def test_fields_have_their_counterparts(fields: dict[str, Any], name: str, told:
     assert _told(name, **fields) == told
 
 
+def test_the_tier_that_sdks_name_unasked_is_left_out() -> None:
+    assert "service_tier" not in _decoded(service_tier="auto").fields
+    assert _told("service_tier", service_tier="flex") == "flex"
+
+
 @pytest.mark.parametrize(
     ("choice", "told", "names"),
     [

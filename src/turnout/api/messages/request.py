@@ -27,7 +27,7 @@ _AS_IN_CHATS: Final = frozenset({
 _NOT_JUDGED: Final = _AS_IN_CHATS | {"messages"}
 _JUDGED: Final = ("thinking", "output_config", "metadata", "tool_choice")
 _CHOICES: Final = {"auto": b'"auto"', "any": b'"required"', "none": b'"none"'}
-_TIERS: Final = {"auto": b'"auto"', "standard_only": b'"default"'}
+_TIERS: Final = {"standard": b'"default"', "standard_only": b'"default"'}
 _CUSTOM: Final = frozenset({None, "custom"})
 _OURS: Final = "openrouter:"
 """How the names of tools begin that the gateway runs."""
@@ -235,7 +235,7 @@ def _tell_reasoning(chat: dict[str, Raw], asked: _Asked) -> None:
 def _tell_rest(chat: dict[str, Raw], asked: _Asked) -> None:
     if asked.stop_sequences:
         chat["stop"] = Raw(encode(asked.stop_sequences[:_MOST_STOPS]))
-    if asked.service_tier is not None:
+    if asked.service_tier not in {None, "auto"}:  # which is what nobody has to say, and not every provider knows
         chat["service_tier"] = Raw(_TIERS.get(asked.service_tier) or encode(asked.service_tier))
     if asked.metadata is not None and asked.metadata.user_id and "user" not in chat:
         chat["user"] = Raw(encode(asked.metadata.user_id[:_LONGEST_USER]))

@@ -82,6 +82,8 @@ def response_request(body: bytes) -> ChatRequest:
         raise BadRequest("`input` is missing")
     told = tell_tools(asked.tools)
     chat = {name: value for name, value in fields.items() if name in _AS_IN_CHATS and bytes(value) != b"null"}
+    if bytes(chat.get("service_tier", NULL)) == b'"auto"':  # SDKs say so unasked, and not every provider knows it
+        del chat["service_tier"]
     _tell_tools(chat, asked, told)
     _tell_rest(chat, asked)
     talk = as_chat(fields["input"], items, told)
