@@ -22,20 +22,28 @@ from turnout.config import Settings, needs_restart, watch
         ("server", "workers", 2),
         ("server", "data_dir", "elsewhere"),
         ("server", "data_plane", "asgi"),
+        ("server", "cors", False),
         ("store", "url", "postgresql://h/db"),
         ("store", "shared", "redis://h"),
+        ("auth", "public_pages", False),
+        ("auth", "oidc", {"issuer": "https://id.test", "client_id": "turnout"}),
+        ("metrics", "public", True),
+        ("catalog", "price_weights", {"request": 2}),
+        ("limits", "drain_seconds", 1.0),
+        ("logging", "level", "debug"),
+        ("logging", "format", "json"),
+        ("auto", "figures", "figures.json"),
     ],
 )
-def test_where_and_on_what_the_server_runs_needs_a_restart(table: str, key: str, value: Any) -> None:  # noqa: ANN401 - any value of a key
+def test_what_is_read_at_the_start_alone_needs_a_restart(table: str, key: str, value: Any) -> None:  # noqa: ANN401 - any value of a key
     assert needs_restart(Settings(), Settings.model_validate({table: {key: value}})) == [f"{table}.{key}"]
 
 
 def test_everything_else_is_swapped_without_a_restart() -> None:
     new = Settings.model_validate(
         {
-            "server": {"cors": False},
             "limits": {"connections": 1},
-            "logging": {"level": "debug"},
+            "store": {"retention": "1d"},
             "providers": {"acme": {}},
             "models": [{"id": "a/b"}],
             "auth": {"api_key": "k"},

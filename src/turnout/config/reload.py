@@ -15,9 +15,18 @@ _RESTART_KEYS: Final = (
     ("server", "workers"),
     ("server", "data_dir"),
     ("server", "data_plane"),
+    ("server", "cors"),
     ("store", "url"),
     ("store", "shared"),
     ("auth", "master_key"),
+    ("auth", "public_pages"),
+    ("auth", "oidc"),
+    ("metrics", "public"),
+    ("catalog", "price_weights"),
+    ("limits", "drain_seconds"),
+    ("logging", "level"),
+    ("logging", "format"),
+    ("auto", "figures"),
 )
 _DEBOUNCE_MILLISECONDS: Final = 400
 """Longest time that changes are gathered; editors write a file in several steps."""
