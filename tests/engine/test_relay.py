@@ -64,6 +64,14 @@ async def test_our_own_count_is_of_what_was_said() -> None:
     draft.cancelled()
 
 
+async def test_our_own_count_is_never_over_what_the_request_allows() -> None:
+    house, _ = a_house(rails_to({}))
+    draft = Draft(a_call(Paper()), KEY, a_request(max_tokens=10, n=2), house)
+    assert estimate(draft, completion({"content": "y" * 400})).completion == 20
+    assert estimate(draft, completion({"content": "y" * 8})).completion < 10
+    draft.cancelled()
+
+
 @pytest.mark.parametrize(("status", "cap"), [(200, "MAX_UPSTREAM_REPLY_BYTES"), (500, "MAX_UPSTREAM_ERROR_BYTES")])
 async def test_an_answer_is_kept_up_to_its_cap(monkeypatch: pytest.MonkeyPatch, status: int, cap: str) -> None:
     assert getattr(limits, cap) > 2**17

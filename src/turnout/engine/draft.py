@@ -240,6 +240,12 @@ class Draft:
         """Tokens of the prompt by our own count, four bytes to a token."""
         return -(-self._request.prompt_bytes // _BYTES_PER_TOKEN)
 
+    def completion_estimate(self, size: int) -> int:
+        """Tokens of *size* bytes of answers by that count; a provider that goes on and on is not paid for it."""
+        tokens = -(-size // _BYTES_PER_TOKEN)
+        most = self._request.max_tokens
+        return tokens if most is None else min(tokens, most * (self._request.parameters.n or 1))
+
     def failed(self, error: UpstreamError, delivered: Usage = NO_USAGE) -> None:
         """The present attempt failed; *delivered* is what had reached the client by then, and is charged."""
         candidate = self._candidate

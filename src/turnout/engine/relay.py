@@ -24,7 +24,6 @@ __all__ = ["Relay", "Whole", "estimate", "refuse_blank"]
 
 _OK = 200
 _EMPTY_DELTA = len(b'{"content":""}')
-_BYTES_PER_TOKEN = 4
 _PLAIN = (None, b"identity")
 _SPEAKING_ENDS = frozenset({"length", "content_filter", "tool_calls"})
 _decode_delta = msgspec.json.Decoder(dict[str, object]).decode
@@ -174,8 +173,9 @@ class Relay(Whole):
             return self._usage
         if not self.committed:
             return NO_USAGE
-        completion = -(-self._answer_bytes // _BYTES_PER_TOKEN)
-        return Usage(fresh=self._draft.prompt_estimate(), completion=completion, estimated=True)
+        draft = self._draft
+        completion = draft.completion_estimate(self._answer_bytes)
+        return Usage(fresh=draft.prompt_estimate(), completion=completion, estimated=True)
 
     def _take(self, chunks: list[Chunk]) -> None:  # noqa: C901 - one loop over chunks costs less than two
         draft = self._draft
@@ -247,7 +247,7 @@ def refuse_blank(completion: Completion) -> None:
 def estimate(draft: Draft, completion: Completion) -> Usage:
     """Our own count of a whole answer that came without one."""
     size = sum(len(memoryview(value)) for choice in completion.choices for value in choice.message.values())
-    return Usage(fresh=draft.prompt_estimate(), completion=-(-size // _BYTES_PER_TOKEN), estimated=True)
+    return Usage(fresh=draft.prompt_estimate(), completion=draft.completion_estimate(size), estimated=True)
 
 
 def _has_content(delta: Raw) -> bool:
