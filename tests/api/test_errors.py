@@ -10,8 +10,10 @@ from turnout.api.messages import MessagesSurface
 from turnout.api.responses import ResponsesSurface
 from turnout.base import errors
 from turnout.base.errors import (
+    AddressTooLong,
     BadRequest,
     Forbidden,
+    HeadersTooLarge,
     Internal,
     ModelNotFound,
     NoEndpoints,
@@ -45,7 +47,8 @@ def _made(kind: type[TurnoutError]) -> TurnoutError:
 @pytest.mark.parametrize(
     ("kind", "status"),
     [
-        (BadRequest, 400), (ModelNotFound, 400), (PayloadTooLarge, 413), (Unauthenticated, 401), (Forbidden, 403),
+        (BadRequest, 400), (ModelNotFound, 400), (PayloadTooLarge, 413), (AddressTooLong, 414), (HeadersTooLarge, 431),
+        (Unauthenticated, 401), (Forbidden, 403),
         (NotFound, 404), (NoEndpoints, 404), (RequestTimeout, 408), (Unavailable, 503), (Internal, 500),
         (TurnoutError, 500),
     ],

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from turnout.base.errors import (
+    AddressTooLong,
     BadRequest,
     Conflict,
     Forbidden,
+    HeadersTooLarge,
     Internal,
     ModelNotFound,
     NoEndpoints,
@@ -57,6 +59,8 @@ _BY_CLASS: Mapping[type[TurnoutError], int] = {
     BadRequest: 400,
     ModelNotFound: 400,
     PayloadTooLarge: 413,
+    AddressTooLong: 414,
+    HeadersTooLarge: 431,
     Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,

@@ -19,7 +19,15 @@ from turnout.api.hot import HotReply
 from turnout.api.kept import KeptReply
 from turnout.api.messages.models import ASKED_BY
 from turnout.api.plane import DataPlane
-from turnout.base.errors import BadRequest, PayloadTooLarge, RequestTimeout, TurnoutError, Unavailable
+from turnout.base.errors import (
+    AddressTooLong,
+    BadRequest,
+    HeadersTooLarge,
+    PayloadTooLarge,
+    RequestTimeout,
+    TurnoutError,
+    Unavailable,
+)
 from turnout.net.deadlines import NEVER
 
 __all__ = ["HotProtocol"]
@@ -295,7 +303,7 @@ class HotProtocol(HttpToolsProtocol):
         limits = self.plane.limits
         if self._in_head:
             if self._received > limits.header_bytes:
-                self._refuse(_head_too_large())
+                self._refuse(self._head_too_large())
         elif self._received - self._body_bytes > limits.header_bytes + limits.body_bytes:
             self._refuse(self._too_large())
 
@@ -329,7 +337,7 @@ class HotProtocol(HttpToolsProtocol):
             (self._ahead or self._received > limits.header_bytes)
             and _size(self.url, self.headers) > limits.header_bytes
         ):
-            return _head_too_large()
+            return self._head_too_large()
         encoding = headers.get(b"content-encoding")
         if encoding is not None and encoding.strip().lower() not in _PLAIN_ENCODINGS:
             return BadRequest("Compressed request bodies are not accepted")
@@ -344,6 +352,11 @@ class HotProtocol(HttpToolsProtocol):
                 return None
             return BadRequest("The request needs exactly one valid Host header")
         return None
+
+    def _head_too_large(self) -> BadRequest:
+        if len(self.url) > self.plane.limits.header_bytes:
+            return AddressTooLong("The address of the request is too long")
+        return HeadersTooLarge("The request has too many or too large headers")
 
     def _too_large(self) -> PayloadTooLarge:
         return PayloadTooLarge(f"The body is larger than {self.plane.limits.body_bytes} bytes")
@@ -385,10 +398,6 @@ class _Unheeded(list[tuple[bytes, bytes]]):
 @lru_cache(1024)
 def _is_host(name: bytes) -> bool:
     return _BAD_IN_HOST.isdisjoint(name)
-
-
-def _head_too_large() -> BadRequest:
-    return BadRequest("The request has too many or too large headers")
 
 
 def _size(url: bytes, headers: list[tuple[bytes, bytes]]) -> int:

@@ -2,7 +2,7 @@
 
 TurnoutError
 ├── BadRequest            the request itself is wrong
-│   ├── PayloadTooLarge
+│   ├── PayloadTooLarge, HeadersTooLarge, AddressTooLong
 │   └── ModelNotFound     no such model
 ├── Unauthenticated       no key, or not one of ours
 ├── PaymentRequired       a budget does not afford it
@@ -23,9 +23,11 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 __all__ = [
+    "AddressTooLong",
     "BadRequest",
     "Conflict",
     "Forbidden",
+    "HeadersTooLarge",
     "Internal",
     "ModelNotFound",
     "NoEndpoints",
@@ -83,6 +85,14 @@ class PayloadTooLarge(BadRequest):
     """The body is over the cap."""
 
     error_type = "payload_too_large"
+
+
+class HeadersTooLarge(BadRequest):
+    """There are too many headers, or too much in them."""
+
+
+class AddressTooLong(BadRequest):
+    """The path and query alone are over the cap of all headers."""
 
 
 class ModelNotFound(BadRequest):

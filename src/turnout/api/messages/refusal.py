@@ -20,8 +20,10 @@ _BY_STATUS: Final[Mapping[int, str]] = {
     404: "not_found_error",
     408: "timeout_error",
     413: "request_too_large",
+    414: "invalid_request_error",
     422: "invalid_request_error",
     429: "rate_limit_error",
+    431: "invalid_request_error",
     503: "overloaded_error",
     504: "timeout_error",
 }
