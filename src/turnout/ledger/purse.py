@@ -15,11 +15,11 @@ Invariants, for each window of each budget (an entry), in pico-dollars:
 
 from __future__ import annotations
 
-import fcntl
 import mmap
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock, lockf
 from hashlib import blake2b
 from pathlib import Path
 from typing import final
@@ -91,7 +91,7 @@ class Purse:
             memory = mmap.mmap(self._file, size)
         self._cells = memoryview(memory).cast("q")
         self._used = self._cells[entries * self._stride :]  # by column: 1 from joining until it has been cleaned
-        self._known: dict[tuple[str, int], tuple[int, int]] = {}
+        self._known: dict[Claim, tuple[int, int]] = {}
 
     def join(self) -> None:
         """Take a clean column for this process; the kernel tells the others when it has died.
@@ -116,32 +116,38 @@ class Purse:
 
     def reserve(self, claims: Sequence[Claim], amount: int, now: float = 0.0) -> Reservation | Shortage:
         """Hold *amount* of every claim, or of none: then the first one that lacks something is told."""
-        cells, mine = self._cells, self._mine
-        self._lock()
+        cells, mine, file = self._cells, self._mine, self._file
+        places: list[int] = []
+        if file is not None:  # said here and in settle, not in a function of its own: each request pays for it twice
+            flock(file, LOCK_EX)
         try:
-            places = tuple([self._place(claim) for claim in claims])
-            for place in places:
+            for claim in claims:
+                place = self._place(claim)
                 lacking = amount - cells[place + _GRANTED] + cells[place + _HELD]
                 if lacking > 0:
-                    return Shortage(claims[places.index(place)], lacking)
+                    return Shortage(claim, lacking)
+                places.append(place)
             for place in places:
                 cells[place + _HELD] += amount
                 cells[place + mine] += amount
         finally:
-            self._unlock()
-        return Reservation(tuple(claims), amount, now, places)
+            if file is not None:
+                flock(file, LOCK_UN)
+        return Reservation(tuple(claims), amount, now, tuple(places))
 
     def settle(self, reservation: Reservation, cost: int) -> None:
         """What was reserved becomes *cost* spent. Zero releases it."""
-        cells, mine, amount = self._cells, self._mine, reservation.amount
-        self._lock()
+        cells, mine, file, amount = self._cells, self._mine, self._file, reservation.amount
+        if file is not None:
+            flock(file, LOCK_EX)
         try:
             for place in reservation.places:
                 cells[place + mine] -= amount
                 cells[place + mine + 1] += cost
                 cells[place + _HELD] += cost - amount
         finally:
-            self._unlock()
+            if file is not None:
+                flock(file, LOCK_UN)
 
     def grant(self, claim: Claim, amount: int) -> None:
         """The store has leased *amount* more to this node; a negative amount has been given back."""
@@ -177,7 +183,7 @@ class Purse:
             idle = not any(self._cells[place + 1 : place + self._stride])
             if idle:
                 self._cells[place] = _RETIRED
-            self._known.pop((claim.budget_id, claim.begins), None)
+            self._known.pop(claim, None)
             return idle
 
     def empty(self) -> None:
@@ -209,8 +215,7 @@ class Purse:
 
     def _place(self, claim: Claim) -> int:
         """Where the entry of *claim* begins; a new one takes the first unused place."""
-        known = (claim.budget_id, claim.begins)
-        found = self._known.get(known)
+        found = self._known.get(claim)
         if found is not None and self._cells[found[0]] == found[1]:
             return found[0]
         mark = _mark_of(claim)
@@ -218,7 +223,7 @@ class Purse:
         self._cells[place] = mark
         if len(self._known) >= self._entries:
             self._known.clear()
-        self._known[known] = (place, mark)
+        self._known[claim] = (place, mark)
         return place
 
     def _find(self, mark: int) -> int:
@@ -238,35 +243,30 @@ class Purse:
             raise Unavailable("More budgets are in use than this node can hold", retry_after=60)
         return unused
 
-    def _lock(self) -> None:
-        if self._file is not None:
-            fcntl.flock(self._file, fcntl.LOCK_EX)
-
-    def _unlock(self) -> None:
-        if self._file is not None:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
-
     def _take_column(self, column: int) -> bool:
         """Whether nobody else has *column*; it is this process's then."""
         if self._file is None:
             return True
         try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, column)
+            lockf(self._file, LOCK_EX | LOCK_NB, 1, column)
         except OSError:
             return False
         return True
 
     def _unlock_column(self, column: int) -> None:
         if self._file is not None:
-            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, column)
+            lockf(self._file, LOCK_UN, 1, column)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        self._lock()
+        file = self._file
+        if file is not None:
+            flock(file, LOCK_EX)
         try:
             yield
         finally:
-            self._unlock()
+            if file is not None:
+                flock(file, LOCK_UN)
 
 
 def _mark_of(claim: Claim) -> int:
