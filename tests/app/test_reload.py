@@ -81,7 +81,7 @@ def test_what_needs_a_restart_says_so(gateway: Gateway) -> None:
     until(lambda: gateway.chat("acme/large").status == 200)
     assert "server.port" not in gateway.log()  # the command line had it, and wins
     gateway.config.write_text(TINY + '[server]\nhost = "127.0.0.2"\n')
-    until(lambda: "server.host has changed and needs a restart" in gateway.log())
+    until(lambda: "server.host has changed: needs restart" in gateway.log())
     assert gateway.chat("acme/tiny").status == 200
 
 

@@ -384,7 +384,7 @@ class _Worker:
     async def _take_over(self, loaded: config.Loaded) -> None:
         """Put everything else that the configuration says into effect."""
         for key in config.needs_restart(self._loaded.settings, loaded.settings):
-            _log.warning("%s has changed and needs a restart", key)
+            _log.warning("%s has changed: needs restart", key)
         self._house.comment_seconds = loaded.settings.limits.keepalive_comment_seconds
         self._plane.limits = _limits(loaded.settings)
         self._fetcher.limits = fetch_limits(loaded.settings)
