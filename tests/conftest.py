@@ -1,6 +1,7 @@
 """Fixtures that any test may ask for, how properties are tried, and in which order modules run."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,22 @@ __all__ = ["database", "empty_store", "new_store", "postgres_server", "redis_ser
 
 # Machines are shared: how long an example takes says nothing about it.
 _EXAMPLES = int(os.environ.get("TURNOUT_TEST_EXAMPLES", "30"))
-settings.register_profile("shared", deadline=None, max_examples=_EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
+_NO_MATTER = [
+    HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much, HealthCheck.large_base_example
+]  # fmt: skip
+settings.register_profile("shared", deadline=None, max_examples=_EXAMPLES, suppress_health_check=_NO_MATTER)
 settings.load_profile("shared")
 
+_DAY_SECONDS, _LATE_SECONDS = 86_400, 30
 _LONG = frozenset({"app", "cli", "e2e", "faults", "ledger", "stores"})
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Nothing begins shortly before midnight UTC: budgets and sums by the day are of the day on which a test began."""
+    left = _DAY_SECONDS - time.time() % _DAY_SECONDS
+    if left < _LATE_SECONDS:
+        time.sleep(left + 0.1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

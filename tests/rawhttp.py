@@ -29,7 +29,7 @@ __all__ = [
 GOOD_CHAT = b'{"model": "acme/echo", "messages": [{"role": "user", "content": "Hello"}]}'
 """A request that the gateway of the fault suites answers."""
 
-_SOON = 0.1
+_SOON = 2.0
 _HEAD = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 _HEADER = re.compile(rb"\r\n([^:\r\n]+): ?([^\r\n]*)")
 

@@ -14,9 +14,11 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from random import SystemRandom
 from typing import NoReturn, Self, final
 
 import pytest
@@ -311,6 +313,8 @@ def _unprivileged() -> int | None:
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    """Not one that the system gives to whoever asks for any: nobody takes it while its server is made or stopped."""
+    while True:
+        port = SystemRandom().randrange(20_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port

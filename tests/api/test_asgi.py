@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from line import Records, a_call, a_house, rails_to
-from patience import PATIENCE
+from patience import PATIENCE, until_here
 from turnout.api.asgi import hot_over_asgi
 from turnout.api.chat import ChatSurface
 from turnout.api.plane import DataPlane, ServerLimits
@@ -166,7 +166,8 @@ async def test_a_client_that_leaves_is_no_mistake_of_the_application_and_stops_t
     async with stage(stalling) as scene:
         server = Server(asking(stream=stream))
         running = asyncio.ensure_future(scene.serve(server))
-        await asyncio.sleep(0.2)
+        await until_here(lambda: scene.upstream.wires)
+        await asyncio.sleep(0.1)
         server.leave()
         await asyncio.wait_for(running, PATIENCE)
         await asyncio.wait_for(scene.upstream.wires[0].gone.wait(), PATIENCE)
@@ -177,7 +178,8 @@ async def test_a_client_that_leaves_is_no_mistake_of_the_application_and_stops_t
 async def test_a_server_that_stops_the_application_stops_the_line_with_it() -> None:
     async with stage(stalling) as scene:
         running = asyncio.ensure_future(scene.serve(Server(asking(stream=True))))
-        await asyncio.sleep(0.2)
+        await until_here(lambda: scene.upstream.wires)
+        await asyncio.sleep(0.1)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running

@@ -59,6 +59,7 @@ def test_two_nodes_on_one_store_serve_and_the_doctor_warns_that_they_do_not_hear
         assert "warning: 2 other nodes used this store lately" in said.stdout
 
 
+@pytest.mark.alone  # Redis must answer within a quarter of a second
 def test_the_doctor_says_whether_redis_answers(tmp_path: Path, redis_url: str) -> None:
     environment = {"TURNOUT_SERVER__PORT": "0", "TURNOUT_STORE__SHARED": redis_url}
     said = turnout(tmp_path, "doctor", environment=environment)

@@ -53,7 +53,7 @@ def put(gateway: Gateway, *budgets: Budget) -> None:
         await store.close()
 
     asyncio.run(write())
-    time.sleep(2.0)
+    time.sleep(3.0)
 
 
 def booked(gateway: Gateway, *budgets: Budget) -> list[int]:

@@ -46,7 +46,7 @@ def test_a_budget_holds_for_embeddings_to_the_pico_dollar(tmp_path: Path) -> Non
         with Gateway(tmp_path, toml) as gateway:
             path = gateway.data_dir / "turnout.sqlite"
             asyncio.run(_put(path))
-            time.sleep(2.0)
+            time.sleep(3.0)
             with ThreadPoolExecutor(8) as pool:
                 replies = list(pool.map(lambda _: _embed(gateway), range(80)))
             answered = [reply for reply in replies if reply.status == 200]

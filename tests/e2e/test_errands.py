@@ -359,7 +359,7 @@ def test_a_budget_is_held_before_and_never_exceeded(tmp_path: Path) -> None:
         toml += _model("acme/speak", "speech", [("acme", "speech", '{ character = "0.001" }')])
         with Gateway(tmp_path, toml) as gateway:
             asyncio.run(_put(gateway.data_dir / "turnout.sqlite"))
-            time.sleep(2.0)
+            time.sleep(3.0)
             assert _ask(gateway, "speech", "acme/speak").status == 402
             with ThreadPoolExecutor(8) as pool:
                 replies = list(pool.map(lambda _: _ask(gateway, "rerank", "acme/rank"), range(20)))

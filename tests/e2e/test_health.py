@@ -19,7 +19,7 @@ def test_an_outage_that_workers_have_found_is_not_found_again_after_all_of_them_
         gateway = Gateway(tmp_path, toml, workers=2)
         with running(gateway):
             assert [gateway.chat("acme/tiny").status for _ in range(10)] == [200] * 10
-            time.sleep(1.5)  # by now both workers know
+            time.sleep(3.0)  # by now both workers know
             found = _asked(fake, "status-503")
             assert 2 <= found <= 6  # two in a row, at each worker in the time before it has heard of the other's
             assert [gateway.chat("acme/tiny").status for _ in range(20)] == [200] * 20

@@ -17,6 +17,7 @@ import pytest
 
 from conservation import accepted, assert_conserved, generation_ids, generations, settled
 from gateway import API_KEY, FakeServer, Gateway, Reply, model_tables, provider_table, running
+from patience import until
 
 PRICING = '{ prompt = "0.000001", completion = "0.000002" }'
 UPSTREAM = {
@@ -164,10 +165,10 @@ def test_the_same_key_with_another_request_is_refused(stage: Stage) -> None:
 
 
 def test_another_request_is_refused_at_once_while_the_first_is_under_way(stage: Stage) -> None:
-    body = body_of("acme/slow")
+    body, before = body_of("acme/late"), stage.calls("acme/late")
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(stage.gateway.request, "POST", CHAT, body, headers=once("busy"))
-        time.sleep(0.15)
+        until(lambda: stage.calls("acme/late") > before)
         refused = stage.gateway.request("POST", CHAT, body | {"seed": 1}, headers=once("busy"))
         assert not first.done()
         assert refused.status == 422
@@ -244,13 +245,13 @@ def test_an_equal_request_gets_the_kept_answer_for_nothing(
     for reply in later:
         assert reply.headers["x-openrouter-cache-status"] == "HIT"
         assert reply.headers["x-openrouter-cache-source-id"] == first.headers["x-generation-id"]
-        assert 0 <= int(reply.headers["x-openrouter-cache-age"]) <= 10
-        assert 290 <= int(reply.headers["x-openrouter-cache-ttl"]) <= 300
+        assert 0 <= int(reply.headers["x-openrouter-cache-age"]) <= 60
+        assert 240 <= int(reply.headers["x-openrouter-cache-ttl"]) <= 300
         assert reply.headers["content-type"] == first.headers["content-type"]
         assert b"openrouter_metadata" not in reply.body
         answers = [event for event in reply.events() if event != "[DONE]"] if stream else [reply.json()]
         assert {one["id"] for one in answers} == {reply.headers["x-generation-id"]}
-        assert abs(answers[0]["created"] - time.time()) < 5
+        assert abs(answers[0]["created"] - time.time()) < 60
         assert set(re.findall(r"\d[\d.]*", json.dumps(answers[-1]["usage"]))) == {"0"}
         if stream:
             assert text_of(reply) == text_of(first)
@@ -286,8 +287,8 @@ def test_an_answer_is_forgotten_after_its_time_and_on_demand(stage: Stage) -> No
         return stage.gateway.request("POST", CHAT, body, headers=headers).headers["x-openrouter-cache-status"]
 
     body = body_of("acme/chat")
-    assert [ask(TTL="1"), ask(TTL="1")] == ["MISS", "HIT"]
-    time.sleep(1.05)
+    assert [ask(TTL="2"), ask(TTL="2")] == ["MISS", "HIT"]
+    time.sleep(2.05)
     assert [ask(), ask(), ask(Clear="true"), ask()] == ["MISS", "HIT", "MISS", "HIT"]
 
 
@@ -341,7 +342,7 @@ def test_a_preset_may_ask_for_the_cache_and_forbid_it_and_headers_stand_between(
     body = body_of("@preset/always")
     assert ask(body, {}) == ("MISS", "77")
     make("always", cache_enabled=True, temperature=0.5)
-    time.sleep(2.0)  # until every worker knows of the new version
+    time.sleep(3.0)  # until every worker knows of the new version
     assert ask(body, {}) == ("MISS", "300")
 
 
@@ -359,6 +360,7 @@ def test_vectors_are_kept_and_a_hit_of_an_idempotent_request_is_one_hit(stage: S
 # -- machines --
 
 
+@pytest.mark.alone  # Redis must answer within a quarter of a second, or each goes on by itself
 def test_machines_that_share_a_redis_ask_once_for_all_of_them(tmp_path: Path, redis_url: str) -> None:
     fake = FakeServer(tmp_path)
     with running(fake):

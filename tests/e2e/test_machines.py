@@ -16,6 +16,8 @@ pytest.importorskip("redis")
 
 from redis import Redis
 
+pytestmark = pytest.mark.alone  # Redis must answer within a quarter of a second, or each goes on by itself
+
 CHEAP = '{ prompt = "0.000001", completion = "0.000001" }'
 DEAR = '{ prompt = "0.00001", completion = "0.00001" }'
 
@@ -67,7 +69,6 @@ def test_a_conversation_stays_with_its_endpoint_whichever_machine_answers(
             assert [reply.json()["provider"] for reply in stays] == [first] * 8, number
 
 
-@pytest.mark.alone
 def test_a_key_that_is_switched_off_stops_at_once_on_all_machines(
     tmp_path: Path, fake: FakeServer, database: str, redis_url: str
 ) -> None:
@@ -80,5 +81,5 @@ def test_a_key_that_is_switched_off_stops_at_once_on_all_machines(
         path = f"/api/v1/keys/{made['data']['hash']}"
         assert nodes[0].request("PATCH", path, {"disabled": True}, key=nodes[0].management_key).status == 200
         began = time.monotonic()
-        until(lambda: all(n.request("GET", "/api/v1/key", key=made["key"]).status == 401 for n in nodes * 3), 1.0)
+        until(lambda: all(n.request("GET", "/api/v1/key", key=made["key"]).status == 401 for n in nodes * 3), 2.0)
         print(f"{(time.monotonic() - began) * 1000:.0f} ms until six looks were refused")  # noqa: T201 - a measurement

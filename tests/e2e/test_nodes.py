@@ -54,7 +54,7 @@ def put(database: str, limit: int) -> Budget:
         await store.close()
 
     asyncio.run(write())
-    time.sleep(2.0)  # four times as long as that takes
+    time.sleep(3.0)  # six times as long as that takes
     return budget
 
 

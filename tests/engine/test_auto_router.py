@@ -13,6 +13,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from examples import a_model, a_provider, a_request, a_snapshot, an_endpoint, prices
+from patience import PATIENCE
 from turnout.app.auto import slated
 from turnout.auto import decide
 from turnout.auto.decide import Brain, make_slate
@@ -26,6 +27,7 @@ from turnout.domain.credential import Credential
 from turnout.domain.health import Vitals
 from turnout.domain.routed import Routed
 from turnout.domain.routing import Outlook, OwnWay, Plan
+from turnout.engine import auto_router
 from turnout.engine.auto_router import AutoPolicy, AutoRouter, Learned, prior_order, text_in
 from turnout.engine.auto_settings import BANDS, AutoWishes, allowed, bands_of, check_auto_entry
 from turnout.engine.auto_signs import Outcome, Signs
@@ -42,6 +44,14 @@ SMART = _model("acme/smart", "0.00001", 60.0)
 PLAIN = _model("acme/plain", "0.000001", 30.0, supported_parameters=("temperature",), context_length=8_000)
 GIFT = _model("acme/gift:free", "0", 30.0)
 SNAPSHOT = a_snapshot([SMART, PLAIN, GIFT], [a_provider("one")])
+
+
+@pytest.fixture(autouse=True)
+def _patient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine makes no decision slow, but where that is what a test is about."""
+    if "is_slow" not in request.node.name:
+        monkeypatch.setattr(auto_router, "_DEADLINE_SECONDS", PATIENCE)
+        monkeypatch.setattr(auto_router, "_LONGEST_SECONDS", PATIENCE)
 
 
 @cache

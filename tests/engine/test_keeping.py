@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from line import KEY, Paper, Records, a_call, a_house, rails_to
+from patience import until_here
 from turnout.api.chat import ChatSurface
 from turnout.api.plane import DataPlane, ServerLimits
 from turnout.api.reply import Heads
@@ -77,10 +78,10 @@ async def scene(folder: Path) -> AsyncIterator[Scene]:
 
 
 async def test_a_claim_holds_while_its_request_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_CLAIM_SECONDS", 0.4)
+    monkeypatch.setattr(module, "_CLAIM_SECONDS", 1.0)
     monkeypatch.setattr(module, "_RENEW_SECONDS", 0.1)
     async with scene(tmp_path) as stage:
-        stage.seconds = 1.0
+        stage.seconds = 1.6
         papers = await asyncio.gather(*[stage.ask(number % 2, idempotency_key="k") for number in range(6)])
         assert stage.asked == 1
         assert {paper.body for paper in papers} == {BODY}
@@ -91,9 +92,9 @@ async def test_who_has_waited_long_enough_is_told_to_come_again(
 ) -> None:
     monkeypatch.setattr(module, "_WAIT_SECONDS", 0.1)
     async with scene(tmp_path) as stage:
-        stage.seconds = 0.8
+        stage.seconds = 2.0
         first = asyncio.ensure_future(stage.ask(idempotency_key="k"))
-        await asyncio.sleep(0.1)
+        await until_here(lambda: stage.asked)
         for worker in (0, 1):
             paper = await stage.ask(worker, idempotency_key="k")
             assert isinstance(paper.error, Conflict)

@@ -412,14 +412,14 @@ async def test_a_client_that_reads_slowly_slows_the_provider_down_and_loses_noth
             sent += 1
         await wire.send(END)
 
-    async with scene(script, timeouts=Timeouts(idle=0.3)) as stage:
+    async with scene(script, timeouts=Timeouts(idle=0.8)) as stage:
         paper = Paper()
         task = asyncio.ensure_future(serve(a_call(paper, stream=True), stage.house))
         await until_here(lambda: paper.flow is not None)
         flow = paper.flow
         assert flow is not None
         flow.pause()
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(1.2)
         assert sent < pieces
         flow.resume()
         await task
@@ -451,14 +451,14 @@ async def test_once_the_provider_is_done_a_slow_client_has_nothing_to_pause(endi
 
 
 async def test_a_silent_provider_is_bridged_by_comments_from_the_very_start() -> None:
-    async with scene(once(HEAD, event("h") + END, gap=0.7), comment_seconds=0.2) as stage:
+    async with scene(once(HEAD, event("h") + END, gap=1.5), comment_seconds=0.2) as stage:
         paper = await stage.ask(stream=True)
     assert paper.text() == "h"
     assert paper.body.startswith(b": OPENROUTER PROCESSING\n\n: OPENROUTER PROCESSING\n\n")
 
 
 async def test_after_a_comment_a_failure_is_told_in_the_stream() -> None:
-    async with scene(stalling(), comment_seconds=0.2, timeouts=Timeouts(first_byte=0.6)) as stage:
+    async with scene(stalling(), comment_seconds=0.2, timeouts=Timeouts(first_byte=1.5)) as stage:
         paper = await stage.ask(stream=True)
         record = stage.records.only
     assert paper.body.startswith(b": OPENROUTER PROCESSING\n\n")
@@ -467,7 +467,7 @@ async def test_after_a_comment_a_failure_is_told_in_the_stream() -> None:
 
 
 async def test_a_talking_provider_needs_no_comments() -> None:
-    async with scene(once(HEAD, *[event("h")] * 8, END, gap=0.1), comment_seconds=0.3) as stage:
+    async with scene(once(HEAD, *[event("h")] * 8, END, gap=0.2), comment_seconds=1.0) as stage:
         paper = await stage.ask(stream=True)
     assert b"PROCESSING" not in paper.body
 

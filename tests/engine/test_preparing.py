@@ -64,9 +64,10 @@ async def test_another_provider_is_tried_where_one_gets_no_token() -> None:
 
 
 async def test_a_client_that_leaves_ends_the_preparation() -> None:
-    ended = asyncio.Event()
+    begun, ended = asyncio.Event(), asyncio.Event()
 
     async def prepare(request: ChatRequest, _endpoint: Endpoint) -> ChatRequest:
+        begun.set()
         try:
             await asyncio.sleep(60)
         finally:
@@ -77,7 +78,7 @@ async def test_a_client_that_leaves_ends_the_preparation() -> None:
     house, records = a_house(with_preparation(rails, {"one": prepare}))
     paper = Paper()
     task = asyncio.create_task(serve(a_call(paper), house))
-    await asyncio.sleep(0.02)
+    await begun.wait()
     paper.gone = True
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

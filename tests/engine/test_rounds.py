@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from examples import a_provider
 from line import Paper, Records, a_call, a_house, rails_to
+from patience import until_here
 from turnout.app.outside import NOTHING_OUTSIDE
 from turnout.base.errors import BadRequest, PaymentRequired
 from turnout.base.money import Pico
@@ -42,11 +43,12 @@ class _Parameters(Struct, frozen=True, forbid_unknown_fields=True):
 class _Oracle(Work):
     """Answers; some questions it does not take well."""
 
-    cancelled = 0
+    slept = cancelled = 0
 
     async def call(self, arguments: Any) -> str:  # noqa: ANN401 - as its parent
         question = arguments.question
         if question == "sleep":
+            type(self).slept += 1
             try:
                 await asyncio.sleep(30)
             except asyncio.CancelledError:
@@ -91,7 +93,7 @@ _RACK = Rack(
     [
         Fitted(
             plugin=_PLUGIN, settings=NoParameters(), defaults={}, credentials={}, enabled=None, fixed=False,
-            skips=False, seconds=0.1,
+            skips=False, seconds=0.4,
         )
     ]
 )  # fmt: skip
@@ -396,13 +398,11 @@ async def test_a_client_that_leaves_stops_the_tool_or_the_round_and_pays_for_wha
     stream: bool,  # noqa: FBT001 - a parameter of the test
     moment: str,
 ) -> None:
-    before = _Oracle.cancelled
+    slept, before = _Oracle.slept, _Oracle.cancelled
     hung = b""  # no answer
 
     async def leave(_: House, task: asyncio.Task[None], asked: list[Any]) -> None:
-        while len(asked) < (1 if moment == "tool" else 2):  # noqa: ASYNC110 - the list has no event
-            await asyncio.sleep(0.005)
-        await asyncio.sleep(0.03)
+        await until_here(lambda: _Oracle.slept > slept if moment == "tool" else len(asked) == 2)
         task.cancel()
 
     question = "sleep" if moment == "tool" else "why"

@@ -33,7 +33,7 @@ def gateway(fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway with little patience and little room."""
     toml = (
-        "[catalog]\nbundled = false\n[limits]\nheader_seconds = 0.4\nbody_seconds = 0.4\nbody_bytes = 50_000\n"
+        "[catalog]\nbundled = false\n[limits]\nheader_seconds = 1.0\nbody_seconds = 1.0\nbody_bytes = 50_000\n"
         "connections = 40\n"
     )
     with Gateway(tmp_path_factory.mktemp("hasty"), toml) as running_gateway:

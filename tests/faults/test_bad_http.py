@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway import FakeServer, Gateway, model_tables, provider_table
-from patience import until
+from patience import PATIENCE, until
 from rawhttp import GOOD_CHAT, Conversation, chat_body, connected, converse, head_of, post_chat, read_answers, refused
 
 # -- bodies --
@@ -99,7 +99,7 @@ def test_a_body_that_trickles_without_end_is_cut_off(hasty: Gateway) -> None:
     sent = head_of() + b"Content-Length: 40000\r\n\r\n"
     conversation = _trickle(hasty, sent, GOOD_CHAT + b" " * 40_000, 0.02)
     assert conversation.only.status == 408
-    assert conversation.seconds < 1.5
+    assert conversation.seconds < PATIENCE  # it would trickle for minutes
 
 
 def test_chunk_extensions_and_trailers_without_end_are_cut_off(hasty: Gateway) -> None:
@@ -201,7 +201,6 @@ def test_what_could_be_read_in_two_ways_is_refused_and_the_connection_closed(gat
     assert conversation.only.status == 400
     assert conversation.only.error
     assert conversation.closed
-    assert conversation.seconds < 1
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def here(feeds: Feeds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Insta
     own = f'[providers.own]\nbase_url = "{feeds.url}/own"\napi_key = "{_SECRET}"\n'
     installation = Installation(tmp_path, feeds.toml(["providers", "openrouter", "models.dev"]) + own)
     assert all(source.well for source in installation.sync().sources)
-    small = Bounds(size=100_000, seconds=1.5, connect_seconds=0.5, silence_seconds=0.8)
+    small = Bounds(size=100_000, seconds=3.0, connect_seconds=2.0, silence_seconds=2.0)
     monkeypatch.setattr(sync_sources, "_LIST_BOUNDS", small)
     monkeypatch.setattr(sync_sources, "_FILE_BOUNDS", small)
     return installation
@@ -72,7 +72,7 @@ def _drips(handler: BaseHTTPRequestHandler) -> None:
 
 
 def _silent(_handler: BaseHTTPRequestHandler) -> None:
-    time.sleep(2.5)
+    time.sleep(3.5)
 
 
 def _endless(handler: BaseHTTPRequestHandler) -> None:

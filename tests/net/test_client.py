@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 
 from exchanges import Recording, always, asked, once, refusal
-from patience import PATIENCE
+from patience import PATIENCE, until_here
 from turnout.base.errors import UpstreamError
 from turnout.domain.provider import Timeouts
 from turnout.net import client as client_module
@@ -353,9 +353,9 @@ async def test_a_paused_exchange_stops_the_provider_and_a_resumed_one_loses_noth
 
     async with upstream(script) as server:
         sink = Recording(pause_once)
-        limits = Timeouts(idle=0.3)
+        limits = Timeouts(idle=0.8)
         running = asyncio.ensure_future(asked(client, Origin(server.base_url), sink, limits))
-        await asyncio.sleep(0.8)  # more than twice the idle limit, which must not count meanwhile
+        await asyncio.sleep(1.2)  # more than the idle limit, which must not count meanwhile
         held, stopped_at = len(sink.body), sent
         assert held < 2**20
         assert stopped_at < size
@@ -380,8 +380,8 @@ async def test_pieces_that_came_with_the_pausing_one_do_not_start_the_idle_deadl
 
     async with upstream(script) as server:
         sink = Recording(pause_first_renew_later)
-        running = asyncio.ensure_future(asked(client, Origin(server.base_url), sink, Timeouts(idle=0.2)))
-        await asyncio.sleep(0.6)
+        running = asyncio.ensure_future(asked(client, Origin(server.base_url), sink, Timeouts(idle=0.8)))
+        await asyncio.sleep(1.2)
         sink.exchange.resume()
         await running
         assert sink.body == b"onetwothree"
@@ -394,7 +394,7 @@ async def test_a_connection_that_was_paused_by_its_last_piece_reads_again_for_th
     async with upstream(always(reply())) as server:
         origin = Origin(server.base_url)
         await asked(client, origin, Recording(pause))
-        assert (await asked(client, origin, first_byte=1.0)).body == b"ok"
+        assert (await asked(client, origin, first_byte=PATIENCE)).body == b"ok"
         assert len(server.wires) == 1
 
 
@@ -403,7 +403,7 @@ async def test_pausing_an_exchange_that_is_over_does_not_reach_the_next_one(clie
         origin = Origin(server.base_url)
         sink = await asked(client, origin)
         sink.exchange.pause()
-        assert (await asked(client, origin, first_byte=1.0)).body == b"ok"
+        assert (await asked(client, origin, first_byte=PATIENCE)).body == b"ok"
 
 
 async def test_enough_ends_the_exchange_before_the_provider_does(
@@ -439,6 +439,7 @@ async def test_enough_keeps_a_connection_whose_message_ends_soon(client: Client)
 async def test_cancelling_closes_the_socket(client: Client, script: Script) -> None:
     async with upstream(script) as server:
         running = asyncio.ensure_future(asked(client, Origin(server.base_url)))
+        await until_here(lambda: server.wires)
         await asyncio.sleep(0.1)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -450,7 +451,7 @@ async def test_leaving_an_answer_that_has_just_ended_does_not_end_the_next_one(c
     tasks: list[asyncio.Task[Recording]] = []
 
     def leave(_sink: Recording, _data: bytes) -> None:
-        tasks.append(asyncio.ensure_future(asked(client, origin, first_byte=1.0)))  # takes the connection first
+        tasks.append(asyncio.ensure_future(asked(client, origin, first_byte=PATIENCE)))  # takes the connection first
         tasks[0].cancel()
 
     async with upstream(always(reply())) as server:

@@ -82,7 +82,7 @@ class _Engines(http.server.BaseHTTPRequestHandler):
         self.server.asked.append((self.path, dict(self.headers), body))  # type: ignore[attr-defined]
         path = urlsplit(self.path).path
         if path.startswith("/bad/slow"):
-            time.sleep(1.5)
+            time.sleep(4.0)
         status = 503 if path.startswith("/bad/status") else 200
         answers: dict[str, object] = {
             "/searxng/search": _SEARXNG,
@@ -213,7 +213,7 @@ async def test_recorded_tavily_searches_are_asked_alike_and_read_in_full(
 @pytest.mark.parametrize("first", ["/bad/empty", "/bad/nonsense", "/bad/slow", "/bad/status", "http://127.0.0.1:1"])
 async def test_the_next_engine_is_asked(server: http.server.ThreadingHTTPServer, first: str) -> None:
     urls = {"searxng": first, "exa": "/exa"}
-    shop = _shop(server, ["searxng", "exa"], urls, seconds=1.0 if first == "/bad/slow" else 10.0)
+    shop = _shop(server, ["searxng", "exa"], urls, seconds=2.0 if first == "/bad/slow" else 10.0)
     found = await shop.search()
     assert found.engine == "exa"
     assert [(one.service, one.ok) for one in shop.bought] == [("searxng", first == "/bad/empty"), ("exa", True)]

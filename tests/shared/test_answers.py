@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from patience import PATIENCE
 from turnout.base.clock import SYSTEM_CLOCK, Clock
 from turnout.base.errors import Unavailable
 from turnout.contracts.shared import AnswerMemory
@@ -49,10 +50,11 @@ async def make(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 async def test_what_one_keeps_the_other_finds_until_its_time_is_over(make: Make) -> None:
     one, other = make(), make()
     assert await other.find(NAME) is None
-    await one.keep(NAME, b"answer", 0.2)
+    await one.keep(NAME, b"answer", 60)
     await one.keep(OTHER, b"longer", 60)
     assert await other.find(NAME) == b"answer"
-    await asyncio.sleep(0.25)
+    await one.keep(NAME, b"answer", 0.1)
+    await asyncio.sleep(0.15)
     assert await other.find(NAME) is None
     assert await other.find(OTHER) == b"longer"
 
@@ -69,18 +71,19 @@ async def test_a_claim_that_was_given_up_or_has_lapsed_is_free(make: Make) -> No
     first = await one.claim(NAME, b"first", 60)
     assert first.mine is not None
     one.release(NAME, first.mine)
-    await asyncio.sleep(0.1)
-    assert (await other.claim(NAME, b"second", 0.2)).mine is not None
+    async with asyncio.timeout(PATIENCE):
+        while (await other.claim(NAME, b"second", 0.2)).mine is None:
+            pass
     await asyncio.sleep(0.25)
     assert (await one.claim(NAME, b"third", 60)).mine is not None
 
 
 async def test_a_claim_that_is_renewed_holds(make: Make) -> None:
     one, other = make(), make()
-    mine, _ = await one.claim(NAME, b"note", 0.3)
+    mine, _ = await one.claim(NAME, b"note", 1.0)
     assert mine is not None
     one.renew(NAME, mine, 60)
-    await asyncio.sleep(0.35)
+    await asyncio.sleep(1.1)
     assert (await other.claim(NAME, b"other", 60)).found == b"note"
 
 

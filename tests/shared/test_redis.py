@@ -76,6 +76,7 @@ async def test_a_redis_that_is_gone_refuses_nobody_and_each_machine_counts_for_i
     assert [record.message.partition(":")[0].split()[0] for record in caplog.records] == ["Redis", "Redis"]
 
 
+@pytest.mark.alone
 async def test_a_redis_that_says_nothing_costs_its_patience_once_a_second_and_not_each_request(
     link: Link, redis_server: RedisServer
 ) -> None:
