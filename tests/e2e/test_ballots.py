@@ -222,7 +222,7 @@ def test_an_early_stop_cancels_voters_that_cannot_matter(served: tuple[Gateway, 
     slow = [llm("hang", temperature=number / 10) for number in range(3)]
     began = time.perf_counter()
     reply = score(gateway, llm(weight=4), *slow, early_stop="winner", stream=stream)
-    assert time.perf_counter() - began < 1
+    assert time.perf_counter() - began < 5
     ballot = (reply.events()[-2] if stream else reply.json())["ballot"]
     assert ballot["winner"] == BEST
     assert ballot["unheard"] == 3
