@@ -88,7 +88,7 @@ class Stage:
 @asynccontextmanager
 async def stage(script: Script, **limits: Any) -> AsyncIterator[Stage]:  # noqa: ANN401 - of a server
     async with upstream(script) as server:
-        house, records = a_house(rails_to({"p0": server.base_url}, timeouts=Timeouts(idle=0.5)))
+        house, records = a_house(rails_to({"p0": server.base_url}, timeouts=Timeouts(idle=0.9)))
         plane = DataPlane(house, {b"/v1/chat/completions": ChatSurface()}, Heads(cors=True), ServerLimits(**limits))
         yield Stage(server, records, plane)
         assert house.tally.open_requests == 0
@@ -206,7 +206,7 @@ async def test_a_client_that_reads_slowly_slows_the_provider_down_and_loses_noth
     async with stage(script) as scene:
         server = Server(asking(stream=True), sending=slowly)
         running = asyncio.ensure_future(scene.serve(server))
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(1.3)
         assert sent < pieces
         reading.set()
         await asyncio.wait_for(running, PATIENCE)

@@ -49,7 +49,7 @@ _COSTS = {
 }
 """In pico-dollars, by hand: searches and tokens; tokens and images; characters; a second and a half."""
 _FAULTS = {"status-500": 502, "status-429": 429, "reset": 502, "hang": 504, "html": 502, "malformed": 502}
-_IMPATIENT = "{ first_byte = 0.5, idle = 0.5, total = 1.5 }"
+_IMPATIENT = "{ first_byte = 1.5, idle = 1.5, total = 3.0 }"
 
 
 class Works(NamedTuple):

@@ -201,7 +201,7 @@ STREAM_FAILURES: dict[str, Script] = {
     "stalls after the role": stalling(HEAD + b'data: {"choices":[{"delta":{"role":"assistant"}}]}\n\n'),
     "only done": once(HEAD + b"data: [DONE]\n\n"),
 }
-QUICK = Timeouts(connect=0.5, first_byte=0.3, whole=0.3, idle=0.3, total=5.0)
+QUICK = Timeouts(connect=5.0, first_byte=0.8, whole=0.8, idle=0.8, total=10.0)
 
 
 def _cases() -> Iterator[Any]:

@@ -16,7 +16,7 @@ from vectors_upstream import Answer, Asked, Refusal, Scripted, scripted, vector
 
 _PRICE = '{ prompt = "0.000001" }'
 _DEARER = '{ prompt = "0.000002" }'
-_IMPATIENT = "{ first_byte = 0.5, idle = 0.5, total = 1.5 }"
+_IMPATIENT = "{ first_byte = 1.5, idle = 1.5, total = 3.0 }"
 _FAULTS = {
     "embed-status-500": (502, "provider_unavailable"),
     "embed-status-429": (429, "rate_limit_exceeded"),
@@ -24,7 +24,7 @@ _FAULTS = {
     "embed-reset": (502, "provider_unavailable"),
     "embed-hang": (504, "timeout"),
     "embed-html": (502, "provider_unavailable"),
-    "embed-slow-900": (504, "timeout"),
+    "embed-slow-2500": (504, "timeout"),
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from conservation import assert_conserved, settled
 from gateway import FakeServer, Gateway, Reply, model_tables, provider_table, running
+from patience import PATIENCE
 
 Arrangement = Literal["alone", "first", "middle", "every"]
 _ARRANGEMENTS: tuple[Arrangement, ...] = ("alone", "first", "middle", "every")
@@ -19,8 +20,8 @@ _HEALTHY = "lorem-5"
 _HEALTHY_TEXT = "lorem ipsum dolor sit amet"
 _DOWN = "status-503"
 _PRICES = '{ prompt = "0.000001", completion = "0.000002" }'
-_PATIENCE = 0.5
-_TOTAL = 1.2
+_PATIENCE = 1.5
+_TOTAL = 3.0
 
 
 class Ending(NamedTuple):
@@ -47,8 +48,8 @@ _TIMEOUT_AMID = Ending("amid", 504, "timeout")
 _WORDS: Mapping[str, tuple[Ending, Ending]] = {
     "slow-50": (_ANSWERED, _ANSWERED),
     "gap-20": (_ANSWERED, _ANSWERED),
-    "slow-900": (_TIMEOUT, _TIMEOUT),
-    "gap-900": (_TIMEOUT, _TIMEOUT),
+    "slow-2500": (_TIMEOUT, _TIMEOUT),
+    "gap-2500": (_TIMEOUT, _TIMEOUT),
     "hang": (_TIMEOUT, _TIMEOUT),
     "reset": (_BROKEN, _BROKEN),
     "reset-after-0": (_BROKEN, _BROKEN),
@@ -172,7 +173,7 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
     directory = tmp_path_factory.mktemp("matrix")
     fakes = {slug: FakeServer(directory, slug) for slug in _PROVIDERS}
     with running(*fakes.values()):
-        timeouts = f"{{ connect = 1.0, first_byte = {_PATIENCE}, idle = {_PATIENCE}, total = {_TOTAL} }}"
+        timeouts = f"{{ connect = 5.0, first_byte = {_PATIENCE}, idle = {_PATIENCE}, total = {_TOTAL} }}"
         tables = [provider_table(slug, fake.base_url, timeouts=timeouts) for slug, fake in fakes.items()]
         tables += [
             model_tables(
@@ -308,13 +309,13 @@ def test_nothing_is_lost_and_nothing_twice(matrix: Matrix) -> None:
     assert_conserved(matrix.gateway, matrix.fakes, names)
 
 
-def test_a_silent_provider_is_left_within_a_second_of_its_deadline(matrix: Matrix) -> None:
+def test_a_silent_provider_is_left_soon_after_its_deadline(matrix: Matrix) -> None:
     for fake in matrix.fakes.values():
         entries = fake.journal()
         silent = {entry["n"] for entry in entries if entry["t"] == "end" and entry["outcome"] in {"hung", "stalled"}}
         left = {entry["n"]: entry["after_ms"] for entry in entries if entry["t"] == "left"}
         assert silent
-        assert all(left[number] < (_TOTAL + 1.0) * 1000 for number in silent)
+        assert all(left[number] < (_TOTAL + PATIENCE) * 1000 for number in silent)
         requests = {entry["n"] for entry in entries if entry["t"] == "request"}
         assert requests == {entry["n"] for entry in entries if entry["t"] == "end"}
 
