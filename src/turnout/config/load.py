@@ -57,19 +57,19 @@ def load(
         BadConfiguration: with every mistake in it, unless the file is no TOML at all.
     """
     found = find_file(path, environment)
-    file = FileSource(Settings, found, environment)
+    file = FileSource(found, environment)
     declared = file.resolved.tree.get("providers")
     slugs = [*(declared if isinstance(declared, dict) else ()), *known_providers]
     layers: tuple[LayerSource, ...] = (
-        FlagSource(Settings, flags, environment),
+        FlagSource(flags, environment),
         EnvironmentSource(Settings, environment, slugs),
         file,
-        CredentialSource(Settings, environment),
+        CredentialSource(environment),
     )
     merged: dict[str, Any] = {}
     for layer in reversed(layers):
         merged = _overlay(merged, layer.resolved.tree)
-    settings, complaints = _validate(layers)
+    settings, complaints = _validate(merged)
     complaints += cross_check(merged, known_providers, (*DIALECTS, *more_dialects))
     mistakes = [
         *(layer.place(key, message) for layer in layers for key, message in layer.complaints),
@@ -86,9 +86,9 @@ def load(
     )
 
 
-def _validate(layers: tuple[LayerSource, ...]) -> tuple[Settings | None, list[Complaint]]:
+def _validate(merged: Mapping[str, Any]) -> tuple[Settings | None, list[Complaint]]:
     try:
-        return Settings(_build_sources=(layers, {})), []  # type: ignore[call-arg]  # mypy sees the fields only
+        return Settings.model_validate(merged), []
     except ValidationError as error:
         return None, complaints_of(error, Settings)
 

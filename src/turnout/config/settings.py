@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from turnout.config.values import (
     Created,
@@ -520,10 +519,8 @@ class Auto(AutoPolicy):
     )
 
 
-class Settings(BaseSettings):
+class Settings(_Table):
     """The whole configuration. Made by ``turnout.config.load``; it reads neither files nor variables itself."""
-
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     server: Server = _usual(Server)
     store: Store = _usual(Store)
@@ -538,19 +535,3 @@ class Settings(BaseSettings):
     plugins: Mapping[Word, DeclaredPlugin] = Field(default={}, description="Plugins by id.")
     auto: Auto = Field(default=Auto(), description="How the auto router chooses models.")
     models: tuple[DeclaredModel, ...] = Field(default=(), description="Declared models, in tables `[[models]]`.")
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature belongs to pydantic-settings
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what is passed in: the process's own environment is never read behind the caller's back."""
-        return (init_settings,)
-
-    @classmethod
-    def _settings_log_debug(cls, states: dict[str, dict[str, Any]]) -> None:
-        """Nothing: pydantic-settings would write the raw sources, secrets included, to its debug log."""

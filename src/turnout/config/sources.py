@@ -7,8 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from pydantic import BaseModel
 
 from turnout.config.keys import Key, Tree, dotted, inside, is_container, one_line, reaches
 from turnout.config.mistakes import BadConfiguration, Complaint, Mistake, nearest
@@ -35,24 +34,15 @@ _CREDENTIALS: Final[Mapping[str, Key]] = {
 _PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
 
-class LayerSource(PydanticBaseSettingsSource):
+class LayerSource:
     """One layer: its tables with ``env:NAME`` values already replaced, and what was noticed meanwhile."""
 
     origin: Origin
     label: str
 
-    def __init__(self, settings_cls: type[BaseSettings], tree: Tree, environment: Mapping[str, str]) -> None:
-        super().__init__(settings_cls)
+    def __init__(self, tree: Tree, environment: Mapping[str, str]) -> None:
         self.resolved: Final[Resolved] = resolve(tree, environment)
         self.complaints: Final[list[Complaint]] = list(self.resolved.complaints)
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - pydantic-settings' signature
-        """The table of that name, as it stands."""
-        return self.resolved.tree.get(field_name), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """All tables of this layer."""
-        return self.resolved.tree
 
     def holds(self, key: Key) -> bool:
         """Whether this layer sets *key*."""
@@ -68,9 +58,9 @@ class FileSource(LayerSource):
 
     origin = "file"
 
-    def __init__(self, settings_cls: type[BaseSettings], path: Path | None, environment: Mapping[str, str]) -> None:
+    def __init__(self, path: Path | None, environment: Mapping[str, str]) -> None:
         self.label = one_line(str(path)) if path else "turnout.toml"
-        super().__init__(settings_cls, _read(path, self.label) if path else {}, environment)
+        super().__init__(_read(path, self.label) if path else {}, environment)
 
 
 class EnvironmentSource(LayerSource):
@@ -79,23 +69,21 @@ class EnvironmentSource(LayerSource):
     origin = "environment"
     label = "environment"
 
-    def __init__(
-        self, settings_cls: type[BaseSettings], environment: Mapping[str, str], slugs: Collection[str]
-    ) -> None:
+    def __init__(self, settings: type[BaseModel], environment: Mapping[str, str], slugs: Collection[str]) -> None:
         self._names: dict[Key, str] = {}
         self._slugs = slugs
         found: list[Complaint] = []
         tree: dict[str, Any] = {}
         for name in sorted(environment):
-            key = self._key(name, settings_cls)
+            key = self._key(name, settings)
             if key is None:
                 continue
             self._names[key] = name
             try:
-                _plant(tree, key, _decode(environment[name], key, settings_cls))
+                _plant(tree, key, _decode(environment[name], key, settings))
             except ValueError as error:
                 found.append((key, str(error)))
-        super().__init__(settings_cls, tree, environment)
+        super().__init__(tree, environment)
         self.complaints.extend(found)
 
     def place(self, key: Key, message: str) -> Mistake:
@@ -105,12 +93,12 @@ class EnvironmentSource(LayerSource):
                 return Mistake(self.label, f"{one_line(name)} {dotted(key[end:])}".strip(), message)
         return super().place(key, message)
 
-    def _key(self, name: str, settings_cls: type[BaseSettings]) -> Key | None:
+    def _key(self, name: str, settings: type[BaseModel]) -> Key | None:
         """The key that variable *name* overrides; None when it has nothing to do with the configuration."""
         if not name.startswith(_PREFIX):
             return None
         steps = name.removeprefix(_PREFIX).lower().split("__")
-        if len(steps) == 1 and steps[0] not in settings_cls.model_fields:
+        if len(steps) == 1 and steps[0] not in settings.model_fields:
             return None  # TURNOUT_CONFIG and other variables that are no overrides
         if steps[0] == "providers" and len(steps) > 1:
             steps[1] = next((slug for slug in self._slugs if re.sub("[.-]", "_", slug) == steps[1]), steps[1])
@@ -132,12 +120,12 @@ class CredentialSource(LayerSource):
     origin = "environment"
     label = "environment"
 
-    def __init__(self, settings_cls: type[BaseSettings], environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         tree: dict[str, Any] = {}
         for name, key in _CREDENTIALS.items():
             if environment.get(name):
                 _plant(tree, key, f"env:{name}")
-        super().__init__(settings_cls, tree, environment)
+        super().__init__(tree, environment)
 
     def place(self, key: Key, message: str) -> Mistake:
         """The mistake, with the variable in place of the key."""
@@ -217,13 +205,13 @@ def _plant(tree: dict[str, Any], key: Key, value: object) -> None:
     tree[name] = value
 
 
-def _decode(text: str, key: Key, settings_cls: type[BaseSettings]) -> object:
+def _decode(text: str, key: Key, settings: type[BaseModel]) -> object:
     """The value of a variable: JSON for tables and lists, the text itself for everything else.
 
     Raises:
         ValueError: a list is given by its elements, the name is unknown, or the JSON is wrong.
     """
-    kind: Any = settings_cls
+    kind: Any = settings
     for step in key:
         if inside(kind, 0) is not None:
             raise ValueError("a list is given as a whole, as JSON")
