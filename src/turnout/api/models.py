@@ -16,7 +16,6 @@ from turnout.api.office import MOUNTS, Caller, Routes
 from turnout.api.shelf import BY_LANGUAGE, PUBLIC, Shelf
 from turnout.base.errors import BadRequest, NotFound, Unauthenticated
 from turnout.base.stored import Stored
-from turnout.catalog.feeds import atom, feed_items, rss
 from turnout.catalog.grouped import flat_reply, grouped_reply
 from turnout.catalog.listing import MEASURED_SECONDS
 from turnout.catalog.offers import benchmarks_reply, image_endpoints_reply, parse_benchmark_query, zdr_reply
@@ -235,6 +234,8 @@ class _Counter:
         address = str(request.url)
 
         def draw() -> Stored:
+            from turnout.catalog.feeds import atom, feed_items, rss  # noqa: PLC0415 - few ask; it needs all of XML
+
             events = self._desk.sources.events()
             items = feed_items(entries, events, base, chat_links=query.chat_links, gone=not query.narrow)
             body = rss(items, base, address) if form == "rss" else atom(items, base, address, wall)

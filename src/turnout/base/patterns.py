@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple, final
+from typing import TYPE_CHECKING, Final, NamedTuple, final
 
-import re2
+if TYPE_CHECKING:
+    from re2 import _Regexp
 
 __all__ = ["BadPattern", "Pattern", "begun_by", "read_pattern"]
 
@@ -191,7 +192,9 @@ class _Reader:
         return _Part(f"(?:{part.full}){mark}", begun, part.empty or least == 0, part.endless or most is None)
 
 
-def _compiled(source: str) -> re2._Regexp:
+def _compiled(source: str) -> _Regexp:
+    import re2  # noqa: PLC0415 - 1 MB that a gateway without guardrails need not hold
+
     options = re2.Options()
     options.log_errors = False
     options.max_mem = _MOST_MEMORY

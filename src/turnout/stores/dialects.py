@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import Connection, Dialect, Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
-__all__ = ["Insert", "insert_into"]
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
-Insert = postgresql.Insert | sqlite.Insert
-"""An insertion that can say what happens to rows that are there already."""
+    Insert = postgresql.Insert | sqlite.Insert
+    """An insertion that can say what happens to rows that are there already."""
+
+__all__ = ["insert_into"]
 
 
 def insert_into(table: Table, place: Connection | Dialect) -> Insert:
     """An insertion into *table* for the database of *place*."""
     dialect = place if isinstance(place, Dialect) else place.dialect
-    return postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
+    if dialect.name != "postgresql":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - 2 MB that SQLite need not hold
+
+    return postgresql.insert(table)

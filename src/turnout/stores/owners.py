@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict
 from sqlalchemy import Connection, Dialect, Table, delete, select, update
@@ -16,7 +17,7 @@ from turnout.base.money import MAX_PICO
 from turnout.domain.account import Account, Key
 from turnout.domain.budget import Budget, begins
 from turnout.stores.activity import SECONDS_PER_DAY
-from turnout.stores.dialects import Insert, insert_into
+from turnout.stores.dialects import insert_into
 from turnout.stores.reports import spent_by
 from turnout.stores.rows import key_of, key_row, one_row
 from turnout.stores.schema import (
@@ -27,6 +28,9 @@ from turnout.stores.schema import (
     REVISIONS,
     WINDOWS,
 )
+
+if TYPE_CHECKING:
+    from turnout.stores.dialects import Insert
 
 __all__ = [
     "KEYS_REVISION",

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from fastapi import Request, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from turnout import __version__
 from turnout.base.stored import Stored
 from turnout.web.assets import Assets
 from turnout.web.headers import HTML, answer, secured
 from turnout.web.shown import FILTERS
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 __all__ = ["Drawn", "Easel"]
 
@@ -34,7 +37,13 @@ class Easel:
     def __init__(self, assets: Assets) -> None:
         self.assets = assets
         self._kept: dict[tuple[str, str], tuple[object, float, Stored, int]] = {}
-        self._environment = Environment(
+
+    @cached_property
+    def _environment(self) -> Environment:
+        """What templates are found and filled with; made for the first page, since it brings 2 MB."""
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - see above
+
+        environment = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"),
             autoescape=True,
             undefined=StrictUndefined,
@@ -42,8 +51,9 @@ class Easel:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._environment.filters |= FILTERS
-        self._environment.globals |= {"assets": assets, "version": __version__}
+        environment.filters |= FILTERS
+        environment.globals |= {"assets": self.assets, "version": __version__}
+        return environment
 
     async def show(
         self, request: Request, subject: object, draw: Callable[[], Drawn], seconds: float = _SECONDS
@@ -63,14 +73,16 @@ class Easel:
     async def once(self, request: Request, drawn: Drawn, form_to: str = "") -> Response:
         """A page that nobody keeps; *form_to* as :func:`secured` has it."""
         name, content, status = drawn
-        template = self._environment.get_template(name)
-        body = await asyncio.to_thread(template.render, path=request.url.path, **content)
+        body = await asyncio.to_thread(self._filled, name, request.url.path, content)
         return secured(Response(body, status, {"Cache-Control": "no-store"}, HTML.decode()), form_to)
 
     def _drawn(self, path: str, draw: Callable[[], Drawn]) -> tuple[Stored, int]:
         name, content, status = draw()
-        body = self._environment.get_template(name).render(path=path, **content).encode()
+        body = self._filled(name, path, content).encode()
         stored = Stored(body, kind=HTML, cache=_BRIEFLY if status == 200 else _NOT_KEPT)
         if stored.compressible:
             stored.compress()
         return stored, status
+
+    def _filled(self, name: str, path: str, content: Mapping[str, Any]) -> str:
+        return self._environment.get_template(name).render(path=path, **content)

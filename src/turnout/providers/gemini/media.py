@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mimetypes import MimeTypes
+from mimetypes import guess_type
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -13,7 +13,6 @@ __all__ = ["address_of", "is_taken_by_url", "media_part", "video_page"]
 
 _FILES: Final = "https://generativelanguage.googleapis.com/"
 _VIDEO_PAGES: Final = frozenset({"youtube.com", "www.youtube.com", "m.youtube.com", "music.youtube.com", "youtu.be"})
-_TYPES: Final = MimeTypes()
 _OTHER_NAMES: Final = {"audio/x-wav": "audio/wav", "audio/x-aiff": "audio/aiff", "audio/mp4": "audio/m4a"}
 _SOUNDS: Final = {"mp3": "audio/mp3", "mpeg": "audio/mpeg", "m4a": "audio/m4a", "pcm16": "audio/L16;rate=24000"}
 
@@ -87,5 +86,5 @@ def _upload(file_id: str) -> str:
 
 def _named(name: str) -> str | None:
     """The media type that a file's name tells, in Google's words; the same on every machine."""
-    found = _TYPES.guess_type(name)[0]
+    found = guess_type(name)[0]
     return _OTHER_NAMES.get(found, found) if found else None
