@@ -167,7 +167,7 @@ def _compressors() -> Mapping[bytes, Callable[[bytes], bytes]]:
     except ImportError:
         pass
     else:
-        found[b"br"] = lambda body: bytes(brotli.compress(body, quality=_LEVEL))
+        found[b"br"] = lambda body: bytes(brotli.compress(body, quality=_LEVEL, lgwin=_window(body)))
     try:
         import zstandard  # noqa: PLC0415 - see above
     except ImportError:
@@ -175,6 +175,11 @@ def _compressors() -> Mapping[bytes, Callable[[bytes], bytes]]:
     else:
         found[b"zstd"] = lambda body: bytes(zstandard.ZstdCompressor(level=_LEVEL).compress(body))
     return found
+
+
+def _window(body: bytes) -> int:
+    """The smallest window of brotli that holds *body*: the usual one costs 30 MB and 4 ms however short it is."""
+    return min(max(len(body).bit_length(), 16), 22)
 
 
 def _gzip(body: bytes) -> bytes:
