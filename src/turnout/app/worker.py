@@ -38,7 +38,7 @@ from turnout.app.control import ControlPlane
 from turnout.app.credentials import ensure_master_key, reach_by, vault_of
 from turnout.app.descriptors import room_for_connections
 from turnout.app.machines import Machines
-from turnout.app.memory import keep_freed_memory, spare_the_collector
+from turnout.app.memory import keep_freed_memory, settle_memory
 from turnout.app.metrics import TallyFiles
 from turnout.app.outside import Poster, fetch_limits, outside_of
 from turnout.app.providers import read_headers
@@ -310,7 +310,7 @@ class _Worker:
         shelf = asyncio.ensure_future(self._control.desk.shelf())
         self._background.add(shelf)
         shelf.add_done_callback(self._background.discard)
-        shelf.add_done_callback(lambda _: spare_the_collector())
+        shelf.add_done_callback(lambda _: settle_memory())
 
     async def _switch(self, rails: Rails) -> None:
         """Put new rails under the requests to come; the catalog's replies are made before, in a thread."""
