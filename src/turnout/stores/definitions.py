@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
+from operator import attrgetter
 from typing import Any, Final
 
-from msgspec.structs import asdict
-from sqlalchemy import ColumnElement, Connection, Double, FromClause, Select, cast, func, select
+from msgspec import Struct
+from sqlalchemy import ColumnElement, Connection, Dialect, Double, FromClause, Select, Table, cast, func, select
 
 from turnout.base.money import PICO_PER_DOLLAR, Pico
 from turnout.contracts.definitions import DefinitionSort, Span
@@ -39,7 +41,7 @@ class SQLDefinitions(StorePart):
 
     async def put_definitions(self, definitions: Sequence[StoredDefinition]) -> None:
         """Keep those that their accounts have not registered before."""
-        await self._keep(DEFINITIONS, [asdict(definition) for definition in definitions])
+        await self._keep(DEFINITIONS, definitions)
 
     async def definition(self, kind: DefinitionKind, definition_id: str) -> StoredDefinition | None:
         """The definition as it was registered first."""
@@ -96,7 +98,7 @@ class SQLDefinitions(StorePart):
 
     async def add_uses(self, uses: Sequence[UseOfDefinition]) -> None:
         """Keep those that are not there yet."""
-        await self._keep(DEFINITION_USES, [asdict(use) for use in uses])
+        await self._keep(DEFINITION_USES, uses)
 
     async def use_totals(
         self, kind: DefinitionKind, definition_id: str, *, account_id: str | None = None, span: Span = (None, None)
@@ -113,15 +115,21 @@ class SQLDefinitions(StorePart):
         sums: dict[str, Any] = {name: _number(name, row[name]) for name in _SUMS}
         return UseTotals(**sums, **money)
 
-    async def _keep(self, table: Any, rows: Sequence[dict[str, Any]]) -> None:  # noqa: ANN401 - a table
-        if not rows:
-            return
+    async def _keep(self, table: Table, structs: Sequence[Struct]) -> None:
+        """Add a row for each of *structs*, whose fields are the columns of *table*."""
+        rows = sorted(map(attrgetter(*table.c.keys()), structs))  # by the primary key, which comes first
 
         def add(connection: Connection) -> None:
-            adding = insert_into(table, connection).on_conflict_do_nothing()
-            connection.execute(adding, sorted(rows, key=lambda row: [str(row[key.name]) for key in table.primary_key]))
+            connection.exec_driver_sql(_adding(table, connection.dialect), rows)
 
-        await self._write(add)
+        if rows:
+            await self._write(add)
+
+
+@cache
+def _adding(table: Table, dialect: Dialect) -> str:
+    """Made once: a completion of many voters adds many rows."""
+    return str(insert_into(table, dialect).on_conflict_do_nothing().compile(dialect=dialect))
 
 
 def _number(name: str, total: Any) -> int | float:  # noqa: ANN401 - databases add in types of their own
