@@ -17,7 +17,8 @@ def test_an_account_is_made_listed_and_given_credit(tmp_path: Path) -> None:
     assert turnout(tmp_path, "accounts", "credit", account, "unlimited").returncode == 0
     assert _rows(tmp_path, "accounts", "list")[0][4] == "unlimited"
     wrong = turnout(tmp_path, "accounts", "credit", account, "much")
-    assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1)
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert "dollars" in wrong.stderr
     unknown = turnout(tmp_path, "accounts", "credit", "nobody", "1")
     assert unknown.stderr == "turnout: There is no account of that id\n"
 
@@ -29,6 +30,9 @@ def test_a_key_belongs_to_an_account_and_has_a_limit(tmp_path: Path) -> None:
     )
     assert made.returncode == 0, made.stderr
     assert _rows(tmp_path, "keys", "list")[0][-1] == "12.5 weekly"
-    for wrong in (("--limit", "-1"), ("--limit", "x"), ("--reset", "hourly"), ("--account", "nobody")):
-        said = turnout(tmp_path, "keys", "create", "bob", *wrong)
-        assert (said.returncode, said.stderr.count("\n")) == (1, 1)
+    wrongs = (("--limit", "-1", "dollars", 2), ("--limit", "x", "dollars", 2), ("--reset", "hourly", "daily", 2),
+              ("--account", "nobody", "account", 1))  # fmt: skip
+    for option, value, word, status in wrongs:
+        said = turnout(tmp_path, "keys", "create", "bob", option, value)
+        assert (said.returncode, said.stderr.count("\n")) == (status, 1)
+        assert word in said.stderr

@@ -6,10 +6,9 @@ import secrets
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from msgspec import Raw
 
 from turnout.cli.options import ConfigOption, print_table
-from turnout.cli.stores import in_store
+from turnout.cli.stores import dollars_of, in_store, values_of
 
 if TYPE_CHECKING:
     from turnout.base.money import Pico
@@ -66,12 +65,11 @@ def credit(
     account: Annotated[str, typer.Argument(help="Its id.")], dollars: _Credit, config: ConfigOption = None
 ) -> None:
     """Set the credit of an account: what it may spend in its whole life."""
-    from turnout.accounts.writes import ACCOUNT_FIELDS, changed_account, read_body
+    from turnout.accounts.writes import ACCOUNT_FIELDS, changed_account
     from turnout.base.errors import NotFound
-    from turnout.base.jsons import encode
 
-    amount = None if dollars == "unlimited" else Raw(dollars.encode())
-    values = read_body(encode({"credit": amount}), ACCOUNT_FIELDS)
+    amount = None if dollars == "unlimited" else dollars_of(dollars)
+    values = values_of({"credit": amount}, ACCOUNT_FIELDS)
     changed = in_store(config, lambda store: store.change_account(account, lambda one: changed_account(one, values)))
     if changed is None:
         raise NotFound("There is no account of that id")

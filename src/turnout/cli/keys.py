@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from msgspec import Raw
 from msgspec.structs import replace
 
 from turnout.cli.options import ConfigOption, print_table
-from turnout.cli.stores import in_store
+from turnout.cli.stores import dollars_of, in_store, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -53,15 +52,14 @@ def create(
 ) -> None:
     """Make a key and print it, once."""
     from turnout.accounts.issue import issue_key
-    from turnout.accounts.writes import KEY_FIELDS, changed_key, read_body
+    from turnout.accounts.writes import KEY_FIELDS, changed_key
     from turnout.base.clock import SYSTEM_CLOCK
-    from turnout.base.jsons import encode
 
     fields: dict[str, object] = {"limit_reset": reset, "allowed_models": model, "tags": tag}
     fields = {field: value for field, value in fields.items() if value}
     if limit is not None:
-        fields["limit"] = Raw(limit.encode())
-    values = read_body(encode(fields), KEY_FIELDS)
+        fields["limit"] = dollars_of(limit)
+    values = values_of(fields, KEY_FIELDS)
     expires = None if days is None else SYSTEM_CLOCK.wall() + days * _SECONDS_PER_DAY
     secret, _ = in_store(
         config,

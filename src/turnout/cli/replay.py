@@ -73,7 +73,7 @@ def _moment(text: str, now: float) -> float:
     """Unix seconds.
 
     Raises:
-        BadRequest: the text is no time.
+        BadParameter: the text is no time.
     """
     if ago := _AGO.fullmatch(text):
         return now - int(ago[1]) * _SECONDS[ago[2]]
@@ -82,7 +82,8 @@ def _moment(text: str, now: float) -> float:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise BadRequest(f"--since {text}: neither a time ago (24h), nor a date, nor unix seconds") from None
+        words = f"{text} is neither a time ago (24h), nor a date, nor unix seconds"
+        raise typer.BadParameter(words, param_hint="--since") from None
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
 
 
