@@ -4,6 +4,7 @@ import type { paths } from "./schema";
 import { router } from "./router.svelte";
 import { session } from "./session.svelte";
 
+const AT_ONCE = 100;
 type Method = "get" | "post" | "put" | "patch" | "delete";
 /** The documented paths that have this method. */
 export type PathOf<M extends Method> = {
@@ -28,6 +29,8 @@ export class ApiError extends Error {
     readonly type: string,
     message: string,
     readonly metadata: Record<string, unknown> = {},
+    /** The id that the refused request has got, where it got one. */
+    readonly generation = "",
   ) {
     super(message);
   }
@@ -38,6 +41,16 @@ export const post = <T>(path: PathOf<"post">, options: Options = {}): Promise<T>
 export const put = <T>(path: PathOf<"put">, options: Options = {}): Promise<T> => json<T>("PUT", path, options);
 export const patch = <T>(path: PathOf<"patch">, options: Options = {}): Promise<T> => json<T>("PATCH", path, options);
 export const del = <T>(path: PathOf<"delete">, options: Options = {}): Promise<T> => json<T>("DELETE", path, options);
+
+/** All of a list that is given a hundred at a time. */
+export async function all<T>(path: PathOf<"get">, query: Options["query"] = {}): Promise<T[]> {
+  const found: T[] = [];
+  for (;;) {
+    const { data } = await get<{ data: T[] }>(path, { query: { ...query, limit: AT_ONCE, offset: found.length } });
+    found.push(...data);
+    if (data.length < AT_ONCE) return found;
+  }
+}
 
 /** The events of a stream as they come: decoded JSON, without the closing `[DONE]`. */
 export async function* stream<T>(path: PathOf<"post">, options: Options): AsyncGenerator<T> {
@@ -104,7 +117,7 @@ async function refusalOf(answer: Response): Promise<ApiError> {
     const { error } = (await answer.json()) as {
       error: { message: string; metadata?: Record<string, unknown> & { error_type?: string } };
     };
-    return new ApiError(answer.status, error.metadata?.error_type ?? "", error.message, error.metadata);
+    return new ApiError(answer.status, error.metadata?.error_type ?? "", error.message, error.metadata, answer.headers.get("x-generation-id") ?? "");
   } catch {
     return new ApiError(answer.status, "", `The gateway answered with status ${answer.status}.`);
   }

@@ -10,9 +10,11 @@ function placeOf(path: string): Place {
   for (const route of routes) {
     const names = [...route.path.matchAll(/:(\w+)/g)].map((found) => found[1] ?? "");
     const match = new RegExp(`^${route.path.replace(/:\w+/g, "([^/]+)")}/?$`).exec(path);
-    if (match) {
-      const params = Object.fromEntries(names.map((name, i) => [name, decodeURIComponent(match[i + 1] ?? "")]));
-      return { route, params };
+    if (!match) continue;
+    try {
+      return { route, params: Object.fromEntries(names.map((name, i) => [name, decodeURIComponent(match[i + 1] ?? "")])) };
+    } catch {
+      break; // a percent sign that stands for nothing: no page has such an address
     }
   }
   return { route: undefined, params: {} };

@@ -118,6 +118,8 @@ export class Answer {
       this.#flush();
       if (this.#control.signal.aborted) this.state = "stopped";
       else [this.error, this.state] = [problem as Error, "failed"];
+      // What was asked of a provider has a record; what was refused before has none.
+      if (problem instanceof ApiError && problem.status >= 500) this.id ||= problem.generation;
     }
     this.took = since();
   }
