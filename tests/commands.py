@@ -10,7 +10,7 @@ from pathlib import Path
 
 __all__ = ["turnout"]
 
-_SECONDS = 60.0
+_SECONDS = 200.0
 _INHERITED = ("PATH", "PYTHONPATH", "LANG")
 
 

@@ -13,10 +13,7 @@ __all__ = ["database", "empty_store", "new_store", "postgres_server", "redis_ser
 
 # Machines are shared: how long an example takes says nothing about it.
 _EXAMPLES = int(os.environ.get("TURNOUT_TEST_EXAMPLES", "30"))
-_NO_MATTER = [
-    HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much, HealthCheck.large_base_example
-]  # fmt: skip
-settings.register_profile("shared", deadline=None, max_examples=_EXAMPLES, suppress_health_check=_NO_MATTER)
+settings.register_profile("shared", deadline=None, max_examples=_EXAMPLES, suppress_health_check=list(HealthCheck))
 settings.load_profile("shared")
 
 _DAY_SECONDS, _LATE_SECONDS = 86_400, 30

@@ -30,7 +30,7 @@ __all__ = [
 
 API_KEY = "sk-to-v1-" + "a1" * 32
 MANAGEMENT_KEY = "sk-to-v1-" + "b2" * 32
-_START_SECONDS = 40.0
+_START_SECONDS = 90.0
 
 
 class Reply(NamedTuple):
@@ -107,7 +107,7 @@ class Gateway:
         self.url = found[1]
         self.port = urlsplit(self.url).port or 0
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 30.0) -> int:
+    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 60.0) -> int:
         """End the process and return its exit status; kills it when it does not end in time."""
         assert self.process is not None
         if self.process.poll() is None:
@@ -136,7 +136,7 @@ class Gateway:
         *,
         headers: Mapping[str, str] | None = None,
         key: str | None = API_KEY,
-        timeout: float = 40.0,
+        timeout: float = 100.0,
     ) -> Reply:
         """One request; *body* is sent as JSON unless it is bytes."""
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()

@@ -31,7 +31,7 @@ def test_a_taken_port_of_the_fake_provider_is_status_1(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=100,
     )
     assert said.returncode == 1
     assert said.stderr.startswith("turnout: ")

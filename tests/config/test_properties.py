@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.config import BadConfiguration, Loaded, load, show
@@ -59,7 +59,6 @@ def _outcome(path: Path | None, environment: dict[str, str], flags: dict[str, ob
     return None
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], deadline=None)
 @given(tree=_shaped())
 def test_any_tables_end_in_a_configuration_or_in_mistakes(
     tree: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -74,7 +73,6 @@ def test_any_tables_end_in_a_configuration_or_in_mistakes(
         assert again.settings.models == loaded.settings.models
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(raw=st.binary(max_size=60) | st.text(alphabet="ab.=[]{}\"'\\\n#0-:,T", max_size=40).map(str.encode))
 def test_any_bytes_end_in_a_configuration_or_in_mistakes(raw: bytes, tmp_path: Path) -> None:
     path = tmp_path / "turnout.toml"
@@ -82,7 +80,6 @@ def test_any_bytes_end_in_a_configuration_or_in_mistakes(raw: bytes, tmp_path: P
     _outcome(path, {}, {})
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     variables=st.dictionaries(
         st.sampled_from(

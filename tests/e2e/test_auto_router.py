@@ -452,7 +452,7 @@ def test_a_table_is_trained_on_what_was_judged_of_kept_prompts(gateway: Gateway,
     variables = {"TURNOUT_SERVER__DATA_DIR": str(gateway.data_dir)}
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-m", "turnout", "auto", "train", "--out", str(out), "--config", str(gateway.config)],
-        env=os.environ | variables, capture_output=True, text=True, timeout=60, check=False,
+        env=os.environ | variables, capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert len(load_table(out).vectors) == len({row["prompt"] for row in rows})

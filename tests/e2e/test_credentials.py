@@ -266,7 +266,7 @@ def test_a_credential_is_tested_by_an_endpoint_and_by_a_command(gateway: Gateway
 def turnout(gateway: Gateway, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "turnout", *arguments, "--config", str(gateway.config)]
     environment = {"TURNOUT_SERVER__DATA_DIR": str(gateway.data_dir), "COLUMNS": "200", **_inherited()}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=60)  # noqa: S603 - our own
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=200)  # noqa: S603 - our own
 
 
 def _inherited() -> dict[str, str]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from gateway import FakeServer, Gateway, model_tables, provider_table, running
 
 CHEAP = '{ prompt = "0.000001", completion = "0.000001" }'
 DEAR = '{ prompt = "0.00001", completion = "0.00001" }'
 
 
+@pytest.mark.alone  # an outage is left alone for half a minute
 def test_an_outage_that_workers_have_found_is_not_found_again_after_all_of_them_are_killed(tmp_path: Path) -> None:
     fake = FakeServer(tmp_path)
     with fake:

@@ -7,7 +7,7 @@ from random import Random
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from servers import NewStore
@@ -145,7 +145,7 @@ async def test_an_answer_is_clamped_to_a_quarter_of_what_is_free(store: Store) -
     assert await one.affordable(CLAIMS, 10_000) >= 200
 
 
-@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=8)
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 60))
 async def test_whatever_happens_on_two_nodes_no_instant_exceeds_a_limit(
     empty_store: NewStore, seed: int, steps: int

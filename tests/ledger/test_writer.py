@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -246,7 +246,7 @@ async def test_the_loop_outlives_a_store_that_fails_for_a_while(store: SQLiteSto
     journal.close()
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=30)
 @given(
     steps=st.lists(
         st.sampled_from(["append", "append twice", "torn", "garbage", "drain", "new writer", "restart"]), max_size=25

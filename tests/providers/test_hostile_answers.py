@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from examples import a_provider, a_request
@@ -150,7 +150,6 @@ def _check_choice(choice: Any, part: str) -> None:  # noqa: ANN401 - JSON
             assert isinstance(arguments, str)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(WHOLE | ODD, SPELLING, st.booleans())
 def test_a_whole_answer_is_readable_or_refused(body: object, spelling: tuple[int | None, bool], exclude: bool) -> None:  # noqa: FBT001 - drawn
     raw = _spelled(body, spelling[0], ascii_only=spelling[1]).encode()
@@ -171,7 +170,6 @@ def test_a_whole_answer_is_readable_or_refused(body: object, spelling: tuple[int
                 assert isinstance(choice["text"], str)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(EVENT | ODD, max_size=4), SPELLING, st.integers(1, 60), st.booleans())
 def test_a_stream_is_readable_or_refused(
     events: list[object],

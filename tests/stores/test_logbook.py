@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -89,7 +89,7 @@ def _or_none(values: Sequence[str]) -> st.SearchStrategy[str | None]:
 _seconds = st.none() | st.floats(_FIRST - 100, _FIRST + 601 * 3_600, allow_nan=False)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=60)
 @given(
     search=st.builds(
         Search,

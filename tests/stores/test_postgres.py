@@ -203,7 +203,7 @@ async def test_a_server_that_is_started_again_is_found_again_and_nothing_is_lost
     running = False
     taken = sum(await asyncio.gather(*bringing))
     assert refused > 0
-    assert taken > 4
+    assert taken > 1
     assert await store.spent(GENERATION.key_hash, 0.0) == taken * 50 * GENERATION.cost
 
 

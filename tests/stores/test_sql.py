@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -61,7 +61,7 @@ async def test_adding_a_generation_again_changes_nothing(store: Store) -> None:
     assert await store.generation("gen-1-3", "default") == replace(GENERATION, id="gen-1-3")
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=25)
 @given(batches=st.lists(st.lists(st.integers(0, 40), max_size=30), max_size=6), salt=st.integers(0, 2**60))
 async def test_whatever_is_repeated_each_generation_counts_once(
     store: Store, batches: list[list[int]], salt: int

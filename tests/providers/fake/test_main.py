@@ -37,7 +37,7 @@ def test_process_ends_with_its_parent() -> None:
         "child.stdout.readline()\n"
         "print(child.pid, flush=True)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, timeout=20)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, timeout=100)  # noqa: S603
     child = int(done.stdout)
     deadline = time.monotonic() + 10
     while _runs(child):
@@ -50,7 +50,7 @@ def test_a_port_in_use_is_one_clear_line() -> None:
         assert first.stdout is not None
         port = json.loads(first.stdout.readline())["port"]
         second = subprocess.run(  # noqa: S603  # our own program
-            [*COMMAND, "--port", str(port)], capture_output=True, text=True, check=False, timeout=20
+            [*COMMAND, "--port", str(port)], capture_output=True, text=True, check=False, timeout=100
         )
         first.terminate()
     assert second.returncode == 1
