@@ -180,7 +180,7 @@ class _Query:
         unheard = tuple(seat.weight for seat in answered if seat.vote is None)
         if not names:
             ballot = Ballot(options=0, votes=tuple(votes), waiting=unheard, rules=job.asked.rules)
-            return Election(list(answered), {}, count(ballot), tuple(votes), {})
+            return Election(list(answered), {}, count(ballot), tuple(votes))
         election = await hold_election(
             job,
             self._selectors,

@@ -17,7 +17,6 @@ from turnout.query.prompt import Conversation, output_mode_of
 from turnout.query.selection import Options, Selection, Slip, Terms
 from turnout.query.shapes import ballot_report, votes_report
 from turnout.query.tally import code_of_failures, count
-from turnout.query.voters import Heard
 from turnout.query.weighing import Weights
 
 __all__ = ["Election", "all_failed", "hold_election", "outcome_report"]
@@ -30,7 +29,6 @@ class Election(Struct):
     slips: Mapping[int, Sequence[Slip]]
     tally: Tally
     votes: tuple[Vote, ...]
-    heard: Mapping[int, Sequence[Heard]]
 
 
 async def hold_election(  # noqa: PLR0913 - what one ballot needs, each named
@@ -75,13 +73,7 @@ async def hold_election(  # noqa: PLR0913 - what one ballot needs, each named
     with job.waiting():
         await poll.hold()
     ballot = poll.ballot
-    return Election(
-        seats=seats,
-        slips=selection.slips,
-        tally=count(ballot),
-        votes=ballot.votes,
-        heard={voter.index: selection.heard(voter) for voter in voters},
-    )
+    return Election(seats=seats, slips=selection.slips, tally=count(ballot), votes=ballot.votes)
 
 
 def _selection(job: Job, conversation: Conversation, texts: Sequence[str], cache: VoteCache) -> Selection:

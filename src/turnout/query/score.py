@@ -32,8 +32,8 @@ async def score(
 
     def spoken(voter: Voter, slips: Sequence[Slip]) -> None:
         order.append(voter)
-        closing = _closing(job, voter, slips[0], weights.values[voter.index])
-        job.send([closing])
+        if job.streams:
+            job.send([_closing(job, voter, slips[0], weights.values[voter.index])])
 
     texts = [answer_text(choice) for choice in choices]
     election = await hold_election(

@@ -130,10 +130,6 @@ class Selection:
         for question in self._asked.get(voter.index, ()):
             question.withdraw()
 
-    def heard(self, voter: Voter) -> tuple[Heard, ...]:
-        """What the questions to *voter* have come to, for one that was withdrawn too."""
-        return tuple(question.heard() for question in self._asked.get(voter.index, ()))
-
     async def _ask(self, voter: Voter, listeners: Sequence[Listener | None] | None) -> list[Slip]:
         trees = self._trees(voter)
         questions: list[Question] = []

@@ -119,14 +119,6 @@ class Question:
     async def ask(self) -> Heard:
         """The answer, or why there is none. Raises nothing but CancelledError."""
         await self._line._serve(self._surface, self._reply)  # noqa: SLF001 - two halves of one thing
-        return self.heard()
-
-    def withdraw(self) -> None:
-        """Nobody waits for the answer any more."""
-        self._reply.gone = True
-
-    def heard(self) -> Heard:
-        """What is known by now."""
         encoder, error = self._surface.made, self._reply.error
         if encoder is None:
             return Heard(error=error or Internal())
@@ -141,6 +133,10 @@ class Question:
             provider=encoder.provider,
             created=encoder.created,
         )
+
+    def withdraw(self) -> None:
+        """Nobody waits for the answer any more."""
+        self._reply.gone = True
 
 
 @final
