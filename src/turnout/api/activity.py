@@ -27,7 +27,7 @@ _DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
 _NAMES: Final[Mapping[str, Dimension]] = {name: name for name in _DIMENSIONS} | {"date": "day"}
 _WORKSPACE: Final = "workspace"
 _TAG: Final = "tag"
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = frozenset("=+-@\t\r")
 _FIGURES: Final = (
     "requests", "failed", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "cost",
 )  # fmt: skip
@@ -193,10 +193,9 @@ def _table(items: Sequence[Mapping[str, Any]]) -> Response:
     if items:
         writer = csv.writer(text, lineterminator="\r\n")
         writer.writerow(items[0])
-        writer.writerows([_cell(value) for value in item.values()] for item in items)  # all have the same names
+        for item in items:  # all have the same names
+            writer.writerow(
+                [f"'{one}" if isinstance(one, str) and one[:1] in _FORMULA else one for one in item.values()]
+            )
     headers = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="activity.csv"'}
     return Response(text.getvalue(), 200, headers, "text/csv; charset=utf-8")
-
-
-def _cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

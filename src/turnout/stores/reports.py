@@ -124,5 +124,5 @@ def claim_alert(connection: Connection, budget_id: str, begins: int, percent: in
 
 def _sum(by: Sequence[Dimension], row: Sequence[Any]) -> ActivitySum:
     parts: dict[str, Any] = dict(zip(by, row, strict=False))
-    counts: dict[str, Any] = {name: int(count) for name, count in zip(COUNTS, row[len(by) :], strict=False)}
+    counts: dict[str, Any] = dict(zip(COUNTS, map(int, row[len(by) :]), strict=False))
     return ActivitySum(**parts, **counts, cost=Pico(int(row[-2]) * PICO_PER_DOLLAR + int(row[-1])))
