@@ -21,6 +21,23 @@ def test_every_documented_field_is_accepted_and_no_other(family: str) -> None:
         _READERS[family](known | {"temperature": 1})
 
 
+@pytest.mark.parametrize(
+    ("written", "wrong"),
+    [
+        ('{"models":[],"models":[]}', "the key `models` stands twice"),
+        ('{"models":[{"id":"a/b","mode":"generate","mode":"generate"}]}', "the key `mode` stands twice"),
+        ('{"models":[NaN]}', "must be an id or a definition"),
+        (" {", "must be an id or a definition"),
+    ],
+)
+def test_a_definition_that_is_written_as_a_text_is_judged_as_strictly_as_one_that_is_not(
+    written: str, wrong: str
+) -> None:
+    with pytest.raises(BadRequest, match=wrong) as caught:
+        query_asked({"messages": [{"role": "user", "content": "x"}], "model": written})
+    assert caught.value.metadata["field"] == "model"
+
+
 def test_each_family_says_how_its_ballot_is_held() -> None:
     assert "vote_seed" in BODIES["score"]["properties"]
     assert "vote_seed" not in BODIES["multichat"]["properties"]

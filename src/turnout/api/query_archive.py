@@ -12,7 +12,7 @@ from msgspec import Raw
 from turnout.api.moments import moment_text
 from turnout.api.office import QUERY_MOUNTS, Caller, bare_reply
 from turnout.base.clock import Clock
-from turnout.base.errors import BadRequest, NotFound
+from turnout.base.errors import NotFound
 from turnout.contracts.archive import Archive
 from turnout.domain.account import Key
 from turnout.domain.archive import ArchivedCompletion
@@ -89,8 +89,6 @@ def _add_marks(
         """Tell what was true, for training tables and calibration."""
         kept = await _own(archive, kind, id, await caller(request))
         body = definition_in(await request.body())
-        if not isinstance(body, dict):
-            raise BadRequest("The body must be a JSON object")
         await mark(archive, kept, body, clock.wall(), voting.learner)
         return Response()
 

@@ -61,7 +61,7 @@ def _add_tables(app: FastAPI, path: str, teaching: Teaching, caller: Caller, *, 
     async def preview(request: Request, id: str) -> Response:  # noqa: A002 - as above
         """What each voter would weigh for a prompt, and what that rests on. Nobody votes."""
         key = await caller(request)
-        return bare_reply(await teaching.preview(_pupil_of(key, request), id, await _body(request)))
+        return bare_reply(await teaching.preview(_pupil_of(key, request), id, definition_in(await request.body())))
 
 
 def _add_rows(app: FastAPI, path: str, teaching: Teaching, caller: Caller, *, shown: bool) -> None:
@@ -76,13 +76,13 @@ def _add_rows(app: FastAPI, path: str, teaching: Teaching, caller: Caller, *, sh
     async def add(request: Request, id: str) -> Response:  # noqa: A002 - as above
         """Add rows (`prompt`, `choices`, `truth`); voters are asked for their votes unless those are told."""
         key = await caller(request)
-        return _told(await teaching.add(_pupil_of(key, request), id, await _body(request)))
+        return _told(await teaching.add(_pupil_of(key, request), id, definition_in(await request.body())))
 
     @app.delete(path + "/rows", tags=["query"], include_in_schema=shown, response_model=None)
     async def delete(request: Request, id: str) -> Response:  # noqa: A002 - as above
         """Delete the rows whose `ids` are named."""
         key = await caller(request)
-        fields = Fields(await _body(request))
+        fields = Fields(definition_in(await request.body()))
         names = fields.texts("ids") or ()
         fields.end()
         return bare_reply({"deleted": await teaching.training.remove(key.account_id, id, names)})
@@ -115,13 +115,6 @@ def _add_files(app: FastAPI, path: str, teaching: Teaching, caller: Caller, *, s
 def _pupil_of(key: Key, request: Request) -> Pupil:
     header = request.headers.get("authorization")
     return Pupil(key, None if header is None else header.encode("latin-1"))
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    body = definition_in(await request.body())
-    if not isinstance(body, dict):
-        raise BadRequest("The body must be a JSON object")
-    return body
 
 
 def _place(after: str | None) -> tuple[int, str]:

@@ -170,22 +170,23 @@ _read_pairs = json.JSONDecoder(object_pairs_hook=_refuse_equal_keys, parse_int=l
 def _refuse_duplicates(body: bytes, fields: dict[str, Raw]) -> None:
     """Walk over the top level. Parsers keep the last of two equal keys, so a slice that differs from it is a first."""
     position = body.index(b"{") + 1
-    seen = 0
-    while key := _KEY.match(body, position):
+    names: list[str] = []
+    for _ in range(len(fields) + 1):
+        key = _KEY.match(body, position)
+        if key is None:
+            break
         name = msgspec.json.decode(b'"' + key[1] + b'"', type=str)
         value = bytes(fields[name])
         position = key.end() + len(value)
-        if body[key.end() : position] != value:
-            raise BadJSON(f"the key `{name[:64]}` stands twice")
-        seen += 1
-        if seen > len(fields):
-            break
         after = _NEXT.match(body, position)
-        if after is None or after[1] == b"}":
+        if after is None or body[key.end() : position] != value:
+            raise BadJSON(f"the key `{name[:64]}` stands twice")
+        names.append(name)
+        if after[1] == b"}":
             break
         position = after.end()
-    if seen != len(fields):
-        raise BadJSON("a key stands twice")
+    if len(names) != len(fields):
+        _refuse_equal_keys([(name, None) for name in names])
 
 
 def _refuse_depth(body: bytes) -> None:

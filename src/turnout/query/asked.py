@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -12,6 +11,7 @@ from turnout.base.errors import BadRequest
 from turnout.base.money import InvalidPrice, parse_price
 from turnout.domain.query import BallotRules, Message
 from turnout.query.poll import EarlyStop
+from turnout.query.registry import definition_in
 from turnout.query.rules import MAX_COUNT, Fields, refused
 
 __all__ = ["Asked", "Reference", "multichat_asked", "query_asked", "score_asked"]
@@ -221,11 +221,9 @@ def _model(fields: Fields) -> str | Mapping[str, Any]:
         raise refused("model", "must be an id or a definition", value)
     if value.lstrip().startswith("{"):
         try:
-            definition = json.loads(value)
-        except (ValueError, RecursionError):
-            raise refused("model", "must be an id or a definition", value) from None
-        if isinstance(definition, dict):
-            return definition
+            return definition_in(value.encode())
+        except BadRequest as error:
+            raise refused("model", f"must be an id or a definition ({error})", value) from None
     return value.removeprefix(_PREFIX)
 
 

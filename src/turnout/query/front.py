@@ -112,10 +112,7 @@ class Voting:
         return Job(kind, call, house, key, asked, roster, self._border)
 
     async def _asked(self, kind: _Kind, body: bytes, key: Key) -> tuple[Asked, Roster]:
-        value = definition_in(body)
-        if not isinstance(value, dict):
-            raise BadRequest("The body must be a JSON object")
-        asked = _ASKED[kind](value)
+        asked = _ASKED[kind](definition_in(body))
         roster = await self._roster(kind, asked.model, key.account_id)
         _refuse_crowd(asked, roster)
         return asked, roster

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, TypeVar, final
+from typing import Any, Final, TypeVar, final
 
 import msgspec
 
@@ -26,7 +26,7 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 
-def definition_in(body: bytes) -> object:
+def definition_in(body: bytes) -> dict[str, Any]:
     """The JSON object in *body*, in which no key stands twice.
 
     Raises:
@@ -35,7 +35,7 @@ def definition_in(body: bytes) -> object:
     try:
         decode_fields(body)
         refuse_duplicates(body)
-        return msgspec.json.decode(body)
+        return msgspec.json.decode(body, type=dict[str, Any])
     except (BadJSON, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"Invalid JSON: {error}") from None
 
