@@ -64,7 +64,6 @@ def test_with_all_three_failing_thirty_times_in_a_hundred_nearly_all_requests_su
 
 
 @pytest.mark.slow  # an outage is left alone for half a minute
-@pytest.mark.timeout(120)
 def test_an_outage_moves_the_next_request_elsewhere_and_ends_within_a_minute(tmp_path: Path) -> None:
     cheap, dear = FakeServer(tmp_path, "cheap"), FakeServer(tmp_path, "dear")
     with running(cheap, dear):
