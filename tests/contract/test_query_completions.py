@@ -303,6 +303,13 @@ def test_archived_answers_stand_for_choices_and_messages(gateway: Gateway) -> No
     assert [choice["message"]["content"] for choice in answer["choices"][:2]] == texts
     message = {"role": "multichat_completion", "id": made["id"]}
     assert score(gateway, score_llm(), messages=[*ASKED, message]).status == 200
+    llm = {"id": "fake/echo", "mode": "generate", "weight": {"type": "static", "weight": 1}}
+    voters = {"models": [llm], "weight": {"type": "static"}}
+    name = gateway.request("POST", "/query_models", voters).json()["name"]
+    chat = gateway.chat(f"query/{name}", "Well?").json()
+    told = {"type": "chat_completion", "id": chat["metadata"]["completion_id"]}
+    judged = score(gateway, score_llm(), choices=[told, "x"]).json()["choices"][0]
+    assert judged["message"]["content"] == chat["choices"][0]["message"]["content"] == "Well?"
     wrong = [{"type": "multichat_completion", "id": made["id"], "choice_index": 9}, "x"]
     reply = score(gateway, score_llm(), choices=wrong)
     assert reply.status == 400
