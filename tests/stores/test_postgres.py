@@ -210,8 +210,8 @@ async def test_a_server_that_is_started_again_is_found_again_and_nothing_is_lost
 async def test_a_server_that_says_nothing_any_more_is_given_up_and_the_event_loop_runs_on(
     store: PostgresStore, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch, database: str
 ) -> None:
-    monkeypatch.setattr("turnout.stores.postgres_lane._COMMAND_SECONDS", 1.0)
-    monkeypatch.setattr("turnout.stores.postgres_lane._PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr("turnout.stores.postgres_lane._COMMAND_SECONDS", 3.0)
+    monkeypatch.setattr("turnout.stores.postgres_lane._PATIENCE_SECONDS", 3.0)
     impatient = PostgresStore(database)
     await impatient.open()
     await impatient.keys()
@@ -250,10 +250,13 @@ async def test_a_lock_that_somebody_holds_is_not_waited_for_for_ever(
     await impatient.open()
     holding = asyncio.create_task(
         asyncio.to_thread(
-            postgres_server.run_sql, "BEGIN; LOCK TABLE generations; SELECT pg_sleep(2); COMMIT", database
+            postgres_server.run_sql, "BEGIN; LOCK TABLE generations; SELECT pg_sleep(4); COMMIT", database
         )
     )
-    await asyncio.sleep(0.5)
+    locked = "SELECT count(*) FROM pg_locks WHERE relation = 'generations'::regclass AND mode = 'AccessExclusiveLock'"
+    async with asyncio.timeout(PATIENCE):
+        while await asyncio.to_thread(postgres_server.run_sql, f"{locked} AND granted", database) == "0":
+            pass
     with pytest.raises(Unavailable):
         await impatient.add_generations([ROW])
     assert await impatient.key("none") is None
