@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from turnout.health.book import HealthBook
 from turnout.health.neighbour import LAYOUT, REGION_BYTES
 from turnout.shared.regions import MappedRegions
@@ -80,6 +82,7 @@ def _book(path: Path) -> HealthBook:
     return HealthBook(MappedRegions(path, REGION_BYTES, LAYOUT))
 
 
+@pytest.mark.alone
 def test_an_outage_declared_by_one_process_is_seen_by_another_within_a_second(tmp_path: Path) -> None:
     path = tmp_path / "health.map"
     one, two = Worker(path), Worker(path)
