@@ -224,7 +224,7 @@ class HotProtocol(HttpToolsProtocol):
             super().on_headers_complete()
             if self.plane.draining:
                 self.cycle.keep_alive = False
-        self.headers = _Unheeded()  # what follows the body is nothing to go by
+        self.headers = _UNHEEDED  # what follows the body is nothing to go by
 
     def _hot(self, headers: Mapping[bytes, bytes], version: str) -> HotReply | KeptReply | None:
         """What answers the request here; None leaves it to the ASGI application."""
@@ -260,7 +260,7 @@ class HotProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        if self._refused or self.parser.should_upgrade():
+        if self._refused or self._in_head:  # the head of an upgrade is never done with
             return
         self._arrives = False
         if not self._ahead:
@@ -393,6 +393,9 @@ class _Unheeded(list[tuple[bytes, bytes]]):
 
     def append(self, header: tuple[bytes, bytes]) -> None:
         """Let go of *header*."""
+
+
+_UNHEEDED = _Unheeded()
 
 
 @lru_cache(1024)

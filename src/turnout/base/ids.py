@@ -33,7 +33,7 @@ class GenerationIds:
     def next(self, wall_seconds: float) -> str:
         """A new id for a request that arrived at *wall_seconds* (unix time)."""
         self._counter = count = (self._counter + 1) % _COUNTER_LIMIT
-        return f"gen-{int(wall_seconds)}-{self._prefix}{count:08x}"
+        return "gen-%d-%s%08x" % (wall_seconds, self._prefix, count)  # noqa: UP031 - in two thirds of the time
 
 
 def new_key() -> str:
