@@ -138,10 +138,11 @@ class HotReply:
         head, self._head = self._head, b""
         if self.chunked:
             last = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
-            self._send(b"%b%b0\r\n\r\n" % (head, last))
+            data = b"%b%b0\r\n\r\n" % (head, last)
         else:
             self.keep_alive = False
-            self._send(head + data)
+            data = head + data
+        self._plane.house.outbox.put(self._transport, data)
         self._end()
 
     def cut(self) -> None:
@@ -164,11 +165,8 @@ class HotReply:
         date = self._plane.date_line(self._connection.server_state.default_headers)
         close = b"" if self.keep_alive else b"connection: close\r\n"
         first = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-        self._send(_WHOLE % (first, lines, date, close, len(body), body))
+        self._plane.house.outbox.put(self._transport, _WHOLE % (first, lines, date, close, len(body), body))
         self._end()
-
-    def _send(self, data: bytes) -> None:
-        self._plane.house.outbox.put(self._transport, data)
 
     def _end(self) -> None:
         self.response_complete = True

@@ -150,9 +150,10 @@ class OpenAIAdapter:
         refuse_error(wire.error)
         if not wire.choices:
             raise nonsense()
-        for choice in wire.choices:
+        choices: list[Choice] = []
+        for place, choice in enumerate(wire.choices):
             refuse_error(choice.error)
-        choices = [_choice(choice, place, wire.id) for place, choice in enumerate(wire.choices)]
+            choices.append(_choice(choice, place, wire.id))
         if wire.search_results is not NULL or wire.citations is not NULL:
             put_sources(choices, wire.search_results, wire.citations)
         return Completion(
