@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from socket import socket
 from typing import final
@@ -26,8 +27,9 @@ from turnout.net.client import Client
 from turnout.net.deadlines import Deadlines
 from turnout.net.outbox import Outbox
 
-__all__ = ["supervise"]
+__all__ = ["answered", "supervise"]
 
+_OWN = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - whoever listens everywhere is reached here
 _RESTART_SECONDS = 0.2
 _LONGEST_PAUSE = 1.0
 _STEADY_SECONDS = 10.0
@@ -67,7 +69,12 @@ async def supervise(orders: Orders, command: Sequence[str], workers: int) -> Non
             keep_synced(lambda: orders.load().settings, orders.sync_command),
         )
         tasks = [loop.create_task(job) for job in jobs]
-        orders.announce(first, rails.routes.snapshot.providers)
+
+        async def announce() -> None:
+            await answered(orders.listening)
+            orders.announce(first, rails.routes.snapshot.providers)
+
+        tasks.append(loop.create_task(announce()))
         try:
             await asyncio.gather(*[crew.keep_running() for _ in range(workers)])
         finally:
@@ -78,6 +85,21 @@ async def supervise(orders: Orders, command: Sequence[str], workers: int) -> Non
     finally:
         till.close()
         await store.close()
+
+
+async def answered(listening: socket) -> None:
+    """Return once a worker answers those who come to *listening*."""
+    host, port = listening.getsockname()[:2]
+    while True:
+        with suppress(OSError):
+            reader, writer = await asyncio.open_connection(_OWN.get(host, host), port)
+            try:
+                writer.write(b"GET /health HTTP/1.0\r\n\r\n")
+                if await reader.read(1):
+                    return
+            finally:
+                writer.close()
+        await asyncio.sleep(_RESTART_SECONDS)
 
 
 def _nothing() -> None:
