@@ -98,6 +98,9 @@ def _worker_command(orders: Orders, path: Path | None, flags: Flags) -> Sequence
 
 
 def _run(main: object) -> None:
+    # Before NumPy is loaded. A fork, as of a sync, ends the threads that OpenBLAS has shared a product among, and who
+    # waits for them waits for ever. One product is too small to be shared anyway.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         import uvloop  # noqa: PLC0415 - not everywhere
     except ImportError:
