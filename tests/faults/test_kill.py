@@ -142,7 +142,7 @@ def _kill_everything(tmp_path: Path, fake: FakeServer, *, workers: int, cycles: 
             gateway.kill()
     began = time.monotonic()
     with gateway:
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
         found = {generation_id for generation_id, _ in generation_ids(gateway)}
         assert set(read) <= found
         assert len(read) == len(set(read))
