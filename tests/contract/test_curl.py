@@ -114,3 +114,15 @@ def test_an_error_in_mid_stream_is_the_last_event_before_the_end(gateway: Gatewa
     *_, last, done, _ = answer.body.split("\n\n")
     assert done == "data: [DONE]"
     assert json.loads(last[6:])["error"]["code"] == 502
+
+
+def test_a_stream_that_goes_on_and_on_is_ended_long_after_what_was_asked_for(gateway: Gateway) -> None:
+    answer = _curl(gateway, _CHAT, _ask("fake/endless", stream=True, max_tokens=10), ["-N"])
+    assert answer.status_line == "HTTP/1.1 200 OK"
+    *said, last, done, _ = answer.body.split("\n\n")
+    assert done == "data: [DONE]"
+    end = json.loads(last[6:])
+    assert end["error"]["code"] == 502
+    assert "does not end" in end["error"]["message"]
+    assert end["choices"][0]["finish_reason"] == "error"
+    assert 1_000 < len(said) < 10_000

@@ -25,6 +25,7 @@ _NO_PRICING = Pricing()
 _NOTHING = Pico(0)
 _MAX_HEADER = 256
 _BYTES_PER_TOKEN = 4
+_MANY_DELTAS, _SPARE_DELTAS = 1_000_000, 1_000
 _OF_CREDENTIALS = frozenset({401, 402, 403, 404, 429})
 """Statuses that speak of who asks."""
 
@@ -243,8 +244,17 @@ class Draft:
     def completion_estimate(self, size: int) -> int:
         """Tokens of *size* bytes of answers by that count; a provider that goes on and on is not paid for it."""
         tokens = -(-size // _BYTES_PER_TOKEN)
+        most = self._most_tokens()
+        return tokens if most is None else min(tokens, most)
+
+    def most_deltas(self) -> int:
+        """In how many pieces a stream may come that keeps to what it was asked for; few send single letters."""
+        most = self._most_tokens()
+        return _MANY_DELTAS if most is None else 4 * most + _SPARE_DELTAS
+
+    def _most_tokens(self) -> int | None:
         most = self._request.max_tokens
-        return tokens if most is None else min(tokens, most * (self._request.parameters.n or 1))
+        return most if most is None else most * (self._request.parameters.n or 1)
 
     def failed(self, error: UpstreamError, delivered: Usage = NO_USAGE) -> None:
         """The present attempt failed; *delivered* is what had reached the client by then, and is charged."""

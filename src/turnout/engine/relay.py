@@ -100,6 +100,7 @@ class Relay(Whole):
         self._finished = False
         self._usage: Usage | None = None
         self._answer_bytes = 0
+        self._room = self._spare = draft.most_deltas()
         self.thoughts: Thoughts | None = None
         self.filters: StreamFilter | None = None
 
@@ -136,9 +137,21 @@ class Relay(Whole):
         chunks = self._decoder.feed(data)
         if chunks:
             self._exchange.renew()  # type: ignore[union-attr]  # begin() comes first
+            self._room -= len(chunks)
+            if self._room < 0 or self._answer_bytes > MAX_UPSTREAM_REPLY_BYTES:
+                self._refuse_endless(chunks)
             self._take(chunks if self.filters is None else self.filters.take(chunks))
         if self._decoder.ended:
             self._exchange.enough()  # type: ignore[union-attr]  # begin() comes first
+
+    def _refuse_endless(self, chunks: list[Chunk]) -> None:
+        """Raise UpstreamError when the answer outgrows its cap, or more came than was asked for.
+
+        Only now are thoughts told from the rest: some providers give them beside ``max_tokens``.
+        """
+        self._spare -= sum(b'"reasoning' not in bytes(choice.delta) for chunk in chunks for choice in chunk.choices)
+        if self._spare < 0 or self._answer_bytes > MAX_UPSTREAM_REPLY_BYTES:
+            raise UpstreamError("The provider's answer does not end", may_be_billed=True)
 
     def complete(self) -> Usage:
         """The exchange is over: check that the stream was whole, and say what it used.
