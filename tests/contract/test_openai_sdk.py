@@ -43,6 +43,7 @@ def _text(chunks: Iterable[ChatCompletionChunk]) -> str:
 def test_a_whole_answer_has_text_usage_and_the_id_of_its_header(openai_client: OpenAI) -> None:
     raw = openai_client.chat.completions.with_raw_response.create(model="fake/echo", messages=_HELLO)
     answer = raw.parse()
+    assert answer._request_id == answer.id
     assert answer.choices[0].message.content == "Hello, Turnout!"
     assert answer.choices[0].finish_reason == "stop"
     assert answer.model == "fake/echo"

@@ -11,13 +11,15 @@ from turnout.contracts.surface import Surface
 
 __all__ = ["Heads"]
 
-_IDS = b"x-generation-id: %b\r\nrequest-id: %b\r\n"
+_IDS = b"x-generation-id: %b\r\nrequest-id: %b\r\nx-request-id: %b\r\n"
+"""Ours, Anthropic's, OpenAI's: each client shows its own to the user."""
 _ANSWER = b"content-type: %b\r\n" + _IDS + b"x-turnout-overhead-ms: %.3f\r\n%b%b"
 _CORS = (
     b"access-control-allow-origin: *\r\n"
-    b"access-control-expose-headers: x-generation-id, request-id, x-turnout-overhead-ms, x-turnout-dropped, "
-    b"retry-after, idempotent-replayed, x-openrouter-cache-status, x-openrouter-cache-age, x-openrouter-cache-ttl, "
-    b"x-openrouter-cache-source-id, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset\r\n"
+    b"access-control-expose-headers: x-generation-id, request-id, x-request-id, x-turnout-overhead-ms, "
+    b"x-turnout-dropped, retry-after, idempotent-replayed, x-openrouter-cache-status, x-openrouter-cache-age, "
+    b"x-openrouter-cache-ttl, x-openrouter-cache-source-id, x-ratelimit-limit, "
+    b"x-ratelimit-remaining, x-ratelimit-reset\r\n"
 )
 
 
@@ -34,12 +36,12 @@ class Heads:
         """
         left_out = b"x-turnout-dropped: %b\r\n%b" % (dropped.encode(), more) if dropped else more
         name = generation_id.encode()
-        return _ANSWER % (kind, name, name, overhead_ms, self._common, left_out)
+        return _ANSWER % (kind, name, name, name, overhead_ms, self._common, left_out)
 
     def refusal(self, surface: Surface, error: TurnoutError, generation_id: str) -> tuple[int, bytes, bytes]:
         """Status, headers and body of an error in the words of *surface*."""
         own = generation_id.encode()
-        lines = [b"content-type: application/json\r\n", self._common, _IDS % (own, own)]
+        lines = [b"content-type: application/json\r\n", self._common, _IDS % (own, own, own)]
         if (seconds := retry_after_of(error)) is not None:
             lines.append(b"retry-after: %d\r\n" % seconds)
         if isinstance(error, TooManyRequests):
