@@ -66,6 +66,14 @@ async def test_of_many_who_claim_one_succeeds_and_all_others_read_its_note(make:
     assert {claim.found for claim in claims if claim.mine is None} == {b"note"}
 
 
+async def test_two_who_open_a_new_file_at_the_same_moment_share_it(tmp_path: Path) -> None:
+    for number in range(20):
+        pair = [AnswersInFile(tmp_path / f"{number}.sqlite", SYSTEM_CLOCK) for _ in range(2)]
+        assert await asyncio.gather(*[memory.find(NAME) for memory in pair]) == [None, None]
+        for memory in pair:
+            await memory.close()
+
+
 async def test_a_claim_that_was_given_up_or_has_lapsed_is_free(make: Make) -> None:
     one, other = make(), make()
     first = await one.claim(NAME, b"first", 60)

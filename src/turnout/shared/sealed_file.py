@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -22,6 +23,8 @@ Row = tuple[bytes, float, bytes]
 _TIDY_EVERY: Final = 64
 _BUSY_SECONDS: Final = 0.25
 _PATIENCE_SECONDS: Final = 0.5
+_TRIES: Final = 50
+_BETWEEN_TRIES: Final = 0.005  # seconds
 _SPOILT: Final = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
 _T = TypeVar("_T")
 
@@ -107,7 +110,7 @@ class SealedFile:
         with suppress(FileExistsError):
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
-        connection.execute("PRAGMA journal_mode = WAL")
+        _share(connection)
         connection.execute("PRAGMA synchronous = OFF")  # it need not outlive the machine
         connection.execute(_TABLE)
         self._connection = connection
@@ -118,3 +121,18 @@ class SealedFile:
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()
+
+
+def _share(connection: sqlite3.Connection) -> None:
+    """Let several processes work on a file. Of two who do so with a new one at the same moment, SQLite refuses the
+    other at once instead of letting it wait.
+    """
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if not tries_left:
+                raise
+            time.sleep(_BETWEEN_TRIES)
+        else:
+            return
